@@ -1,0 +1,3 @@
+"""Inference-time unlearning for vLLM."""
+
+__version__ = "0.1.0"

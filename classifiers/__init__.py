@@ -1,0 +1,1 @@
+"""Text in, matches out: segments, names, sentence encoder, forget index."""

@@ -1,0 +1,120 @@
+"""Sentence embeddings through onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+Vectors = npt.NDArray[np.float32]
+
+BATCH = 32
+
+
+class Encoder(Protocol):
+    """Texts in, unit vectors out."""
+
+    fingerprint: str
+    """Identifies the weights: vectors of another fingerprint are not comparable."""
+    dimension: int
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return shape (len(texts), dimension), float32, each row of length 1."""
+        ...
+
+
+class OnnxEncoder:
+    """A sentence-transformers model exported by ``encoder_export``; safe to share by threads.
+
+    Raises ``FileNotFoundError`` where ``folder`` lacks a file, and onnxruntime's error where the
+    graph is broken.
+    """
+
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        settings = json.loads((folder / "settings.json").read_text())
+        self.fingerprint: str = settings["fingerprint"]
+        self.dimension: int = settings["dimension"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(settings["max_tokens"])
+        self._tokenizer.enable_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning workers would take a core from the engine between requests.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {node.name for node in self._session.get_inputs()}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length share a batch, so that little is spent on padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
+            vectors[rows] = self._encode_batch([texts[row] for row in rows])
+        return vectors
+
+    def _encode_batch(self, texts: list[str]) -> Vectors:
+        encodings = self._tokenizer.encode_batch(texts)
+        feeds = {
+            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
+            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
+            "token_type_ids": np.array([e.type_ids for e in encodings], dtype=np.int64),
+        }
+        (vectors,) = self._session.run(
+            ["embedding"], {name: feed for name, feed in feeds.items() if name in self._inputs}
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+class BatchingEncoder:
+    """Encode the texts of all waiting callers together, on one thread of its own.
+
+    While a batch runs, the next gathers: no caller waits for company, and many callers cost
+    little more than one.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.fingerprint = encoder.fingerprint
+        self.dimension = encoder.dimension
+        self._encoder = encoder
+        self._waiting: queue.SimpleQueue[tuple[Sequence[str], Future[Vectors]]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="unlearn-encoder", daemon=True).start()
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """As ``Encoder.encode``; blocks the calling thread until its vectors are there."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        future: Future[Vectors] = Future()
+        self._waiting.put((texts, future))
+        return future.result()
+
+    def _work(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while not self._waiting.empty():
+                batch.append(self._waiting.get())
+            self._encode(batch)
+
+    def _encode(self, batch: list[tuple[Sequence[str], Future[Vectors]]]) -> None:
+        try:
+            vectors = self._encoder.encode([text for texts, _ in batch for text in texts])
+        except Exception as error:
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        first = 0
+        for texts, future in batch:
+            future.set_result(vectors[first : first + len(texts)])
+            first += len(texts)

@@ -1,0 +1,127 @@
+"""Export a sentence-transformers model to ONNX, once, into a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+logger = logging.getLogger(__name__)
+
+EXPORT_VERSION = 1
+# No segment is longer (segments.py), so the model's own, often shorter, limit cuts nothing off.
+MAX_TOKENS = 512
+
+
+def exported(model: str, cache_dir: Path) -> Path:
+    """Return the folder with the ONNX form of ``model``, exporting it on first use.
+
+    ``model`` is a folder, ``package:PACKAGE/FOLDER`` for a model that an installed package
+    carries, or a name on the Hugging Face hub. Raises ``ValueError`` naming it if it is none.
+    """
+    source = _source(model)
+    key = hashlib.sha256(f"{EXPORT_VERSION}:{_identity(source)}".encode()).hexdigest()[:16]
+    folder = cache_dir / f"encoder-{key}"
+    if not (folder / "settings.json").is_file():
+        _export(source, folder)
+    return folder
+
+
+def _source(model: str) -> str:
+    if model.startswith("package:"):
+        package, _, inner = model.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise ValueError(f"encoder {model!r}: no package {package!r} is installed; install it")
+        return str(Path(spec.submodule_search_locations[0]) / inner)
+    if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
+        raise ValueError(f"encoder {model!r}: there is no such folder")
+    return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+
+
+def _identity(source: str) -> str:
+    """A folder's weights by size and date (they may be replaced in place), a hub model by name."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return source
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "\n".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in (folder, *files))
+
+
+def _export(source: str, folder: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    logger.info("exporting the sentence encoder %s to ONNX in %s", source, folder)
+    try:
+        model = SentenceTransformer(source, device="cpu")
+    except Exception as error:
+        raise ValueError(
+            f"encoder {source!r} could not be loaded ({error}); give a sentence-transformers "
+            "folder, package:PACKAGE/FOLDER, or a hub name with the network on"
+        ) from error
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        draft = Path(scratch) / "encoder"
+        draft.mkdir()
+        _write(model, draft)
+        try:
+            os.replace(draft, folder)
+        except OSError:  # another process was first; its export is the same
+            if not (folder / "settings.json").is_file():
+                raise
+
+
+def _write(model: SentenceTransformer, folder: Path) -> None:
+    import torch
+
+    class Embedding(torch.nn.Module):
+        """Token ids in, what ``model.encode(normalize_embeddings=True)`` gives out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = torch.nn.ModuleList(model)
+
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+            token_type_ids: torch.Tensor,
+        ) -> torch.Tensor:
+            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+            if "token_type_ids" in model.tokenizer.model_input_names:
+                features["token_type_ids"] = token_type_ids
+            for layer in self.layers:
+                features = layer(features)
+            return torch.nn.functional.normalize(features["sentence_embedding"], dim=-1)
+
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    torch.onnx.export(
+        Embedding().eval(),
+        (ids, ids, ids * 0),
+        str(folder / "model.onnx"),
+        input_names=names,
+        output_names=["embedding"],
+        dynamic_axes={name: {0: "batch", 1: "token"} for name in names},
+        dynamo=False,
+    )
+    weights = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    model.tokenizer.save_pretrained(folder / "tokenizer")
+    shutil.copy(folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json")
+    shutil.rmtree(folder / "tokenizer")
+    positions = getattr(model[0].auto_model.config, "max_position_embeddings", MAX_TOKENS)
+    settings = {
+        "fingerprint": weights[:32],
+        "dimension": model.get_sentence_embedding_dimension(),
+        "max_tokens": min(MAX_TOKENS, positions),
+    }
+    (folder / "settings.json").write_text(json.dumps(settings, indent=1))

@@ -1,0 +1,78 @@
+"""Cut a prompt into the texts that are judged: turns, sentences, sliding windows.
+
+Every character of a prompt lies in at least one segment, and each segment is judged on its own, so
+that text around a question (padding, a long document, a system prompt) hides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# A window of 64 words is what a question and its context fill; 400 characters keep even text of
+# one token a character under the 512 positions of BERT-sized encoders, so nothing is truncated.
+WINDOW_WORDS = 64
+WINDOW_CHARS = 400
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``text`` is ``prompt[start:end]``, with no white space at its ends."""
+
+    text: str
+    start: int
+    end: int
+
+
+def segment(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[Segment]:
+    """Cut ``prompt`` into segments, in order of their start, each span once.
+
+    ``turns`` are the character ranges of the conversation's turns; without them the prompt is one.
+    """
+    spans: dict[tuple[int, int], None] = {}
+    for start, end in turns if turns is not None else [(0, len(prompt))]:
+        for span in _spans(prompt, start, end):
+            spans.setdefault(span)
+    return [Segment(prompt[start:end], start, end) for start, end in sorted(spans)]
+
+
+def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    yield from _windows(prompt, start, end)
+    for sentence in _sentences(prompt, start, end):
+        yield from _windows(prompt, *sentence)
+
+
+def _sentences(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    position = start
+    for boundary in _SENTENCE_END.finditer(prompt, start, end):
+        yield position, boundary.start()
+        position = boundary.end()
+    yield position, end
+
+
+def _windows(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The range itself where it fits a window, else windows that overlap by half."""
+    words = [span for word in _WORD.finditer(prompt, start, end) for span in _pieces(*word.span())]
+    first = 0
+    while first < len(words):
+        last = first
+        while (
+            last + 1 < len(words)
+            and last + 1 - first < WINDOW_WORDS
+            and words[last + 1][1] - words[first][0] <= WINDOW_CHARS
+        ):
+            last += 1
+        yield words[first][0], words[last][1]
+        if last + 1 == len(words):
+            return
+        first = max(first + 1, (first + last + 1) // 2)
+
+
+def _pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A word longer than half a window (a language without spaces, an encoding), in such halves."""
+    for piece in range(start, end, WINDOW_CHARS // 2):
+        yield piece, min(piece + WINDOW_CHARS // 2, end)

@@ -1,0 +1,1 @@
+"""Matches in, prompt embeddings out: operators, recipes, the embedding table."""

@@ -1,0 +1,1 @@
+"""Benchmarks: what the guard costs."""

@@ -1,0 +1,1 @@
+"""Decides and acts, per request: configuration, the store of targets, the vLLM hook."""

@@ -1,0 +1,1 @@
+"""Command line, admin routes, doctor, the demo."""

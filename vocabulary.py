@@ -1,0 +1,114 @@
+"""The project's nouns: forget targets, matches, verdicts. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Kind = Literal["entity", "work", "topic", "passage"]
+Scope = Literal["all", "exemplars"]
+Action = Literal["pass", "corrupt"]
+
+MAX_NAME_CHARS = 200
+MAX_TEXT_CHARS = 20_000
+MAX_TEXTS = 5_000
+
+
+def _readable(text: str) -> str:
+    text = text.strip()
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"text holds an unpaired surrogate at character {error.start}") from None
+    for position, char in enumerate(text):
+        if unicodedata.category(char) == "Cc" and char not in "\n\r\t":
+            raise ValueError(f"text holds the control character {char!r} at character {position}")
+    return text
+
+
+def _nameable(name: str) -> str:
+    if not any(char.isalnum() for char in name):
+        raise ValueError(f"a name needs at least one letter or digit, got {name!r}")
+    return name
+
+
+Name = Annotated[
+    str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS), AfterValidator(_nameable)
+]
+Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+
+
+class ForgetTarget(BaseModel):
+    """What must not be known.
+
+    ``scope`` says how much of it: ``all`` (whatever names or is about the target) or
+    ``exemplars`` (only what the exemplars are about; the name alone flags nothing).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    kind: Kind = "entity"
+    name: Name
+    aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS)
+    exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
+    counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
+    scope: Scope = "all"
+    note: str = Field(default="", max_length=2_000)
+    expires_at: datetime | None = None
+
+    @field_validator("expires_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z")
+        return value and value.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _scoped_by_exemplars(self) -> Self:
+        if self.scope == "exemplars" and not self.exemplars:
+            raise ValueError("scope 'exemplars' needs at least one exemplar to say what is in scope")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and the aliases, in the order given."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An indexed text near a segment; ``similarity`` is the cosine, -1 to 1."""
+
+    text: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A target found in ``text[start:end]``.
+
+    ``score`` is 1.0 for a name, else the margin: the similarity of the nearest exemplar minus that
+    of the nearest counterexample. ``name`` is the listed name that was found, if one was.
+    """
+
+    target_id: str
+    start: int
+    end: int
+    score: float
+    name: str | None = None
+    exemplar: Neighbour | None = None
+    counterexample: Neighbour | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guard does with one prompt, decided on one generation of the forget index."""
+
+    action: Action
+    generation: int
+    matches: tuple[Match, ...] = ()
