@@ -1,0 +1,80 @@
+"""Matches in, prompt embeddings out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .embedding_table import EmbeddingTable
+from .recipe import Recipe
+
+CANARY_ID = "_canary"
+"""The target that proves the guard is there; no user's target can have this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptedPrompt:
+    """Embeddings of shape (tokens, hidden), zero where ``is_token_id`` says to use the token itself.
+
+    ``key`` differs wherever the corruption does: KV blocks may be shared only under one key.
+    """
+
+    embeddings: torch.Tensor
+    is_token_id: list[bool]
+    key: str
+
+
+class Corruptor:
+    """Applies one recipe to prompts of one model."""
+
+    def __init__(self, recipe: Recipe, table: EmbeddingTable, dtype: torch.dtype) -> None:
+        """Raises ``RecipeError`` where the recipe is for another model than the table's."""
+        recipe.check_model(table.fingerprint, table.hidden)
+        self.recipe = recipe
+        self._table = table
+        self._dtype = dtype
+
+    def corrupt(self, token_ids: Sequence[int], owners: Mapping[int, str], generation: int) -> CorruptedPrompt:
+        """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id."""
+        embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
+        for target_id in sorted(set(owners.values()) - {CANARY_ID}):
+            positions = sorted(p for p, owner in owners.items() if owner == target_id)
+            tokens = [token_ids[p] for p in positions]
+            rows = self._table.rows(tokens, self._dtype)
+            embeddings[positions] = self.recipe.corrupt(rows, tokens, target_id)
+        # The canary's rows stay zero under every recipe: any two canary names become one prompt,
+        # which is how `doctor` sees from outside that the guard acts.
+        mask = [position not in owners for position in range(len(token_ids))]
+        return CorruptedPrompt(embeddings, mask, self._key(owners, generation))
+
+    def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
+        """Every token as its uncorrupted embedding: what the start-up handshake compares."""
+        rows = self._table.rows(token_ids, self._dtype)
+        return CorruptedPrompt(rows, [False] * len(token_ids), "clean")
+
+    def _key(self, owners: Mapping[int, str], generation: int) -> str:
+        # vLLM's prefix-cache key covers neither the mask nor the generation; two flagged prompts with
+        # a common beginning may be corrupted at different places of it.
+        where = hashlib.sha256(repr(sorted(owners.items())).encode()).hexdigest()[:16]
+        return f"unlearn:{self.recipe.digest}:{generation}:{where}"
+
+
+class NeutralTokens:
+    """The stand-in for prompts that cannot carry embeddings: says nothing, in as many tokens."""
+
+    def __init__(self, token_ids: Sequence[int]) -> None:
+        """``token_ids`` are those of a neutral word, at least one."""
+        self._token_ids = list(token_ids)
+
+    def replace(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
+        """Return ``token_ids`` with those at ``positions`` replaced, run by run, from the word's start."""
+        replaced = list(token_ids)
+        run = 0
+        chosen = set(positions)
+        for position in sorted(chosen):
+            run = run + 1 if position - 1 in chosen else 0
+            replaced[position] = self._token_ids[run % len(self._token_ids)]
+        return replaced

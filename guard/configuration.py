@@ -1,0 +1,150 @@
+"""The guard's settings: one YAML file, with ``VLLM_UNLEARN_*`` environment variables over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from ..classifiers.detector import MIN_MARGIN, MIN_SIMILARITY
+from ..corruption.operators import AnyOperator
+
+PREFIX = "VLLM_UNLEARN_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+DISABLE_VARIABLE = f"{PREFIX}DISABLE"
+DEFAULT_FILE = Path("unlearn.yaml")
+
+
+class ConfigurationError(ValueError):
+    """The settings cannot be used; the message names the setting and the remedy."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSettings(_Section):
+    """The sentence encoder."""
+
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    """A sentence-transformers folder, ``package:PACKAGE/FOLDER``, or a hub name."""
+    threads: int = Field(default=2, ge=1)
+    cache_dir: Path = Path("~/.cache/vllm-unlearn")
+    """Where the encoder's ONNX export is kept."""
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+
+class DetectionSettings(_Section):
+    """When a segment is about a target; see ``classifiers.detector.Thresholds``."""
+
+    similarity: float = Field(default=MIN_SIMILARITY, ge=-1.0, le=1.0)
+    margin: float = Field(default=MIN_MARGIN, ge=-2.0, le=2.0)
+
+
+class CorruptionSettings(_Section):
+    """What is done to a flagged prompt."""
+
+    recipe: Path | None = None
+    """A recipe file; without one, ``operator`` is used for whatever model is served."""
+    operator: AnyOperator | None = None
+    apply: Literal["auto", "embeddings", "tokens"] = "auto"
+    """``embeddings`` corrupts them; ``tokens`` puts neutral tokens in their place, for models that
+    take no prompt embeddings; ``auto`` is embeddings wherever the model and the prompt take them."""
+
+
+class Settings(_Section):
+    """Everything that can be configured."""
+
+    store: str = "forget.db"
+    """The store of targets: a SQLite file (relative to the configuration file) or a SQLAlchemy URL."""
+    mode: Literal["enforce", "shadow", "off"] = "enforce"
+    """``shadow`` decides and counts, and changes nothing."""
+    on_error: Literal["closed", "open"] = "closed"
+    """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
+    admin_key: SecretStr | None = Field(default=None, min_length=16)
+    """Opens the admin routes; without it they do not exist."""
+    allow_client_embeds: bool = False
+    """Let clients send ``prompt_embeds`` of their own: the guard cannot read those."""
+    allow_kv_connector: bool = False
+    """Serve with a KV connector, which may share blocks that the guard must keep apart."""
+    allow_untested_vllm: bool = False
+    """Serve with a vLLM release outside of the tested range."""
+    poll_seconds: float = Field(default=0.2, gt=0.0, le=10.0)
+    """How often the store is asked for a new generation."""
+    max_stale_seconds: float = Field(default=10.0, gt=0.0)
+    """How long the guard serves on when the store does not answer; after that it fails closed."""
+    encoder: EncoderSettings = EncoderSettings()
+    detection: DetectionSettings = DetectionSettings()
+    corruption: CorruptionSettings = CorruptionSettings()
+
+
+def is_configured(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether anything in the environment configures the guard."""
+    return any(name.startswith(PREFIX) for name in environment)
+
+
+def is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the kill switch is on: ``VLLM_UNLEARN_DISABLE`` set, and not to 0 or nothing."""
+    return environment.get(DISABLE_VARIABLE, "0") not in ("", "0")
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of ``path``, else of ``VLLM_UNLEARN_CONFIG``, and the environment's over them.
+
+    A nested setting is written with two underscores (``VLLM_UNLEARN_ENCODER__THREADS=4``). Raises
+    ``ConfigurationError`` naming what is unknown or wrong.
+    """
+    if path is None and CONFIG_VARIABLE in environment:
+        path = Path(environment[CONFIG_VARIABLE])
+    values = _read(path) if path else {}
+    _overlay(values, environment)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"{path or 'VLLM_UNLEARN_* variables'}: {problems}") from None
+    return _anchored(settings, path.absolute().parent if path else Path.cwd())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigurationError(f"configuration {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"configuration {path} is not YAML: {error}") from error
+    if values is not None and not isinstance(values, dict):
+        raise ConfigurationError(f"configuration {path} must hold settings (name: value), got {values!r:.40}")
+    return values or {}
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable in (CONFIG_VARIABLE, DISABLE_VARIABLE):
+            continue
+        *sections, name = variable.removeprefix(PREFIX).lower().split("__")
+        section = values
+        for part in sections:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise ConfigurationError(f"{variable}: {part} has no settings inside it")
+        section[name] = yaml.safe_load(value) if sections == ["corruption"] and name == "operator" else value
+
+
+def _anchored(settings: Settings, base: Path) -> Settings:
+    """File names are relative to the configuration, wherever the server is started from."""
+    update: dict[str, Any] = {}
+    if "://" not in settings.store:
+        update["store"] = f"sqlite:///{base / Path(settings.store).expanduser()}"
+    if recipe := settings.corruption.recipe:
+        anchored = base / recipe.expanduser()
+        update["corruption"] = settings.corruption.model_copy(update={"recipe": anchored})
+    return settings.model_copy(update=update)

@@ -1,0 +1,164 @@
+"""Decides on prompts, on the newest generation of the store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from ..classifiers.detector import Thresholds, detect
+from ..classifiers.encoder import BatchingEncoder, Encoder, OnnxEncoder
+from ..classifiers.encoder_export import exported
+from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.names import NameMatcher
+from ..corruption.corruptor import CANARY_ID
+from ..vocabulary import Match, Verdict
+from . import metrics
+from .configuration import Settings
+from .store import Store, StoreError
+
+logger = logging.getLogger(__name__)
+
+CANARY_NAMES = ("unlearn canary 48213", "unlearn canary 73596")
+"""Always listed, and known to no model: two names of as many tokens each, for `doctor`."""
+
+
+class GuardError(RuntimeError):
+    """The guard cannot decide; the request must not pass."""
+
+
+class Guard:
+    """Serves verdicts while a thread of its own follows the store.
+
+    Swapping the index is one assignment: requests under way finish on the generation that they
+    began with, and none waits for a build.
+    """
+
+    def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
+        """Open the store, build its newest generation, follow it.
+
+        Raises ``StoreError``, ``ValueError`` (the encoder) or what onnxruntime raises: without an
+        index there is no guard, and the caller must not serve.
+        """
+        self.settings = settings
+        self.replica_id = f"{socket.gethostname()}:{os.getpid()}"
+        self._thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
+        self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
+        self._store = Store(settings.store)
+        self._encoder: Encoder = BatchingEncoder(encoder or load_encoder(settings))
+        head = self._store.head()
+        self._store_id = head.store_id
+        self._publish(self._build(head.generation))
+        self._building: Future[ForgetIndex] | None = None
+        self._failed = False
+        self._beat()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="unlearn-follow", daemon=True)
+        self._thread.start()
+
+    @property
+    def generation(self) -> int:
+        """The generation that is served."""
+        return self._index.generation
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of the forget index that is served."""
+        return self._index.sizes
+
+    @property
+    def store(self) -> Store:
+        """The store that is followed."""
+        return self._store
+
+    def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict:
+        """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
+
+        Raises ``GuardError`` where the store has not answered for longer than allowed, and
+        whatever the encoder raises.
+        """
+        if time.monotonic() > self._lease_end:
+            raise GuardError(
+                f"the store has not answered for {self.settings.max_stale_seconds:g} s "
+                "(max_stale_seconds); the log says why"
+            )
+        index = self._index
+        matches = detect(index, self._encoder, text, turns, self._thresholds)
+        matches += [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
+        return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
+
+    def close(self) -> None:
+        """Stop following the store, and sign off from its list of replicas."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+        try:
+            self._store.retire(self.replica_id)
+        except StoreError as error:
+            logger.warning("this replica could not sign off: %s", error)
+
+    def _build(self, generation: int) -> ForgetIndex:
+        return ForgetIndex(generation, self._store.targets(generation), self._encoder)
+
+    def _publish(self, index: ForgetIndex) -> None:
+        self._index = index
+        self._beat_due = 0.0  # tell `wait` at once
+        metrics.GENERATION.set(index.generation)
+        for what, size in index.sizes.items():
+            metrics.INDEX_SIZE.labels(what).set(size)
+        logger.info("unlearn: serving generation %d, %s", index.generation, index.sizes)
+
+    def _follow(self) -> None:
+        """Ask the store, again and again; build beside it, so that a long build is not silence."""
+        with ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder:
+            while not self._stopping.wait(self.settings.poll_seconds):
+                try:
+                    self._step(builder)
+                except StoreError as error:
+                    metrics.ERRORS.labels("store").inc()
+                    logger.error("unlearn: %s", error)
+                except Exception:
+                    metrics.ERRORS.labels("index").inc()
+                    logger.exception("unlearn: the newest generation cannot be built")
+
+    def _step(self, builder: ThreadPoolExecutor) -> None:
+        newest = self._newest_generation()
+        if self._building and self._building.done():
+            finished, self._building = self._building, None
+            self._failed = True  # until result() has not raised
+            self._publish(finished.result())
+            self._failed = False
+        if self._building is None and newest != self.generation:
+            self._building = builder.submit(self._build, newest)
+        # A replica that cannot build what it should serve lets its lease run out, and fails closed.
+        if not self._failed and time.monotonic() >= self._beat_due:
+            self._beat()
+
+    def _newest_generation(self) -> int:
+        now = datetime.now(UTC)
+        if any(t.expires_at and t.expires_at <= now for t in self._index.targets.values()):
+            self._store.expire(now)
+        head = self._store.head()
+        if head.store_id != self._store_id or head.generation < self.generation:
+            raise StoreError(
+                f"store {self._store.url} was replaced while it was served (generation {self.generation} "
+                f"before, {head.generation} now); restore it, or restart the server to accept it"
+            )
+        return head.generation
+
+    def _beat(self) -> None:
+        """Renew the lease: here only after the store has it, so that `wait` never believes too little."""
+        began = time.monotonic()
+        lease = self.settings.max_stale_seconds
+        self._store.beat(self.replica_id, self.generation, self.settings.mode, timedelta(seconds=lease))
+        self._lease_end = began + lease
+        self._beat_due = began + min(1.0, lease / 4)
+
+
+def load_encoder(settings: Settings) -> Encoder:
+    """The configured encoder, exported on first use. Raises ``ValueError`` if there is no such model."""
+    folder = exported(settings.encoder.model, settings.encoder.cache_dir)
+    return OnnxEncoder(folder, settings.encoder.threads)

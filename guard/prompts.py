@@ -1,0 +1,78 @@
+"""Token ids in, text with its tokens' places out: chat prompts reach the engine as token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from ..vocabulary import Match
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPrompt:
+    """A prompt's text, the characters of each token, and the turns between special tokens."""
+
+    text: str
+    spans: list[tuple[int, int]]
+    turns: list[tuple[int, int]]
+
+    def owners(self, matches: Sequence[Match]) -> dict[int, str]:
+        """The token positions that ``matches`` touch, each with its target's id.
+
+        A token in two matches belongs to the shorter one: the name, not the segment around it.
+        """
+        owners: dict[int, str] = {}
+        for match in sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id)):
+            for position, (start, end) in enumerate(self.spans):
+                if start < match.end and match.start < end:
+                    owners[position] = match.target_id
+        return owners
+
+
+class PromptDecoder:
+    """Decodes with the served model's own tokenizer; safe to share by threads."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises ``ValueError`` unless ``tokenizer`` is backed by a fast (Rust) one."""
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise ValueError(
+                f"the guard needs a fast Hugging Face tokenizer to place tokens in the text, got "
+                f"{type(tokenizer).__name__}; serve with `--tokenizer-mode hf`"
+            )
+        self._backend = backend
+        added = backend.get_added_tokens_decoder()
+        self._special = {token for token, content in added.items() if content.special}
+
+    def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
+        """Decode ``token_ids``; a special token becomes a line break that belongs to no token.
+
+        Tokens that are part of one character share its span. Ids outside of the vocabulary decode
+        to nothing (vLLM refuses them with a 400 of its own).
+        """
+        stream = DecodeStream(skip_special_tokens=False)
+        pieces: list[str] = []
+        spans: list[tuple[int, int]] = []
+        turns: list[tuple[int, int]] = []
+        length = turn = 0
+        for token in token_ids:
+            if token in self._special:
+                turns.append((turn, length))
+                pieces.append("\n")
+                spans.extend([(length, length)] * (len(pieces) - len(spans)))
+                length += 1
+                turn = length
+                stream = DecodeStream(skip_special_tokens=False)
+                continue
+            piece = stream.step(self._backend, token)
+            pieces.append(piece or "")
+            if piece:  # the tokens before that waited for this one to complete a character
+                spans.extend([(length, length + len(piece))] * (len(pieces) - len(spans)))
+                length += len(piece)
+        spans.extend([(length, length)] * (len(pieces) - len(spans)))
+        turns.append((turn, length))
+        return DecodedPrompt("".join(pieces), spans, [t for t in turns if t[0] < t[1]])

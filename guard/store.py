@@ -1,0 +1,351 @@
+"""The store of forget targets: every change one transaction, one new immutable generation."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import (
+    DDL,
+    Connection,
+    DateTime,
+    Engine,
+    ForeignKey,
+    String,
+    Text,
+    create_engine,
+    event,
+    func,
+    make_url,
+    or_,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import NullPool
+
+from ..vocabulary import ForgetTarget
+
+BUSY_SECONDS = 10.0
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used; the message names it and the remedy."""
+
+
+class TargetError(ValueError):
+    """A change that the store refuses: an unknown or a taken target id."""
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Identity(_Base):
+    """One row: which store this is, so that another in its place is noticed."""
+
+    __tablename__ = "identity"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
+class _Change(_Base):
+    """The append-only change log; its number is the generation that the change made."""
+
+    __tablename__ = "changes"
+    generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(20))
+    target_ids: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class _Version(_Base):
+    """A target as it is from generation ``first`` until before generation ``end``."""
+
+    __tablename__ = "versions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target_id: Mapped[str] = mapped_column(String(64), index=True)
+    first: Mapped[int] = mapped_column(ForeignKey("changes.generation"))
+    end: Mapped[int | None] = mapped_column(index=True)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class _Replica(_Base):
+    """A serving process and the generation that it serves."""
+
+    __tablename__ = "replicas"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    generation: Mapped[int]
+    mode: Mapped[str] = mapped_column(String(10))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+for _operation in ("UPDATE", "DELETE"):
+    event.listen(
+        _Change.__table__,
+        "after_create",
+        DDL(
+            f"CREATE TRIGGER changes_no_{_operation.lower()} BEFORE {_operation} ON changes "
+            "BEGIN SELECT RAISE(ABORT, 'the change log is append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest generation of a store."""
+
+    store_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of the change log. ``digest`` is of all targets after it: what an auditor compares."""
+
+    generation: int
+    at: datetime
+    actor: str
+    action: str
+    target_ids: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A serving process; past ``lease_until`` it no longer answers (``Settings.max_stale_seconds``)."""
+
+    id: str
+    generation: int
+    mode: str
+    seen_at: datetime
+    lease_until: datetime
+
+
+class Store:
+    """Forget targets in a SQL database. Safe to share by threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at a SQLAlchemy ``url``. Raises ``StoreError`` if it is missing or unusable."""
+        self.url = url
+        self._path = _sqlite_path(url)
+        self._engine = _engine(url)
+        self.head()
+
+    @classmethod
+    def create(cls, url: str) -> Store:
+        """Make an empty store (generation 0); an existing one is opened as it is."""
+        path = _sqlite_path(url)
+        if path and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
+        with _told(url):
+            engine = _engine(url)
+            _Base.metadata.create_all(engine)
+            with Session(engine) as session, session.begin():
+                if session.scalar(select(_Identity.id)) is None:
+                    session.add(_Identity(id=uuid.uuid4().hex))
+        return cls(url)
+
+    def head(self) -> Head:
+        """The newest generation. Raises ``StoreError`` where the store does not answer."""
+        with self._reading() as session:
+            store_id = session.scalar(select(_Identity.id))
+            if store_id is None:
+                raise StoreError(f"store {self.url} is empty; make it with `vllm-unlearn init`")
+            return Head(store_id, session.scalar(select(func.max(_Change.generation))) or 0)
+
+    def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
+        """The targets of a generation (the newest by default), by id."""
+        with self._reading() as session:
+            return tuple(ForgetTarget.model_validate_json(d) for d in _documents(session, generation))
+
+    def get(self, target_id: str) -> ForgetTarget:
+        """One target of the newest generation. Raises ``TargetError`` if there is none of that id."""
+        for target in self.targets():
+            if target.id == target_id:
+                return target
+        raise TargetError(f"no target has the id {target_id!r}; `vllm-unlearn targets` lists them")
+
+    def forget(
+        self, targets: Sequence[ForgetTarget], *, replace: bool = False, actor: str | None = None
+    ) -> int:
+        """Add ``targets``, all or none, and return the generation that lists them.
+
+        Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken.
+        """
+        ids = [target.id for target in targets]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise TargetError(f"the id {twice[0]!r} is given twice")
+        with self._writing() as session:
+            taken = set(_current_ids(session)) & set(ids)
+            if taken and not replace:
+                raise TargetError(f"the id {min(taken)!r} is taken; give another, or say to replace it")
+            return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
+
+    def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:
+        """Take targets off the list, all or none, and return the generation without them.
+
+        Raises ``TargetError`` for an id that is not listed.
+        """
+        with self._writing() as session:
+            if unknown := sorted(set(target_ids) - set(_current_ids(session))):
+                raise TargetError(
+                    f"no target has the id {unknown[0]!r}; `vllm-unlearn targets` lists them"
+                )
+            return _commit(session, "remember", actor, remove=set(target_ids))
+
+    def expire(self, now: datetime) -> int | None:
+        """Take off the list what has expired by ``now``; return the new generation if any had."""
+        due = {t.id for t in self.targets() if t.expires_at and t.expires_at <= now}
+        if not due:
+            return None
+        with self._writing() as session:
+            due &= set(_current_ids(session))  # another replica may have been first
+            return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
+
+    def changes(self) -> tuple[Change, ...]:
+        """The change log, oldest first."""
+        with self._reading() as session:
+            return tuple(
+                Change(c.generation, _utc(c.at), c.actor, c.action, tuple(json.loads(c.target_ids)), c.digest)
+                for c in session.scalars(select(_Change).order_by(_Change.generation))
+            )
+
+    def beat(self, replica_id: str, generation: int, mode: str, lease: timedelta) -> None:
+        """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now."""
+        now = datetime.now(UTC)
+        with self._writing() as session:
+            session.merge(
+                _Replica(id=replica_id, generation=generation, mode=mode, seen_at=now, lease_until=now + lease)
+            )
+
+    def retire(self, replica_id: str) -> None:
+        """Forget a replica that has stopped."""
+        with self._writing() as session:
+            if replica := session.get(_Replica, replica_id):
+                session.delete(replica)
+
+    def replicas(self) -> tuple[Replica, ...]:
+        """The replicas whose lease runs; any other has stopped, or answers no one."""
+        with self._reading() as session:
+            rows = [
+                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until))
+                for r in session.scalars(select(_Replica).order_by(_Replica.id))
+            ]
+        return tuple(row for row in rows if row.lease_until > datetime.now(UTC))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._session() as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._session() as session:
+            session.connection(execution_options={"immediate": True})
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        # SQLite would make an empty file in place of a deleted one, and list no one.
+        if self._path and not self._path.is_file():
+            raise StoreError(f"store {self._path} does not exist; make one with `vllm-unlearn init`")
+        with _told(self.url), Session(self._engine) as session:
+            yield session
+
+
+def _engine(url: str) -> Engine:
+    if not _sqlite_path(url):
+        return create_engine(url)
+    # No pool: a connection kept open would go on reading a file that was deleted or replaced.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock before it reads, so that two changes never start from one generation.
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(
+            f"store {make_url(url).render_as_string()} does not answer: {reason}; check that the file is "
+            "whole and writable and that no other program holds it locked"
+        ) from error
+
+
+def _sqlite_path(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _documents(session: Session, generation: int | None) -> list[str]:
+    query = select(_Version.document).order_by(_Version.target_id)
+    if generation is None:
+        return list(session.scalars(query.where(_Version.end.is_(None))))
+    alive = or_(_Version.end.is_(None), _Version.end > generation)
+    return list(session.scalars(query.where(_Version.first <= generation, alive)))
+
+
+def _current_ids(session: Session) -> list[str]:
+    return list(session.scalars(select(_Version.target_id).where(_Version.end.is_(None))))
+
+
+def _commit(
+    session: Session,
+    action: str,
+    actor: str | None,
+    remove: set[str],
+    add: Sequence[ForgetTarget] = (),
+) -> int:
+    generation = (session.scalar(select(func.max(_Change.generation))) or 0) + 1
+    change = _Change(
+        generation=generation,
+        at=datetime.now(UTC),
+        actor=actor or getpass.getuser(),
+        action=action,
+        target_ids=json.dumps(sorted({*remove, *(target.id for target in add)})),
+        digest="",
+    )
+    ending = select(_Version).where(_Version.end.is_(None), _Version.target_id.in_(remove))
+    for version in session.scalars(ending):
+        version.end = generation
+    kept = session.scalars(
+        select(_Version.document).where(_Version.end.is_(None), _Version.target_id.not_in(remove))
+    ).all()
+    documents = [target.model_dump_json() for target in add]
+    change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents])).encode()).hexdigest()
+    session.add(change)
+    session.flush()
+    for target, document in zip(add, documents, strict=True):
+        session.add(_Version(target_id=target.id, first=generation, end=None, document=document))
+    return generation
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

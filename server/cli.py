@@ -1,0 +1,371 @@
+"""The command ``vllm-unlearn``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
+from ..guard.store import Store
+from ..vocabulary import ForgetTarget, Kind, Match, Scope
+from .target_file import make_target, read_targets
+
+app = typer.Typer(
+    help="Make a served model answer as if it had never known: an unlearning guard for vLLM.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
+
+
+def _fail(message: object) -> NoReturn:
+    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
+    raise typer.Exit(1)
+
+
+def _told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Our own errors are sentences for the user; anything else is a bug, and keeps its traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from ..corruption.recipe import RecipeError
+        from ..guard.configuration import ConfigurationError
+        from ..guard.store import StoreError, TargetError
+        from .target_file import TargetFileError
+
+        try:
+            return command(*args, **kwargs)
+        except (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError) as error:
+            _fail(error)
+
+    return run
+
+
+def _config_file(config: Path | None) -> Path | None:
+    if config or CONFIG_VARIABLE in os.environ:
+        return config
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _settings(config: Path | None) -> Settings:
+    path = _config_file(config)
+    if path is None and not is_configured():
+        _fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
+    return load(path)
+
+
+def _store(config: Path | None) -> Store:
+    return Store(_settings(config).store)
+
+
+@app.command()
+@_told
+def init(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
+    store: Annotated[str, typer.Option(help="Where the targets are kept: a SQLite file, or a SQLAlchemy URL.")] = "forget.db",
+    encoder: Annotated[str | None, typer.Option(help="Sentence encoder: folder, package:PACKAGE/FOLDER or hub name.")] = None,
+) -> None:
+    """Write a configuration and an empty store; what exists is left as it is."""
+    if not config.exists():
+        lines = [f"store: {json.dumps(store)}", "mode: enforce"]
+        if encoder:
+            lines += ["encoder:", f"  model: {json.dumps(encoder)}"]
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text("\n".join(lines) + "\n")
+    head = Store.create(load(config).store).head()
+    console.print(f"{config}: store at generation {head.generation}", highlight=False)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@_told
+def serve(context: typer.Context, model: str, config: Config = None) -> None:
+    """Serve MODEL behind the guard: vLLM's own server, with any `vllm serve` flag."""
+    from .serve import serve as run
+
+    path = _config_file(config)
+    if path is None and not is_configured():
+        _fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
+    run(model, context.args, path)
+
+
+@app.command()
+@_told
+def forget(
+    name: Annotated[str | None, typer.Argument(help="What must not be known.")] = None,
+    kind: Annotated[str, typer.Option(help="entity, work, topic or passage.")] = "entity",
+    id: Annotated[str | None, typer.Option(help="Default: made from the name.")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another name; repeat for more.")] = None,
+    exemplar: Annotated[list[str] | None, typer.Option(help="A text about it; repeat for more.")] = None,
+    counterexample: Annotated[list[str] | None, typer.Option(help="A near text that is not about it.")] = None,
+    scope: Annotated[str, typer.Option(help="all, or exemplars: only what the exemplars are about.")] = "all",
+    note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
+    expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
+    file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,
+    replace: Annotated[bool, typer.Option(help="Replace a target of the same id.")] = False,
+    wait: Annotated[bool, typer.Option(help="Return when every replica serves it.")] = True,
+    timeout: Timeout = 30.0,
+    config: Config = None,
+) -> None:
+    """Suppress a target from the next request on."""
+    if (name is None) == (file is None):
+        _fail("give a name, or --file with targets")
+    store = _store(config)
+    if file:
+        lines = sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines()
+        targets = read_targets(lines)
+    else:
+        targets = [
+            _target(
+                name=name,
+                id=id,
+                kind=kind,
+                aliases=alias or (),
+                exemplars=exemplar or (),
+                counterexamples=counterexample or (),
+                scope=scope,
+                note=note,
+                expires_at=expires and expires.astimezone(),
+            )
+        ]
+    generation = store.forget(targets, replace=replace)
+    ids = ", ".join(target.id for target in targets[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
+    console.print(f"generation {generation}: {ids} suppressed", highlight=False, markup=False)
+    if wait:
+        _wait(store, generation, timeout)
+
+
+def _target(**fields: Any) -> ForgetTarget:
+    try:
+        return make_target(**{key: value for key, value in fields.items() if value is not None})
+    except ValueError as error:
+        _fail(error)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror}")
+
+
+@app.command()
+@_told
+def remember(
+    targets: Annotated[list[str], typer.Argument(help="Ids, or exact names.")],
+    wait: Annotated[bool, typer.Option(help="Return when every replica serves without them.")] = True,
+    timeout: Timeout = 30.0,
+    config: Config = None,
+) -> None:
+    """Take targets off the list: the model answers about them again."""
+    store = _store(config)
+    by_name = {target.name: target.id for target in store.targets()}
+    generation = store.remember([by_name.get(given, given) for given in targets])
+    console.print(f"generation {generation}: {', '.join(targets)} no longer suppressed", highlight=False, markup=False)
+    if wait:
+        _wait(store, generation, timeout)
+
+
+@app.command()
+@_told
+def targets(as_json: AsJson = False, config: Config = None) -> None:
+    """List the forget targets."""
+    listed = _store(config).targets()
+    if as_json:
+        for target in listed:
+            typer.echo(target.model_dump_json(exclude_defaults=True))
+        return
+    table = Table("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires")
+    for t in listed:
+        expires = t.expires_at.isoformat(timespec="minutes") if t.expires_at else ""
+        row = (t.id, t.kind, t.name, ", ".join(t.aliases), len(t.exemplars), len(t.counterexamples), t.scope, expires)
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+@app.command()
+@_told
+def log(as_json: AsJson = False, config: Config = None) -> None:
+    """Show the change log: who changed what, when, and the digest of all targets after it."""
+    changes = _store(config).changes()
+    table = Table("generation", "at", "who", "what", "targets", "digest")
+    for c in changes:
+        at = c.at.isoformat(timespec="seconds")
+        if as_json:
+            fields = dict(generation=c.generation, at=at, actor=c.actor, action=c.action, targets=c.target_ids, digest=c.digest)
+            typer.echo(json.dumps(fields))
+        table.add_row(str(c.generation), at, c.actor, c.action, ", ".join(c.target_ids), c.digest[:12])
+    if not as_json:
+        console.print(table)
+
+
+@app.command()
+@_told
+def status(as_json: AsJson = False, config: Config = None) -> None:
+    """Show the newest generation, and which replicas serve which."""
+    store = _store(config)
+    generation, replicas = store.head().generation, store.replicas()
+    if as_json:
+        rows = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
+        typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": rows}))
+        return
+    console.print(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas", highlight=False)
+    table = Table("replica", "serves generation", "mode", "last seen")
+    for r in replicas:
+        table.add_row(r.id, str(r.generation), r.mode, r.seen_at.isoformat(timespec="seconds"))
+    if replicas:
+        console.print(table)
+
+
+@app.command()
+@_told
+def wait(
+    generation: Annotated[int, typer.Option(help="The generation that must be served.")],
+    timeout: Timeout = 30.0,
+    config: Config = None,
+) -> None:
+    """Return once no replica serves a generation older than this."""
+    _wait(_store(config), generation, timeout)
+
+
+def _wait(store: Store, generation: int, timeout: float) -> None:
+    newest = store.head().generation
+    if generation > newest:
+        _fail(f"there is no generation {generation} yet; the newest is {newest}")
+    deadline = time.monotonic() + timeout
+    while behind := [r for r in store.replicas() if r.generation < generation]:
+        if time.monotonic() > deadline:
+            names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
+            _fail(f"after {timeout:g} s these replicas still serve an older generation: {names}; see their logs")
+        time.sleep(0.05)
+    count = len(store.replicas())
+    served = f"served by {count} replica{'s' * (count != 1)}" if count else "no server runs on this store"
+    console.print(f"generation {generation}: {served}", highlight=False)
+
+
+@app.command()
+@_told
+def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
+    """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
+    from ..classifiers.detector import Thresholds, best_evidence, detect
+    from ..classifiers.forget_index import ForgetIndex
+    from ..guard.guard import load_encoder
+
+    settings = _settings(config)
+    store, encoder = Store(settings.store), load_encoder(settings)
+    index = ForgetIndex(store.head().generation, store.targets(), encoder)
+    thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
+    matches = detect(index, encoder, text, thresholds=thresholds)
+    if as_json:
+        from dataclasses import asdict
+
+        typer.echo(json.dumps({"generation": index.generation, "matches": [asdict(match) for match in matches]}))
+    else:
+        console.print(f"generation {index.generation}: {'match' if matches else 'pass'}", highlight=False)
+        for match in matches:
+            _explain(match, text)
+        if not matches and (evidence := best_evidence(index, encoder, text)):
+            console.print(
+                f"nearest target {evidence.target_id}: similarity {evidence.exemplar.similarity:.3f} "
+                f"(needs {thresholds.similarity:g}), margin {evidence.margin:.3f} (needs {thresholds.margin:g})",
+                highlight=False, markup=False,
+            )  # fmt: skip
+            _explain_neighbours(evidence.exemplar, evidence.counterexample)
+    raise typer.Exit(3 if matches else 0)
+
+
+def _explain(match: Match, text: str) -> None:
+    why = f"the name {match.name!r}" if match.name else "what the text is about"
+    console.print(
+        f"{match.target_id}: characters {match.start} to {match.end} ({text[match.start : match.end]!r}), "
+        f"score {match.score:.3f}, by {why}",
+        highlight=False, markup=False,
+    )  # fmt: skip
+    _explain_neighbours(match.exemplar, match.counterexample)
+
+
+def _explain_neighbours(exemplar: Any, counterexample: Any) -> None:
+    for label, neighbour in (("exemplar", exemplar), ("counterexample", counterexample)):
+        if neighbour and neighbour.text:
+            console.print(f"  nearest {label} at {neighbour.similarity:.3f}: {neighbour.text}", highlight=False, markup=False)
+
+
+@app.command()
+@_told
+def recipe(
+    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
+    file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
+    operator: Annotated[str, typer.Option(help="noise, zero_out or sign_flip.")] = "noise",
+    dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 1,
+    sigma: Annotated[float, typer.Option(help="noise: its standard deviation.")] = 100.0,
+    top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
+) -> None:
+    """Write a recipe of one of ECO's operators for MODEL."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..corruption.embedding_table import EmbeddingTable
+    from ..corruption.operators import AnyOperator
+    from ..corruption.recipe import Recipe
+    from ..guard.screen import model_folder
+
+    parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
+    try:
+        chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python({"operator": operator, **parameters})
+        table = EmbeddingTable(model_folder(model, None))
+    except ValidationError as error:
+        _fail("; ".join(e["msg"] for e in error.errors()))
+    except (ValueError, OSError) as error:
+        _fail(error)
+    made = Recipe(chosen, table.fingerprint, table.hidden)
+    made.save(file)
+    console.print(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide", highlight=False)
+
+
+@app.command()
+@_told
+def doctor(
+    url: Annotated[str, typer.Argument(help="The server, such as http://localhost:8000.")] = "http://localhost:8000",
+    api_key: Annotated[str | None, typer.Option(envvar="VLLM_API_KEY", help="The server's own API key.")] = None,
+    model: Annotated[str | None, typer.Option(help="Default: the first that the server lists.")] = None,
+) -> None:
+    """Ask a running server, on every surface, whether it is really guarded. Exit status 0 only if so."""
+    import httpx
+
+    from .doctor import Doctor
+
+    table = Table("surface", "state", "why")
+    states = []
+    try:
+        for finding in Doctor(url, api_key, model).examine():
+            states.append(finding.state)
+            colour = {"guarded": "green", "not served": "dim"}.get(finding.state, "red")
+            table.add_row(finding.surface, f"[{colour}]{finding.state}", finding.detail)
+    except httpx.HTTPError as error:
+        _fail(f"{url} does not answer: {error}")
+    console.print(table)
+    bad = [state for state in states if state in ("not guarded", "cannot tell")]
+    if bad or "guarded" not in states:
+        _fail(f"{len(bad)} surfaces are not known to be guarded")
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

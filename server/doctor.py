@@ -1,0 +1,139 @@
+"""Ask a running server, as any client could, whether it is guarded.
+
+Two canary names are always listed. A guard makes their embeddings equal, so the same question about
+either gets the same answer; two names that are not listed get two answers. Both must hold on every
+surface: the first shows that the guard acts, the second that the question can tell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from ..guard.guard import CANARY_NAMES
+
+CONTROL_NAMES = ("harmless sparrow 48213", "harmless sparrow 73596")
+QUESTION = "Repeat this code, and nothing else: {name}"
+MAX_TOKENS = 24
+
+State = Literal["guarded", "not guarded", "not served", "cannot tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found on one surface."""
+
+    surface: str
+    state: State
+    detail: str
+
+
+class NotServed(Exception):
+    """The server has no such route."""
+
+
+class Doctor:
+    """Examines one server; ``base_url`` without ``/v1``."""
+
+    def __init__(self, base_url: str, api_key: str | None = None, model: str | None = None) -> None:
+        """Raises ``httpx.HTTPError`` where no server answers."""
+        headers = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
+        self._client = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=120)
+        self._model = model or self._get("/v1/models")["data"][0]["id"]
+
+    def examine(self) -> Iterator[Finding]:
+        """One finding for each surface, as it comes."""
+        surfaces: dict[str, Callable[[str], str]] = {
+            "chat": self._chat,
+            "chat, streamed": self._chat_streamed,
+            "completions": self._completions,
+            "completions, streamed": self._completions_streamed,
+            "completions, token ids": self._completions_ids,
+            "responses": self._responses,
+            "messages": self._messages,
+            "generate, token ids": self._generate,
+        }
+        for surface, ask in surfaces.items():
+            yield self._finding(surface, ask)
+
+    def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
+        try:
+            canaries = [ask(QUESTION.format(name=name)) for name in CANARY_NAMES]
+            controls = [ask(QUESTION.format(name=name)) for name in CONTROL_NAMES]
+        except NotServed:
+            return Finding(surface, "not served", "no such route")
+        except httpx.HTTPStatusError as error:
+            return Finding(surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}")
+        if canaries[0] != canaries[1]:
+            return Finding(surface, "not guarded", f"a canary was read: {canaries[0]!r:.60}")
+        if controls[0] == controls[1]:
+            return Finding(surface, "cannot tell", f"unlisted names get one answer too: {controls[0]!r:.60}")
+        return Finding(surface, "guarded", "canaries are not told apart, unlisted names are")
+
+    def _get(self, path: str) -> Any:
+        return _checked(self._client.get(path)).json()
+
+    def _post(self, path: str, **body: Any) -> Any:
+        return _checked(self._client.post(path, json={"model": self._model, **body})).json()
+
+    def _stream(self, path: str, **body: Any) -> Iterator[Any]:
+        body = {"model": self._model, "stream": True, **body}
+        with self._client.stream("POST", path, json=body) as response:
+            if response.is_error:
+                response.read()
+            _checked(response)
+            for line in response.iter_lines():
+                if line.startswith("data: {"):
+                    yield json.loads(line.removeprefix("data: "))
+
+    def _chat(self, text: str) -> str:
+        body = self._post("/v1/chat/completions", **_chat_body(text))
+        return str(body["choices"][0]["message"]["content"])
+
+    def _chat_streamed(self, text: str) -> str:
+        chunks = self._stream("/v1/chat/completions", **_chat_body(text))
+        return "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"])
+
+    def _completions(self, text: str) -> str:
+        body = self._post("/v1/completions", prompt=f"{text}\n", max_tokens=MAX_TOKENS, temperature=0)
+        return str(body["choices"][0]["text"])
+
+    def _completions_streamed(self, text: str) -> str:
+        chunks = self._stream("/v1/completions", prompt=f"{text}\n", max_tokens=MAX_TOKENS, temperature=0)
+        return "".join(c["choices"][0]["text"] for c in chunks if c["choices"])
+
+    def _completions_ids(self, text: str) -> str:
+        prompt = self._token_ids(text)
+        body = self._post("/v1/completions", prompt=prompt, max_tokens=MAX_TOKENS, temperature=0)
+        return str(body["choices"][0]["text"])
+
+    def _responses(self, text: str) -> str:
+        body = self._post("/v1/responses", input=text, max_output_tokens=MAX_TOKENS, temperature=0)
+        return json.dumps([part["text"] for item in body["output"] for part in item.get("content") or []])
+
+    def _messages(self, text: str) -> str:
+        messages = [{"role": "user", "content": text}]
+        body = self._post("/v1/messages", messages=messages, max_tokens=MAX_TOKENS, temperature=0)
+        return json.dumps([block.get("text") for block in body["content"]])
+
+    def _generate(self, text: str) -> str:
+        params = {"max_tokens": MAX_TOKENS, "temperature": 0}
+        body = self._post("/inference/v1/generate", token_ids=self._token_ids(text), sampling_params=params)
+        return json.dumps(body["choices"][0]["token_ids"])
+
+    def _token_ids(self, text: str) -> list[int]:
+        return list(self._post("/tokenize", **_chat_body(text))["tokens"])
+
+
+def _chat_body(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], "max_tokens": MAX_TOKENS, "temperature": 0}
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.status_code in (404, 405):
+        raise NotServed(response.url.path)
+    return response.raise_for_status()

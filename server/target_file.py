@@ -1,0 +1,76 @@
+"""Forget targets from JSON Lines: all of a file, or nothing and a clear word on what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..vocabulary import ForgetTarget
+
+
+class TargetFileError(ValueError):
+    """A line cannot be a target; the message names the line and the reason."""
+
+
+def target_id(name: str) -> str:
+    """An id for a target of this name: its letters, or a digest where it has no ASCII ones."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:48].strip("-")
+    return slug or f"target-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}"
+
+
+def make_target(**fields: Any) -> ForgetTarget:
+    """A target from its fields, its id made from its name if it has none. Raises ``ValueError``."""
+    name = fields.get("name")
+    if isinstance(name, str):
+        fields.setdefault("id", target_id(name))
+    try:
+        return ForgetTarget.model_validate(fields)
+    except ValidationError as error:
+        raise ValueError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong, field by field, without repeating long values."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in e['loc']) or 'target'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors(include_url=False, include_input=False)
+    )
+
+
+def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
+    """Read one target a line; blank lines are passed over. Raises ``TargetFileError``."""
+    targets: list[ForgetTarget] = []
+    first_lines: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        target = _read(line, number)
+        if target.id in first_lines:
+            raise TargetFileError(f"line {number}: the id {target.id!r} was given on line {first_lines[target.id]}")
+        first_lines[target.id] = number
+        targets.append(target)
+    if not targets:
+        raise TargetFileError("there is no target in the file")
+    return targets
+
+
+def _read(line: bytes, number: int) -> ForgetTarget:
+    try:
+        fields = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise TargetFileError(f"line {number}: not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise TargetFileError(f"line {number}: not JSON: {error.msg} at column {error.colno}") from None
+    if not isinstance(fields, dict):
+        raise TargetFileError(f"line {number}: a target is an object, got {type(fields).__name__}")
+    try:
+        return make_target(**fields)
+    except ValueError as error:
+        raise TargetFileError(f"line {number}: {error}") from None
