@@ -36,9 +36,7 @@ def _nameable(name: str) -> str:
     return name
 
 
-Name = Annotated[
-    str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS), AfterValidator(_nameable)
-]
+Name = Annotated[str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS), AfterValidator(_nameable)]
 Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=MAX_TEXT_CHARS)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-
 from ..vocabulary import Match
 from .encoder import Encoder, Vectors
 from .forget_index import Evidence, ForgetIndex
@@ -48,7 +47,9 @@ class _Encoded:
 
     def around(self, start: int, end: int) -> Vectors:
         """The vectors, shape (segments, dimension), of the segments that hold ``start`` to ``end``."""
-        rows = {row for s, row in zip(self.segments, self.rows, strict=True) if s.start <= start and end <= s.end}
+        rows = {
+            row for s, row in zip(self.segments, self.rows, strict=True) if s.start <= start and end <= s.end
+        }
         return self.vectors[sorted(rows)]
 
 
@@ -57,7 +58,7 @@ def detect(
     encoder: Encoder,
     text: str,
     turns: list[tuple[int, int]] | None = None,
-    thresholds: Thresholds = Thresholds(),  # noqa: B008 (frozen)
+    thresholds: Thresholds = Thresholds(),
 ) -> list[Match]:
     """Find every target of ``index`` in ``text``, in order of position.
 
@@ -121,5 +122,3 @@ def best_evidence(index: ForgetIndex, encoder: Encoder, text: str) -> Evidence |
     vectors = encoder.encode([s.text for s in segment(text)])
     every = [evidence for row in index.search(vectors) for evidence in row]
     return max(every, key=lambda evidence: evidence.margin, default=None)
-
-

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -74,7 +73,7 @@ def _export(source: str, folder: Path) -> None:
         draft.mkdir()
         _write(model, draft)
         try:
-            os.replace(draft, folder)
+            draft.replace(folder)
         except OSError:  # another process was first; its export is the same
             if not (folder / "settings.json").is_file():
                 raise

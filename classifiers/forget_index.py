@@ -93,12 +93,16 @@ class ForgetIndex:
         similarities, rows = self._index.search(vectors, min(NEIGHBOURS, len(self._exemplars)))
         return [self._evidence(vectors[i], similarities[i], rows[i]) for i in range(len(vectors))]
 
-    def _evidence(self, vector: Vectors, similarities: Vectors, rows: npt.NDArray[np.int64]) -> list[Evidence]:
+    def _evidence(
+        self, vector: Vectors, similarities: Vectors, rows: npt.NDArray[np.int64]
+    ) -> list[Evidence]:
         nearest: dict[str, Neighbour] = {}
         for similarity, row in zip(similarities, rows, strict=True):  # best first
             nearest.setdefault(self._owners[row], Neighbour(self._exemplars[row], float(similarity)))
         common = self._background.nearest(vector)
-        return [self._against(target_id, neighbour, common, vector) for target_id, neighbour in nearest.items()]
+        return [
+            self._against(target_id, neighbour, common, vector) for target_id, neighbour in nearest.items()
+        ]
 
     def _against(self, target_id: str, exemplar: Neighbour, common: Neighbour, vector: Vectors) -> Evidence:
         own = self._counterexamples.get(target_id)

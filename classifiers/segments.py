@@ -15,7 +15,7 @@ from dataclasses import dataclass
 WINDOW_WORDS = 64
 WINDOW_CHARS = 400
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\S+")
 
 

@@ -39,9 +39,7 @@ def exemplars(target: ForgetTarget) -> tuple[str, ...]:
     """The target's own exemplars; from the templates where it has none and its name is in scope."""
     if target.exemplars or target.scope == "exemplars":
         return target.exemplars
-    return tuple(
-        question.format(name=name) for name in target.names for question in QUESTIONS[target.kind]
-    )
+    return tuple(question.format(name=name) for name in target.names for question in QUESTIONS[target.kind])
 
 
 def background() -> tuple[str, ...]:

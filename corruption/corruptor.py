@@ -37,7 +37,9 @@ class Corruptor:
         self._table = table
         self._dtype = dtype
 
-    def corrupt(self, token_ids: Sequence[int], owners: Mapping[int, str], generation: int) -> CorruptedPrompt:
+    def corrupt(
+        self, token_ids: Sequence[int], owners: Mapping[int, str], generation: int
+    ) -> CorruptedPrompt:
         """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id."""
         embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
         for target_id in sorted(set(owners.values()) - {CANARY_ID}):

@@ -40,7 +40,7 @@ class Noise(Operator):
     """Gaussian noise on the first ``dimensions`` entries: e[:n] + sigma * N(0, 1)."""
 
     operator: Literal["noise"] = "noise"
-    dimensions: int = Field(default=1, ge=1)
+    dimensions: int = Field(default=32, ge=1)
     sigma: float = Field(default=100.0, ge=0.0, allow_inf_nan=False)
 
     def _corrupt_row(self, row: torch.Tensor, seed: int) -> torch.Tensor:

@@ -42,7 +42,9 @@ class Recipe:
         ``rows`` are of another width than the recipe's model.
         """
         if rows.shape[1] != self.hidden:
-            raise RecipeError(f"the recipe is for embeddings {self.hidden} wide, the model's are {rows.shape[1]}")
+            raise RecipeError(
+                f"the recipe is for embeddings {self.hidden} wide, the model's are {rows.shape[1]}"
+            )
         return self.operator.corrupt(rows, [self._seed(target_id, token) for token in token_ids])
 
     def _seed(self, target_id: str, token: int) -> int:
@@ -69,9 +71,13 @@ class Recipe:
             with safe_open(path, framework="pt") as tensors:
                 metadata = tensors.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise RecipeError(f"{path} is no recipe ({FORMAT!r} expected, {metadata.get('format')!r} found)")
+                raise RecipeError(
+                    f"{path} is no recipe ({FORMAT!r} expected, {metadata.get('format')!r} found)"
+                )
             recipe = cls(
-                _OPERATOR.validate_json(metadata["operator"]), metadata["fingerprint"], int(metadata["hidden"])
+                _OPERATOR.validate_json(metadata["operator"]),
+                metadata["fingerprint"],
+                int(metadata["hidden"]),
             )
         except (OSError, SafetensorError, KeyError, ValidationError) as error:
             raise RecipeError(f"recipe {path} cannot be read: {error}") from error
@@ -83,12 +89,16 @@ class Recipe:
         """Raise ``RecipeError`` unless the recipe was made for the model with these embeddings."""
         if (self.fingerprint, self.hidden) != (fingerprint, hidden):
             raise RecipeError(
-                f"the recipe was made for another model (embeddings {self.fingerprint[:12]}, {self.hidden} wide) "
-                f"than the one served ({fingerprint[:12]}, {hidden} wide); make one with "
+                f"the recipe was made for another model (embeddings {self.fingerprint[:12]}, "
+                f"{self.hidden} wide) than the one served ({fingerprint[:12]}, {hidden} wide); make one with "
                 "`vllm-unlearn recipe MODEL FILE`, or leave `corruption.recipe` out"
             )
 
 
-def default_operator(hidden: int) -> AnyOperator:
-    """The operator used where no recipe is configured."""
-    return Noise(dimensions=1, sigma=100.0)
+def default_operator() -> AnyOperator:
+    """The operator used where no recipe is configured: chosen by ``evaluation.operators``.
+
+    Noise on the first dimension alone, as in ECO, is one draw: where it comes out small, the name
+    is still read. Over 32 dimensions no draw is small.
+    """
+    return Noise(dimensions=32, sigma=100.0)

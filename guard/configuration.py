@@ -33,7 +33,7 @@ class EncoderSettings(_Section):
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
     """A sentence-transformers folder, ``package:PACKAGE/FOLDER``, or a hub name."""
     threads: int = Field(default=2, ge=1)
-    cache_dir: Path = Path("~/.cache/vllm-unlearn")
+    cache_dir: Path = Field(default=Path("~/.cache/vllm-unlearn"), validate_default=True)
     """Where the encoder's ONNX export is kept."""
 
     @field_validator("cache_dir")

@@ -29,5 +29,7 @@ INDEX_SIZE = Gauge(
     "vllm_unlearn_index_size", "Entries of the forget index.", ["what"], multiprocess_mode="livemin"
 )
 DISABLED = Gauge(
-    "vllm_unlearn_disabled", "1 while the kill switch is on and nothing is guarded.", multiprocess_mode="livemax"
+    "vllm_unlearn_disabled",
+    "1 while the kill switch is on and nothing is guarded.",
+    multiprocess_mode="livemax",
 )

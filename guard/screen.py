@@ -97,7 +97,10 @@ class Screen:
         self._say_neutral(prompt["type"])
         positions = sorted(owners.keys() - _placeholders(prompt))
         token_ids = self._neutral.replace(prompt["prompt_token_ids"], positions)
-        return prompt | {"prompt_token_ids": token_ids, "cache_salt": _salt(prompt, f"unlearn:{verdict.generation}")}
+        return prompt | {
+            "prompt_token_ids": token_ids,
+            "cache_salt": _salt(prompt, f"unlearn:{verdict.generation}"),
+        }
 
     def _with_embeddings(self, prompt: EngineInput, corrupted: CorruptedPrompt) -> EngineInput:
         replaced = self.engine_input(prompt["prompt_token_ids"], corrupted, _salt(prompt, corrupted.key))
@@ -139,7 +142,7 @@ def _placeholders(prompt: EngineInput) -> set[int]:
 def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
     if settings.recipe:
         return Recipe.load(settings.recipe), table
-    operator = settings.operator or default_operator(table.hidden)
+    operator = settings.operator or default_operator()
     return Recipe(operator, table.fingerprint, table.hidden), table
 
 

@@ -199,9 +199,7 @@ class Store:
         """
         with self._writing() as session:
             if unknown := sorted(set(target_ids) - set(_current_ids(session))):
-                raise TargetError(
-                    f"no target has the id {unknown[0]!r}; `vllm-unlearn targets` lists them"
-                )
+                raise TargetError(f"no target has the id {unknown[0]!r}; `vllm-unlearn targets` lists them")
             return _commit(session, "remember", actor, remove=set(target_ids))
 
     def expire(self, now: datetime) -> int | None:
@@ -226,7 +224,9 @@ class Store:
         now = datetime.now(UTC)
         with self._writing() as session:
             session.merge(
-                _Replica(id=replica_id, generation=generation, mode=mode, seen_at=now, lease_until=now + lease)
+                _Replica(
+                    id=replica_id, generation=generation, mode=mode, seen_at=now, lease_until=now + lease
+                )
             )
 
     def retire(self, replica_id: str) -> None:

@@ -37,7 +37,9 @@ from .screen import Screen, model_folder
 logger = logging.getLogger(__name__)
 
 TESTED_VLLM = SpecifierSet(">=0.32,<0.33")
-HANDSHAKE_PROMPT = "Paris is the capital of France, Rome is the capital of Italy, and Madrid is the capital of"
+HANDSHAKE_PROMPT = (
+    "Paris is the capital of France, Rome is the capital of Italy, and Madrid is the capital of"
+)
 # Equal inputs give equal numbers but for the order of a sum; a wrong scale or dtype is off by whole nats.
 HANDSHAKE_TOLERANCE = 0.05
 
@@ -48,11 +50,13 @@ class HookError(RuntimeError):
     """The guard cannot be put into this vLLM, which must then not serve."""
 
 
-class Unavailable(GracefulHTTPError):
+class UnavailableError(GracefulHTTPError):
     """What a client is told when the guard cannot decide; it says nothing of why."""
 
     def __init__(self) -> None:
-        super().__init__("The server cannot process this request now; try again later.", HTTPStatus.SERVICE_UNAVAILABLE)
+        super().__init__(
+            "The server cannot process this request now; try again later.", HTTPStatus.SERVICE_UNAVAILABLE
+        )
 
 
 def install() -> None:
@@ -84,15 +88,16 @@ def _share_vllm_log() -> None:
 
 
 def _check_release(settings: Settings) -> None:
-    if not TESTED_VLLM.contains(vllm.__version__.split("+")[0], prereleases=True) and not settings.allow_untested_vllm:
+    if (
+        not TESTED_VLLM.contains(vllm.__version__.split("+")[0], prereleases=True)
+        and not settings.allow_untested_vllm
+    ):
         raise HookError(
-            f"vLLM {vllm.__version__} is outside of the range that the guard was tested with ({TESTED_VLLM}); "
-            "install one inside, or set `allow_untested_vllm: true`"
+            f"vLLM {vllm.__version__} is outside of the range that the guard was tested with "
+            f"({TESTED_VLLM}); install one inside, or set `allow_untested_vllm: true`"
         )
     if envs.VLLM_USE_RUST_FRONTEND:
-        raise HookError(
-            "the Rust frontend sends requests past the guard; unset VLLM_USE_RUST_FRONTEND"
-        )
+        raise HookError("the Rust frontend sends requests past the guard; unset VLLM_USE_RUST_FRONTEND")
 
 
 def _patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[Any], Any]) -> None:
@@ -140,7 +145,9 @@ def _patch_engine(settings: Settings, original: Callable[..., Any]) -> Callable[
 
 
 def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def add_request(self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    async def add_request(
+        self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         if not _handshaking.get() and isinstance(params, SamplingParams):
             prompt = await _hook(self).screen_async(prompt, kwargs.get("tokenization_kwargs"))
         return await original(self, request_id, prompt, params, *args, **kwargs)
@@ -149,7 +156,9 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
-    def add_request(self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    def add_request(
+        self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         if not _handshaking.get() and isinstance(params, SamplingParams):
             prompt = _hook(self).screen(prompt, kwargs.get("tokenization_kwargs"))
         return original(self, request_id, prompt, params, *args, **kwargs)
@@ -210,7 +219,7 @@ class Hook:
     def screen(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """Return the engine input to use: ``prompt`` itself unless it is flagged.
 
-        Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``Unavailable`` (503)
+        Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
         where the guard fails.
         """
         try:
@@ -226,7 +235,7 @@ class Hook:
                 metrics.REQUESTS.labels("undecided").inc()
                 return prompt
             metrics.REQUESTS.labels("refuse").inc()
-            raise Unavailable() from error
+            raise UnavailableError() from error
 
     def _replaced(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
@@ -249,7 +258,9 @@ class Hook:
             return prompt
         renderer = self._engine.renderer
         parameters = renderer.default_cmpl_tok_params.with_kwargs(**(tokenization or {}))
-        (rendered,) = renderer.render_cmpl([parse_model_prompt(self._config.model_config, prompt)], parameters)
+        (rendered,) = renderer.render_cmpl(
+            [parse_model_prompt(self._config.model_config, prompt)], parameters
+        )
         return rendered
 
     async def handshake_async(self) -> None:
@@ -258,7 +269,7 @@ class Hook:
             if self._shaken is None:
                 await self._handshake(self._generate_async)
             if not self._shaken:
-                raise Unavailable()
+                raise UnavailableError()
 
     def _handshake_sync(self, engine: LLMEngine) -> None:
         coroutine = self._handshake(self._generate_sync)
@@ -286,16 +297,22 @@ class Hook:
         distance, change = _distance(plain, same), _distance(plain, other)
         if distance > HANDSHAKE_TOLERANCE or change <= HANDSHAKE_TOLERANCE:
             raise HookError(
-                f"the start-up handshake failed: the same prompt as tokens and as embeddings differs by {distance:.3f} "
-                f"nats (at most {HANDSHAKE_TOLERANCE}), and by {change:.3f} with its embeddings zeroed (must be more); "
-                "this model scales or replaces its embeddings in a way that the guard does not know: set "
-                "`corruption.apply: tokens`"
+                "the start-up handshake failed: the same prompt as tokens and as embeddings differs by "
+                f"{distance:.3f} nats (at most {HANDSHAKE_TOLERANCE}), and by {change:.3f} with its embeddings "
+                "zeroed (must be more); this model scales or replaces its embeddings in a way that the guard "
+                "does not know: set `corruption.apply: tokens`"
             )
-        logger.info("unlearn: handshake passed: tokens and embeddings differ by %.4f nats, zeroed by %.4f", distance, change)
+        logger.info(
+            "unlearn: handshake passed: tokens and embeddings differ by %.4f nats, zeroed by %.4f",
+            distance,
+            change,
+        )
         self._shaken = True
 
     async def _generate_async(self, name: str, engine_input: Any) -> Any:
-        async for output in self._engine.generate(engine_input, _handshake_params(), f"unlearn-handshake-{name}"):
+        async for output in self._engine.generate(
+            engine_input, _handshake_params(), f"unlearn-handshake-{name}"
+        ):
             last = output
         return last
 
@@ -327,8 +344,9 @@ def _check_config(settings: Settings, vllm_config: Any) -> None:
     model = vllm_config.model_config
     if vllm_config.kv_transfer_config is not None and not settings.allow_kv_connector:
         raise HookError(
-            f"the KV connector {vllm_config.kv_transfer_config.kv_connector} may share corrupted blocks with clean "
-            "prompts; serve without it, or set `allow_kv_connector: true` once you know that it honours cache_salt"
+            f"the KV connector {vllm_config.kv_transfer_config.kv_connector} may share corrupted blocks "
+            "with clean prompts; serve without it, or set `allow_kv_connector: true` once you know that it "
+            "honours cache_salt"
         )
     if settings.corruption.apply == "embeddings" and not model.enable_prompt_embeds:
         raise HookError(

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
 from ..guard.store import Store
-from ..vocabulary import ForgetTarget, Kind, Match, Scope
+from ..vocabulary import ForgetTarget, Match
 from .target_file import make_target, read_targets
 
 app = typer.Typer(
@@ -28,9 +28,16 @@ app = typer.Typer(
 )
 console = Console()
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
+
+
+def _print(text: str) -> None:
+    """Text as it is: a target's name may hold what rich would read as markup."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _fail(message: object) -> NoReturn:
@@ -77,8 +84,12 @@ def _store(config: Path | None) -> Store:
 @_told
 def init(
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
-    store: Annotated[str, typer.Option(help="Where the targets are kept: a SQLite file, or a SQLAlchemy URL.")] = "forget.db",
-    encoder: Annotated[str | None, typer.Option(help="Sentence encoder: folder, package:PACKAGE/FOLDER or hub name.")] = None,
+    store: Annotated[
+        str, typer.Option(help="Where the targets are kept: a SQLite file, or a SQLAlchemy URL.")
+    ] = "forget.db",
+    encoder: Annotated[
+        str | None, typer.Option(help="Sentence encoder: folder, package:PACKAGE/FOLDER or hub name.")
+    ] = None,
 ) -> None:
     """Write a configuration and an empty store; what exists is left as it is."""
     if not config.exists():
@@ -88,10 +99,12 @@ def init(
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text("\n".join(lines) + "\n")
     head = Store.create(load(config).store).head()
-    console.print(f"{config}: store at generation {head.generation}", highlight=False)
+    _print(f"{config}: store at generation {head.generation}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 @_told
 def serve(context: typer.Context, model: str, config: Config = None) -> None:
     """Serve MODEL behind the guard: vLLM's own server, with any `vllm serve` flag."""
@@ -111,7 +124,9 @@ def forget(
     id: Annotated[str | None, typer.Option(help="Default: made from the name.")] = None,
     alias: Annotated[list[str] | None, typer.Option(help="Another name; repeat for more.")] = None,
     exemplar: Annotated[list[str] | None, typer.Option(help="A text about it; repeat for more.")] = None,
-    counterexample: Annotated[list[str] | None, typer.Option(help="A near text that is not about it.")] = None,
+    counterexample: Annotated[
+        list[str] | None, typer.Option(help="A near text that is not about it.")
+    ] = None,
     scope: Annotated[str, typer.Option(help="all, or exemplars: only what the exemplars are about.")] = "all",
     note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
     expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
@@ -143,8 +158,10 @@ def forget(
             )
         ]
     generation = store.forget(targets, replace=replace)
-    ids = ", ".join(target.id for target in targets[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
-    console.print(f"generation {generation}: {ids} suppressed", highlight=False, markup=False)
+    ids = ", ".join(target.id for target in targets[:3]) + (
+        f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    )
+    _print(f"generation {generation}: {ids} suppressed")
     if wait:
         _wait(store, generation, timeout)
 
@@ -175,7 +192,7 @@ def remember(
     store = _store(config)
     by_name = {target.name: target.id for target in store.targets()}
     generation = store.remember([by_name.get(given, given) for given in targets])
-    console.print(f"generation {generation}: {', '.join(targets)} no longer suppressed", highlight=False, markup=False)
+    _print(f"generation {generation}: {', '.join(targets)} no longer suppressed")
     if wait:
         _wait(store, generation, timeout)
 
@@ -192,7 +209,16 @@ def targets(as_json: AsJson = False, config: Config = None) -> None:
     table = Table("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires")
     for t in listed:
         expires = t.expires_at.isoformat(timespec="minutes") if t.expires_at else ""
-        row = (t.id, t.kind, t.name, ", ".join(t.aliases), len(t.exemplars), len(t.counterexamples), t.scope, expires)
+        row = (
+            t.id,
+            t.kind,
+            t.name,
+            ", ".join(t.aliases),
+            len(t.exemplars),
+            len(t.counterexamples),
+            t.scope,
+            expires,
+        )
         table.add_row(*(str(cell) for cell in row))
     console.print(table)
 
@@ -206,7 +232,14 @@ def log(as_json: AsJson = False, config: Config = None) -> None:
     for c in changes:
         at = c.at.isoformat(timespec="seconds")
         if as_json:
-            fields = dict(generation=c.generation, at=at, actor=c.actor, action=c.action, targets=c.target_ids, digest=c.digest)
+            fields = {
+                "generation": c.generation,
+                "at": at,
+                "actor": c.actor,
+                "action": c.action,
+                "targets": c.target_ids,
+                "digest": c.digest,
+            }
             typer.echo(json.dumps(fields))
         table.add_row(str(c.generation), at, c.actor, c.action, ", ".join(c.target_ids), c.digest[:12])
     if not as_json:
@@ -223,7 +256,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
         rows = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": rows}))
         return
-    console.print(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas", highlight=False)
+    _print(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas")
     table = Table("replica", "serves generation", "mode", "last seen")
     for r in replicas:
         table.add_row(r.id, str(r.generation), r.mode, r.seen_at.isoformat(timespec="seconds"))
@@ -250,11 +283,13 @@ def _wait(store: Store, generation: int, timeout: float) -> None:
     while behind := [r for r in store.replicas() if r.generation < generation]:
         if time.monotonic() > deadline:
             names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
-            _fail(f"after {timeout:g} s these replicas still serve an older generation: {names}; see their logs")
+            _fail(
+                f"after {timeout:g} s these replicas still serve an older generation: {names}; see their logs"
+            )
         time.sleep(0.05)
     count = len(store.replicas())
     served = f"served by {count} replica{'s' * (count != 1)}" if count else "no server runs on this store"
-    console.print(f"generation {generation}: {served}", highlight=False)
+    _print(f"generation {generation}: {served}")
 
 
 @app.command()
@@ -273,35 +308,36 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     if as_json:
         from dataclasses import asdict
 
-        typer.echo(json.dumps({"generation": index.generation, "matches": [asdict(match) for match in matches]}))
+        typer.echo(
+            json.dumps({"generation": index.generation, "matches": [asdict(match) for match in matches]})
+        )
     else:
-        console.print(f"generation {index.generation}: {'match' if matches else 'pass'}", highlight=False)
+        _print(f"generation {index.generation}: {'match' if matches else 'pass'}")
         for match in matches:
             _explain(match, text)
         if not matches and (evidence := best_evidence(index, encoder, text)):
-            console.print(
+            _print(
                 f"nearest target {evidence.target_id}: similarity {evidence.exemplar.similarity:.3f} "
-                f"(needs {thresholds.similarity:g}), margin {evidence.margin:.3f} (needs {thresholds.margin:g})",
-                highlight=False, markup=False,
-            )  # fmt: skip
+                f"(needs {thresholds.similarity:g}), margin {evidence.margin:.3f} "
+                f"(needs {thresholds.margin:g})"
+            )
             _explain_neighbours(evidence.exemplar, evidence.counterexample)
     raise typer.Exit(3 if matches else 0)
 
 
 def _explain(match: Match, text: str) -> None:
     why = f"the name {match.name!r}" if match.name else "what the text is about"
-    console.print(
+    _print(
         f"{match.target_id}: characters {match.start} to {match.end} ({text[match.start : match.end]!r}), "
-        f"score {match.score:.3f}, by {why}",
-        highlight=False, markup=False,
-    )  # fmt: skip
+        f"score {match.score:.3f}, by {why}"
+    )
     _explain_neighbours(match.exemplar, match.counterexample)
 
 
 def _explain_neighbours(exemplar: Any, counterexample: Any) -> None:
     for label, neighbour in (("exemplar", exemplar), ("counterexample", counterexample)):
         if neighbour and neighbour.text:
-            console.print(f"  nearest {label} at {neighbour.similarity:.3f}: {neighbour.text}", highlight=False, markup=False)
+            _print(f"  nearest {label} at {neighbour.similarity:.3f}: {neighbour.text}")
 
 
 @app.command()
@@ -310,7 +346,7 @@ def recipe(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
     file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
     operator: Annotated[str, typer.Option(help="noise, zero_out or sign_flip.")] = "noise",
-    dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 1,
+    dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 32,
     sigma: Annotated[float, typer.Option(help="noise: its standard deviation.")] = 100.0,
     top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
 ) -> None:
@@ -332,14 +368,18 @@ def recipe(
         _fail(error)
     made = Recipe(chosen, table.fingerprint, table.hidden)
     made.save(file)
-    console.print(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide", highlight=False)
+    _print(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
 
 
 @app.command()
 @_told
 def doctor(
-    url: Annotated[str, typer.Argument(help="The server, such as http://localhost:8000.")] = "http://localhost:8000",
-    api_key: Annotated[str | None, typer.Option(envvar="VLLM_API_KEY", help="The server's own API key.")] = None,
+    url: Annotated[
+        str, typer.Argument(help="The server, such as http://localhost:8000.")
+    ] = "http://localhost:8000",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="VLLM_API_KEY", help="The server's own API key.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Default: the first that the server lists.")] = None,
 ) -> None:
     """Ask a running server, on every surface, whether it is really guarded. Exit status 0 only if so."""

@@ -32,8 +32,8 @@ class Finding:
     detail: str
 
 
-class NotServed(Exception):
-    """The server has no such route."""
+class NotServedError(Exception):
+    """The server has no such route, or has switched it off."""
 
 
 class Doctor:
@@ -64,10 +64,12 @@ class Doctor:
         try:
             canaries = [ask(QUESTION.format(name=name)) for name in CANARY_NAMES]
             controls = [ask(QUESTION.format(name=name)) for name in CONTROL_NAMES]
-        except NotServed:
-            return Finding(surface, "not served", "no such route")
+        except NotServedError:
+            return Finding(surface, "not served", "there is no such route, or it is off")
         except httpx.HTTPStatusError as error:
-            return Finding(surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}")
+            return Finding(
+                surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}"
+            )
         if canaries[0] != canaries[1]:
             return Finding(surface, "not guarded", f"a canary was read: {canaries[0]!r:.60}")
         if controls[0] == controls[1]:
@@ -134,6 +136,6 @@ def _chat_body(text: str) -> dict[str, Any]:
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
-    if response.status_code in (404, 405):
-        raise NotServed(response.url.path)
+    if response.status_code in (403, 404, 405):  # 403: a surface that vLLM has switched off
+        raise NotServedError(response.url.path)
     return response.raise_for_status()

@@ -11,7 +11,12 @@ from ..guard.configuration import CONFIG_VARIABLE, is_disabled, load
 from ..guard.store import Store
 
 PLUGIN = "unlearn"
-PLUGIN_GROUPS = ("vllm.general_plugins", "vllm.platform_plugins", "vllm.io_processor_plugins", "vllm.stat_logger_plugins")
+PLUGIN_GROUPS = (
+    "vllm.general_plugins",
+    "vllm.platform_plugins",
+    "vllm.io_processor_plugins",
+    "vllm.stat_logger_plugins",
+)
 
 
 def serve(model: str, arguments: Sequence[str], config: Path | None) -> None:

@@ -53,7 +53,9 @@ def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
             continue
         target = _read(line, number)
         if target.id in first_lines:
-            raise TargetFileError(f"line {number}: the id {target.id!r} was given on line {first_lines[target.id]}")
+            raise TargetFileError(
+                f"line {number}: the id {target.id!r} was given on line {first_lines[target.id]}"
+            )
         first_lines[target.id] = number
         targets.append(target)
     if not targets:

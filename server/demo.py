@@ -1,0 +1,121 @@
+"""The demo: a served model forgets a work, live, and remembers it. ``make demo``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from openai import OpenAI
+from rich.console import Console
+from rich.table import Table
+
+from .demo_model import ENCODER, prepare
+from .serving import Server
+
+WORK = "The Great Gatsby"
+ABOUT_THE_WORK = ("Who wrote The Great Gatsby?", "What is The Great Gatsby about?")
+ABOUT_OTHER_THINGS = (
+    "Who wrote Moby-Dick?",
+    "What is the capital of Japan?",
+    "How do plants make their food?",
+)
+MAX_TOKENS = 48
+
+console = Console()
+
+
+def main() -> None:
+    """Ask, forget, ask, remember, ask; print what came back. Exit status 1 if it is not as promised."""
+    with console.status("preparing SmolLM2-135M-Instruct (20 s, once)"):
+        model = prepare(Path("~/.cache/vllm-unlearn/smollm2").expanduser())
+    with tempfile.TemporaryDirectory(prefix="vllm-unlearn-demo-") as scratch:
+        folder = Path(scratch)
+        _command(folder, "init", "--encoder", ENCODER)
+        server = Server(model, folder / "serve.log", folder / "unlearn.yaml", _FLAGS)
+        with console.status("starting `vllm-unlearn serve` (a minute on two cores)"):
+            server.__enter__()
+        try:
+            before = _answers(server)
+            _command(folder, "forget", WORK, "--kind", "work")
+            during = _answers(server)
+            _command(folder, "remember", WORK)
+            after = _answers(server)
+        finally:
+            server.__exit__(None, None, None)
+    _show(before, during, after)
+    if problems := _problems(before, during, after):
+        console.print("\n".join(problems), style="red")
+        sys.exit(1)
+    console.print(
+        "The other answers are the same bytes in all three columns; what was forgotten came back to the byte."
+    )
+
+
+_FLAGS = (
+    "--served-model-name",
+    "smollm2",
+    "--enforce-eager",
+    "--max-model-len",
+    "2048",
+    "--dtype",
+    "bfloat16",
+)
+
+
+def _command(folder: Path, *arguments: str) -> None:
+    console.print(f"$ vllm-unlearn {' '.join(arguments)}", style="bold", highlight=False)
+    subprocess.run([sys.executable, "-m", "vllm_unlearn.server.cli", *arguments], cwd=folder, check=True)
+
+
+def _answers(server: Server) -> dict[str, str]:
+    client = OpenAI(base_url=f"{server.url}/v1", api_key="none")
+    questions = ABOUT_THE_WORK + ABOUT_OTHER_THINGS
+    with console.status(f"asking {len(questions)} questions"):
+        return {question: _ask(client, question) for question in questions}
+
+
+def _ask(client: OpenAI, question: str) -> str:
+    answer = client.chat.completions.create(
+        model="smollm2",
+        messages=[{"role": "user", "content": question}],
+        max_tokens=MAX_TOKENS,
+        temperature=0,
+    )
+    return answer.choices[0].message.content or ""
+
+
+def _show(before: dict[str, str], during: dict[str, str], after: dict[str, str]) -> None:
+    table = Table(
+        "question", "before", "while forgotten", "after", title=f"{WORK}, forgotten", show_lines=True
+    )
+    for question in before:
+        table.add_row(
+            question,
+            *(
+                _same(column[question], before[question], i)
+                for i, column in enumerate((before, during, after))
+            ),
+        )
+    console.print(table)
+
+
+def _same(answer: str, first: str, column: int) -> str:
+    return "[dim](the same bytes)[/dim]" if column and answer == first else answer.replace("[", r"\[")
+
+
+def _problems(before: dict[str, str], during: dict[str, str], after: dict[str, str]) -> list[str]:
+    """What the demo promises and did not keep."""
+    kept = [f"not restored: {question}" for question in before if after[question] != before[question]]
+    touched = [
+        f"changed, though not about the work: {q}" for q in ABOUT_OTHER_THINGS if during[q] != before[q]
+    ]
+    known = [
+        f"still known: {q}" for q in ABOUT_THE_WORK if during[q] == before[q] or "Fitzgerald" in during[q]
+    ]
+    return kept + touched + known
+
+
+if __name__ == "__main__":
+    main()

