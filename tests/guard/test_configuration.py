@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vllm_unlearn.corruption.operators import Noise, ZeroOut
+from vllm_unlearn.guard.configuration import (
+    ConfigurationError,
+    Settings,
+    is_configured,
+    is_disabled,
+    load,
+)
+
+SECRET = "s3cret-admin-key-of-mine"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "unlearn.yaml"
+
+
+def test_every_setting_has_a_default(file: Path) -> None:
+    file.write_text("")
+    settings = load(file, {})
+    assert settings == Settings(store=f"sqlite:///{file.parent / 'forget.db'}")
+    assert (settings.mode, settings.on_error, settings.admin_key) == ("enforce", "closed", None)
+    assert not settings.allow_client_embeds
+    assert settings.encoder.cache_dir == Path.home() / ".cache" / "vllm-unlearn"
+
+
+def test_settings_are_read_from_the_file(file: Path) -> None:
+    file.write_text(
+        f"store: postgresql://host/db\nmode: shadow\nadmin_key: {SECRET}\nencoder: {{threads: 4}}\n"
+        "detection: {similarity: 0.5}\ncorruption: {operator: {operator: zero_out, top: 9}, apply: tokens}\n"
+    )
+    settings = load(file, {})
+    assert (settings.store, settings.mode) == ("postgresql://host/db", "shadow")
+    assert settings.encoder.threads == 4
+    assert settings.detection.similarity == 0.5
+    assert settings.corruption.operator == ZeroOut(top=9)
+    assert settings.corruption.apply == "tokens"
+    assert settings.admin_key and settings.admin_key.get_secret_value() == SECRET
+
+
+def test_file_names_are_relative_to_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the server is started from."""
+    monkeypatch.chdir("/")
+    file.write_text("store: data/x.db\ncorruption: {recipe: r.safetensors}\n")
+    settings = load(file, {})
+    assert settings.store == f"sqlite:///{tmp_path}/data/x.db"
+    assert settings.corruption.recipe == tmp_path / "r.safetensors"
+    file.write_text("store: /elsewhere/x.db\ncorruption: {recipe: ~/r.safetensors}\n")
+    settings = load(file, {})
+    assert settings.store == "sqlite:////elsewhere/x.db"
+    assert settings.corruption.recipe == Path.home() / "r.safetensors"
+
+
+def test_the_encoders_file_names_are_relative_to_the_file_too(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    file.write_text("encoder: {model: ./minilm, cache_dir: cache}\n")
+    settings = load(file, {})
+    assert settings.encoder.cache_dir == tmp_path / "cache"
+    assert Path(settings.encoder.model) == tmp_path / "minilm"
+
+
+def test_the_environment_overlays_the_file(file: Path) -> None:
+    file.write_text("mode: shadow\nencoder: {threads: 4, model: a}\n")
+    environment = {
+        "VLLM_UNLEARN_CONFIG": str(file),
+        "VLLM_UNLEARN_DISABLE": "1",
+        "VLLM_UNLEARN_MODE": "off",
+        "VLLM_UNLEARN_ALLOW_CLIENT_EMBEDS": "true",
+        "VLLM_UNLEARN_ENCODER__THREADS": "8",
+        "VLLM_UNLEARN_CORRUPTION__OPERATOR": "{operator: noise, sigma: 2}",
+        "VLLM_OTHER": "ignored",
+    }
+    settings = load(None, environment)
+    assert (settings.mode, settings.allow_client_embeds) == ("off", True)
+    assert (settings.encoder.threads, settings.encoder.model) == (8, "a")
+    assert settings.corruption.operator == Noise(sigma=2)
+
+
+def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load(None, {"VLLM_UNLEARN_STORE": "x.db"})
+    assert settings.store == f"sqlite:///{tmp_path / 'x.db'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("stroe: x.db", "stroe: Extra inputs are not permitted"),
+        ("encoder: {modle: x}", "encoder.modle: Extra"),
+        ("mode: enforced", "mode: Input should be 'enforce', 'shadow' or 'off'"),
+        ("poll_seconds: 0", "poll_seconds: Input should be greater than 0"),
+        ("poll_seconds: soon", "poll_seconds: Input should be a valid number"),
+        ("detection: {similarity: 1.5}", "detection.similarity: Input should be less than or equal to 1"),
+        ("encoder: {threads: 0}", "encoder.threads"),
+        ("encoder:", "encoder: Input should be a valid dictionary"),
+        ("corruption: {operator: {operator: shuffle}}", "corruption.operator: Input tag 'shuffle'"),
+        ("- store", "must hold settings"),
+        ("store", "must hold settings"),
+        ("store: [", "is not YAML"),
+        ("store: a: b", "is not YAML"),
+    ],
+)
+def test_a_wrong_setting_is_named(file: Path, text: str, named: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {})
+    assert named in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{file} cannot be read: No such file"):
+        load(file, {})
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        load(file.parent, {})
+    file.write_bytes(b"store: \xff\xfe")
+    with pytest.raises(ConfigurationError, match="is not YAML"):
+        load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("VLLM_UNLEARN_MDOE", "mdoe: Extra inputs"),
+        ("VLLM_UNLEARN_MODE__X", "VLLM_UNLEARN_MODE__X: mode has no settings inside it"),
+        ("VLLM_UNLEARN_POLL_SECONDS", "poll_seconds"),
+    ],
+)
+def test_a_wrong_variable_is_named(file: Path, variable: str, named: str) -> None:
+    file.write_text("mode: shadow")
+    with pytest.raises(ConfigurationError, match=named):
+        load(file, {variable: "x"})
+
+
+@pytest.mark.parametrize("text", ["admin_key: short-s3cret", "admin_key: [s3cret-s3cret-s3cret]"])
+def test_an_unusable_admin_key_is_refused_without_repeating_it(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match="admin_key") as caught:
+        load(file, {})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_admin_key_is_never_shown(file: Path) -> None:
+    file.write_text(f"admin_key: {SECRET}")
+    settings = load(file, {})
+    assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"admin_key: {SECRET}: x", f'admin_key: "{SECRET}', f"admin_key={SECRET}", f"[admin_key, {SECRET}]"],
+)
+def test_no_error_shows_the_admin_key(file: Path, text: str) -> None:
+    file.write_text(f"mode: shadow\n{text}\n" if ": " in text else text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "disabled"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)]
+)
+def test_the_kill_switch(value: str | None, disabled: bool) -> None:
+    environment = {} if value is None else {"VLLM_UNLEARN_DISABLE": value}
+    assert is_disabled(environment) is disabled
+
+
+def test_installed_is_not_configured() -> None:
+    assert not is_configured({"VLLM_PLUGINS": "unlearn", "PATH": "/bin"})
+    assert is_configured({"VLLM_UNLEARN_CONFIG": "x"})

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.corruption.corruptor import CANARY_ID
+from vllm_unlearn.guard.configuration import Settings
+from vllm_unlearn.guard.guard import CANARY_NAMES, Guard, GuardError
+from vllm_unlearn.guard.store import Store, StoreError
+from vllm_unlearn.vocabulary import ForgetTarget
+
+TARGET = ForgetTarget(id="vale", name="Orrin Vale")
+QUESTION = "Who is Orrin Vale?"
+PATIENCE = 15.0  # the tests may share their cores
+
+
+class FlakyEncoder:
+    """The real encoder, until it is told to fail: the memory of a machine can run out at any time."""
+
+    def __init__(self, encoder: OnnxEncoder) -> None:
+        self.fingerprint, self.dimension = encoder.fingerprint, encoder.dimension
+        self.fails_on = ""
+        self._encoder = encoder
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if self.fails_on and any(self.fails_on in text for text in texts):
+            raise MemoryError("no memory for the encoder")
+        return self._encoder.encode(texts)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "forget.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Store:
+    return Store.create(f"sqlite:///{file}")
+
+
+@pytest.fixture
+def flaky(encoder: OnnxEncoder) -> FlakyEncoder:
+    return FlakyEncoder(encoder)
+
+
+@pytest.fixture
+def guard(store: Store, flaky: FlakyEncoder) -> Iterator[Guard]:
+    guard = Guard(Settings(store=store.url, poll_seconds=0.05, max_stale_seconds=2.0), flaky)
+    yield guard
+    guard.close()
+
+
+def until(happens: Callable[[], bool], seconds: float) -> float:
+    """Wait until something happens; how long it took. Fails after ``seconds``."""
+    began = time.monotonic()
+    while not happens():
+        assert time.monotonic() - began < seconds, "it did not happen"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def refuses(guard: Guard) -> bool:
+    try:
+        guard.screen("anything")
+    except GuardError:
+        return True
+    return False
+
+
+def test_a_change_is_served_within_a_second_and_without_a_restart(guard: Guard, store: Store) -> None:
+    assert guard.screen(QUESTION).action == "pass"
+    generation = store.forget([TARGET])
+    until(lambda: guard.screen(QUESTION).action == "corrupt", 1.0)
+    verdict = guard.screen(QUESTION)
+    assert (verdict.generation, guard.generation) == (generation, generation)
+    assert [(m.target_id, m.start, m.end) for m in verdict.matches] == [("vale", 7, 17)]
+    assert guard.sizes["targets"] == 1
+    store.remember(["vale"])
+    until(lambda: guard.screen(QUESTION).action == "pass", 1.0)
+
+
+def test_the_replica_tells_what_it_serves(guard: Guard, store: Store) -> None:
+    assert [(r.id, r.generation, r.mode) for r in store.replicas()] == [(guard.replica_id, 0, "enforce")]
+    generation = store.forget([TARGET])
+    until(lambda: [r.generation for r in store.replicas()] == [generation], PATIENCE)
+    assert guard.screen(QUESTION).action == "corrupt"  # what the store says is served by now
+
+
+def test_the_guard_starts_on_what_is_listed(store: Store, encoder: OnnxEncoder) -> None:
+    store.forget([TARGET])
+    guard = Guard(Settings(store=store.url), encoder)
+    try:
+        assert guard.screen(QUESTION).action == "corrupt"
+    finally:
+        guard.close()
+
+
+def test_without_a_store_there_is_no_guard(file: Path, encoder: OnnxEncoder) -> None:
+    with pytest.raises(StoreError, match="does not exist"):
+        Guard(Settings(store=f"sqlite:///{file}"), encoder)
+
+
+@pytest.mark.parametrize("name", CANARY_NAMES)
+def test_the_canaries_are_always_listed(guard: Guard, name: str) -> None:
+    verdict = guard.screen(f"Tell me about {name.upper()}.")
+    assert (verdict.action, [m.target_id for m in verdict.matches]) == ("corrupt", [CANARY_ID])
+
+
+def test_turns_reach_the_detector(guard: Guard, store: Store) -> None:
+    store.forget([ForgetTarget(id="b", name="Mira", exemplars=("Who runs the bakery in Harrowgate?",))])
+    text = "Good morning.\nWho runs the bakery in Harrowgate?"
+    until(lambda: guard.screen(text).action == "corrupt", PATIENCE)
+    assert guard.screen(text, [(0, 13)]).action == "pass"
+
+
+def test_a_deleted_store_is_survived_for_a_while_and_then_refused(
+    guard: Guard, store: Store, file: Path, tmp_path: Path
+) -> None:
+    store.forget([TARGET])
+    until(lambda: guard.generation == 1, PATIENCE)
+    copy = tmp_path / "copy"
+    shutil.copytree(file.parent, copy)
+    for path in [path for path in file.parent.iterdir() if path.is_file()]:
+        path.unlink()
+    assert guard.screen(QUESTION).action == "corrupt"
+    took = until(lambda: refuses(guard), PATIENCE)
+    assert took > 1.0
+    with pytest.raises(GuardError, match=r"not answered for 2 s \(max_stale_seconds\)"):
+        guard.screen(QUESTION)
+    for path in copy.iterdir():
+        shutil.copy(path, file.parent)
+    until(lambda: not refuses(guard), PATIENCE)
+    assert guard.screen(QUESTION).action == "corrupt"
+
+
+@pytest.mark.parametrize("replacement", ["another store", "an older backup"])
+def test_a_replaced_store_is_never_served(
+    guard: Guard, store: Store, file: Path, tmp_path: Path, replacement: str
+) -> None:
+    backup = tmp_path / "backup.db"
+    if replacement == "another store":
+        Store.create(f"sqlite:///{backup}").forget([ForgetTarget(id="x", name="X")])
+    else:
+        shutil.copy(file, backup)
+    store.forget([TARGET])
+    until(lambda: guard.generation == 1, PATIENCE)
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+    backup.replace(file)
+    until(lambda: refuses(guard), PATIENCE)
+    assert guard.generation == 1
+
+
+def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(
+    guard: Guard, store: Store, flaky: FlakyEncoder
+) -> None:
+    store.forget([TARGET])
+    until(lambda: guard.generation == 1, PATIENCE)
+    flaky.fails_on = "Mira"
+    store.forget([ForgetTarget(id="mira", name="Mira Tolland")])
+    time.sleep(0.2)  # several tries
+    assert guard.generation == 1
+    assert guard.screen(QUESTION).action == "corrupt"
+    until(lambda: refuses(guard), PATIENCE)
+    assert store.replicas() == ()  # `wait` is not kept by one who answers nobody
+    flaky.fails_on = ""
+    until(lambda: not refuses(guard), PATIENCE)
+    assert guard.generation == 2
+    assert guard.screen("Who is Mira Tolland?").action == "corrupt"
+
+
+def test_a_generation_that_undoes_what_cannot_be_built_recovers(
+    guard: Guard, store: Store, flaky: FlakyEncoder
+) -> None:
+    flaky.fails_on = "Mira"
+    store.forget([ForgetTarget(id="mira", name="Mira Tolland")])
+    until(lambda: refuses(guard), PATIENCE)
+    store.remember(["mira"])
+    until(lambda: not refuses(guard), PATIENCE)
+    assert guard.generation == 2
+
+
+def test_an_encoder_that_fails_on_a_prompt_fails_that_prompt_alone(guard: Guard, flaky: FlakyEncoder) -> None:
+    guard.store.forget([TARGET])
+    until(lambda: guard.generation == 1, PATIENCE)
+    flaky.fails_on = "bad"
+    with pytest.raises(MemoryError):
+        guard.screen("a bad prompt")
+    assert guard.screen(QUESTION).action == "corrupt"
+
+
+def test_an_expired_target_is_known_again(guard: Guard, store: Store) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    store.forget([TARGET.model_copy(update={"expires_at": soon})])
+    until(lambda: guard.screen(QUESTION).action == "corrupt", PATIENCE)
+    until(lambda: guard.screen(QUESTION).action == "pass", PATIENCE)
+    assert datetime.now(UTC) >= soon
+    assert [c.action for c in store.changes()] == ["forget", "expire"]
+    assert guard.generation == 2
+
+
+def test_closing_signs_off(store: Store, encoder: OnnxEncoder, file: Path) -> None:
+    guard = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
+    assert len(store.replicas()) == 1
+    guard.close()
+    assert store.replicas() == ()
+    store.forget([TARGET])
+    time.sleep(0.2)
+    assert (guard.generation, store.replicas()) == (0, ())
+    guard.close()  # again, as at exit
+
+
+def test_closing_without_a_store_is_quiet(guard: Guard, file: Path) -> None:
+    file.unlink()
+    guard.close()
+
+
+def test_two_guards_of_one_process_are_two_replicas(guard: Guard, store: Store, encoder: OnnxEncoder) -> None:
+    """Two engines in one process: `wait` must wait for both of them."""
+    other = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
+    try:
+        assert len(store.replicas()) == 2
+    finally:
+        other.close()
+    assert len(store.replicas()) == 1

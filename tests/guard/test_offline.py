@@ -1,0 +1,97 @@
+"""Offline ``LLM`` under the plugin alone, on both of vLLM's model runners."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vllm_unlearn.guard.store import Store
+
+HERE = Path(__file__).parent
+# GPUs run V2; without one it runs in Triton's interpreter, slowly (triton_stub says how).
+RUNNERS = {
+    "V1": {"VLLM_USE_V2_MODEL_RUNNER": "0"},
+    "V2": {
+        "VLLM_USE_V2_MODEL_RUNNER": "1",
+        "TRITON_INTERPRET": "1",
+        "PYTHONPATH": str(HERE / "triton_stub"),
+    },
+}
+
+
+@pytest.fixture(scope="module", params=RUNNERS)
+def results(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    model_folder: Path,
+    encoder_name: str,
+) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp(f"offline-{request.param}")
+    Store.create(f"sqlite:///{folder}/forget.db")
+    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder_name}'}}\n")
+    environment = os.environ | RUNNERS[request.param]
+    environment |= {
+        "VLLM_UNLEARN_CONFIG": str(folder / "unlearn.yaml"),
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [
+        sys.executable,
+        str(HERE / "offline_engine.py"),
+        str(model_folder),
+        str(folder / "results.json"),
+    ]
+    run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=800)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    assert found["v2"] is (request.param == "V2"), "the other model runner ran"
+    return found
+
+
+def test_suppressed_and_restored(results: dict[str, Any]) -> None:
+    assert "Fitzgerald" in results["known"]
+    assert all(answer != results["known"] and "Fitzgerald" not in answer for answer in results["suppressed"])
+    assert results["restored"] == results["known"]
+
+
+def test_suppression_is_deterministic(results: dict[str, Any]) -> None:
+    first, second = results["suppressed"]
+    assert first == second
+
+
+def test_chat_is_guarded_too(results: dict[str, Any]) -> None:
+    assert "Fitzgerald" in results["known by chat"]
+    assert "Fitzgerald" not in results["suppressed by chat"]
+
+
+def test_other_answers_stay_the_same_bytes(results: dict[str, Any]) -> None:
+    assert len(set(results["other"])) == 1
+
+
+def test_clean_and_flagged_prompts_share_no_blocks(results: dict[str, Any]) -> None:
+    """One preamble begins them all: a shared block would carry a corruption over, or a fact."""
+    assert len(set(results["shared prefix, clean"])) == 1
+    assert len(set(results["shared prefix, suppressed"])) == 1
+    assert "Fitzgerald" in results["shared prefix, known"]
+    assert "Fitzgerald" not in results["shared prefix, suppressed"][0]
+    assert results["shared prefix, restored"] == results["shared prefix, known"]
+
+
+def test_an_unflagged_request_passes_as_the_same_object(results: dict[str, Any]) -> None:
+    assert results["same object"] == [True, False]
+
+
+def test_clients_embeddings_are_refused(results: dict[str, Any]) -> None:
+    assert "prompt_embeds" in results["client embeds"]
+    assert not results["client embeds"].startswith("answered")
+
+
+def test_a_broken_encoder_lets_nothing_pass(results: dict[str, Any]) -> None:
+    assert all(refusal.startswith("UnavailableError") for refusal in results["broken"])
+    assert not any("encoder" in refusal for refusal in results["broken"]), "the client is told why"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from vllm_unlearn.guard.prompts import DecodedPrompt, PromptDecoder
+from vllm_unlearn.vocabulary import Match
+
+
+@pytest.fixture(scope="session")
+def decoder(tokenizer: Any) -> PromptDecoder:
+    return PromptDecoder(tokenizer)
+
+
+def test_a_chat_is_split_in_its_turns_at_special_tokens(decoder: PromptDecoder, tokenizer: Any) -> None:
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Who is José?\nTell me."},
+    ]
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    prompt = decoder.decode(ids)
+    assert "<|im_" not in prompt.text
+    assert [prompt.text[start:end] for start, end in prompt.turns] == [
+        "system\nBe kind.",
+        "\n",
+        "user\nWho is José?\nTell me.",
+        "\n",
+        "assistant\n",
+    ]
+    assert len(prompt.spans) == len(ids)
+    special = [
+        span for token, span in zip(ids, prompt.spans, strict=True) if token in tokenizer.all_special_ids
+    ]
+    assert special and all(start == end for start, end in special)  # special tokens belong to no text
+
+
+def test_spans_tile_the_text(decoder: PromptDecoder, tokenizer: Any) -> None:
+    text = "Harry Potter, naïve café — 東京 🤖 done\n\n  indented"
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    prompt = decoder.decode(ids)
+    assert prompt.text == text
+    assert prompt.turns == [(0, len(text))]
+    distinct = list(dict.fromkeys(prompt.spans))
+    assert [start for start, _ in distinct] == [0, *(end for _, end in distinct[:-1])]
+    assert distinct[-1][1] == len(text)
+    for token, (start, end) in zip(ids, prompt.spans, strict=True):
+        if "\ufffd" not in tokenizer.decode([token]):
+            assert text[start:end] == tokenizer.decode([token])
+
+
+@pytest.mark.parametrize("char", ["🤖", "𓀀", "龘"])
+def test_tokens_of_one_character_share_its_span(decoder: PromptDecoder, tokenizer: Any, char: str) -> None:
+    ids = tokenizer.encode(f"a {char}b", add_special_tokens=False)
+    prompt = decoder.decode(ids)
+    assert prompt.text == f"a {char}b"
+    at = prompt.text.index(char)
+    touching = [span for span in prompt.spans if span[0] <= at < span[1]]
+    assert len(touching) >= 2
+    assert len(set(touching)) == 1
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"]), max_size=60))
+def test_decoding_gives_the_text_back(decoder: PromptDecoder, tokenizer: Any, text: str) -> None:
+    ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    assume(tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text)  # it has not every byte
+    prompt = decoder.decode(ids)
+    assert prompt.text == text
+    covered = {position for start, end in prompt.spans for position in range(start, end)}
+    assert covered == set(range(len(text)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 49_151), max_size=60))
+def test_any_tokens_decode(decoder: PromptDecoder, ids: list[int]) -> None:
+    prompt = decoder.decode(ids)
+    assert len(prompt.spans) == len(ids)
+    assert all(0 <= start <= end <= len(prompt.text) for start, end in prompt.spans)
+    assert all(a[1] <= b[0] for a, b in zip(prompt.turns, prompt.turns[1:], strict=False))
+
+
+@pytest.mark.parametrize("token", [49_152, 2**31, -1, 2**40])
+def test_ids_outside_of_the_vocabulary_decode_to_nothing(decoder: PromptDecoder, token: int) -> None:
+    assert decoder.decode([token]) == DecodedPrompt("", [(0, 0)], [])
+
+
+def test_bytes_that_never_complete_a_character_take_linear_time(
+    decoder: PromptDecoder, tokenizer: Any
+) -> None:
+    (first_byte, *_) = tokenizer.encode("𓀀", add_special_tokens=False)
+    began = time.process_time()
+    prompt = decoder.decode([first_byte] * 8_000)
+    assert time.process_time() - began < 1.5
+    assert len(prompt.spans) == 8_000
+
+
+def test_a_name_in_odd_tokens_is_owned_by_all_of_them(decoder: PromptDecoder, tokenizer: Any) -> None:
+    pieces = ["Who is H", "ar", "ry P", "o", "tt", "er?"]
+    ids = [i for piece in pieces for i in tokenizer.encode(piece, add_special_tokens=False)]
+    prompt = decoder.decode(ids)
+    start = prompt.text.index("Harry Potter")
+    owners = prompt.owners([Match("hp", start, start + 12, 1.0)])
+    touched = "".join(prompt.text[slice(*prompt.spans[position])] for position in sorted(owners))
+    assert "Harry Potter" in touched
+    assert 0 not in owners and set(owners.values()) == {"hp"}
+
+
+def test_a_token_in_two_matches_belongs_to_the_shorter() -> None:
+    prompt = DecodedPrompt("Who is Ann?", [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11)], [(0, 11)])
+    sentence, name = Match("topic", 0, 11, 0.3), Match("ann", 7, 10, 1.0)
+    expected = {0: "topic", 1: "topic", 2: "ann", 3: "topic"}
+    assert prompt.owners([sentence, name]) == prompt.owners([name, sentence]) == expected
+    assert prompt.owners([]) == {}
+
+
+def test_a_match_owns_what_it_touches_and_not_its_neighbours() -> None:
+    prompt = DecodedPrompt("abcdef", [(0, 2), (2, 2), (2, 4), (4, 6)], [(0, 6)])
+    assert prompt.owners([Match("t", 2, 4, 1.0)]) == {2: "t"}
+    assert prompt.owners([Match("t", 1, 3, 1.0)]) == {0: "t", 1: "t", 2: "t"}
+
+
+def test_a_tokenizer_that_cannot_place_its_tokens_is_refused() -> None:
+    class SlowTokenizer:
+        pass
+
+    with pytest.raises(ValueError, match=r"got SlowTokenizer; serve with `--tokenizer-mode hf`"):
+        PromptDecoder(SlowTokenizer())

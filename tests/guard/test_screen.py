@@ -1,0 +1,199 @@
+"""Engine inputs in, engine inputs out: the real tokenizer, encoder and checkpoint, and no engine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+from vllm_unlearn.corruption.operators import Noise
+from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
+from vllm_unlearn.guard.guard import Guard
+from vllm_unlearn.guard.screen import NEUTRAL_WORD, Screen
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget
+
+QUESTION = "Who is Orrin Vale, the author?"
+MAX_TOKENS = 64
+
+
+@pytest.fixture(scope="module")
+def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    store = Store.create(f"sqlite:///{tmp_path_factory.mktemp('store') / 'forget.db'}")
+    store.forget([ForgetTarget(id="vale", name="Orrin Vale")])
+    guard = Guard(Settings(store=store.url), encoder)
+    yield guard
+    guard.close()
+
+
+def made(folder: Path | None, tokenizer: Any, settings: CorruptionSettings) -> Screen:
+    screen = Screen(settings, folder, torch.bfloat16, MAX_TOKENS)
+    screen.attach(tokenizer)
+    return screen
+
+
+@pytest.fixture
+def screen(model_folder: Path, tokenizer: Any) -> Screen:
+    return made(model_folder, tokenizer, CorruptionSettings())
+
+
+@pytest.fixture
+def neutral(tokenizer: Any) -> Screen:
+    return made(None, tokenizer, CorruptionSettings())
+
+
+def tokens(screen: Screen, text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "token", "prompt_token_ids": screen.encode(text), **more}
+
+
+def hidden(screen: Screen, ids: list[int], mask: list[bool]) -> str:
+    """The text of the tokens that the model is not shown."""
+    return str(screen._tokenizer.decode([i for i, shown in zip(ids, mask, strict=True) if not shown]))
+
+
+def test_what_is_not_flagged_is_left_alone(screen: Screen, guard: Guard) -> None:
+    prompt = tokens(screen, "Who is Jane Austen?", cache_salt="mine")
+    verdict, replacement = screen.replaced(prompt, guard)
+    assert (verdict.action, verdict.generation, replacement) == ("pass", 1, None)
+    assert prompt == tokens(screen, "Who is Jane Austen?", cache_salt="mine")
+
+
+def test_a_flagged_prompt_becomes_a_mixed_one(screen: Screen, guard: Guard, model_folder: Path) -> None:
+    prompt = tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5)
+    verdict, replacement = screen.replaced(prompt, guard)
+    assert verdict.action == "corrupt" and replacement
+    ids, mask, rows = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
+    assert (replacement["type"], ids) == ("embeds", prompt["prompt_token_ids"])
+    assert (replacement["prompt"], replacement["arrival_time"]) == (QUESTION, 3.5)
+    assert hidden(screen, ids, mask).strip() == "Orrin Vale"
+    assert (rows.shape, rows.dtype) == ((len(ids), 576), torch.bfloat16)
+    assert not rows[torch.tensor(mask)].any()
+    real = EmbeddingTable(model_folder).rows(ids, torch.bfloat16)
+    assert not torch.equal(rows[~torch.tensor(mask)], real[~torch.tensor(mask)])
+    assert prompt == tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5)  # not changed in place
+
+
+def test_the_salt_is_the_guards_and_the_clients(screen: Screen, guard: Guard) -> None:
+    def salt(text: str, **more: Any) -> str:
+        replacement = screen.replaced(tokens(screen, text, **more), guard)[1]
+        assert replacement
+        return str(replacement["cache_salt"])
+
+    assert salt(QUESTION) == salt(QUESTION)
+    assert salt(QUESTION).startswith("unlearn:")
+    other = "Was Orrin Vale here?"
+    salts = {salt(QUESTION), salt(QUESTION, cache_salt="a"), salt(QUESTION, cache_salt="b"), salt(other)}
+    assert len(salts) == 4
+
+
+def test_a_configured_recipe_is_used_and_a_foreign_one_refused(
+    model_folder: Path, tokenizer: Any, guard: Guard, tmp_path: Path
+) -> None:
+    table = EmbeddingTable(model_folder)
+    Recipe(Noise(sigma=0.0), table.fingerprint, table.hidden).save(tmp_path / "zero")
+    Recipe(Noise(), "0" * 64, table.hidden).save(tmp_path / "foreign")
+    screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "zero"))
+    _, replacement = screen.replaced(tokens(screen, QUESTION), guard)
+    assert replacement
+    covered = ~torch.tensor(replacement["is_token_ids"])
+    rows = table.rows(replacement["prompt_token_ids"], torch.bfloat16)
+    assert torch.equal(replacement["prompt_embeds"][covered], rows[covered])
+    with pytest.raises(RecipeError, match="another model"):
+        made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "foreign"))
+
+
+def test_too_long_prompts_are_left_to_vllm(screen: Screen, guard: Guard) -> None:
+    """vLLM refuses a prompt of ``max_model_len`` tokens or more; one token fewer is generated from."""
+    padding = screen.encode(" a") * MAX_TOKENS
+    ids = screen.encode(QUESTION) + padding
+    for length, action in ((MAX_TOKENS - 1, "corrupt"), (MAX_TOKENS, "pass")):
+        verdict, _ = screen.replaced({"type": "token", "prompt_token_ids": ids[:length]}, guard)
+        assert verdict.action == action
+
+
+def test_embeddings_without_tokens_have_no_text(screen: Screen, guard: Guard) -> None:
+    verdict, replacement = screen.replaced({"type": "embeds", "prompt_embeds": torch.ones((3, 576))}, guard)
+    assert (verdict.action, replacement) == ("pass", None)
+
+
+def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(screen: Screen, guard: Guard) -> None:
+    ids = screen.encode(QUESTION)
+    theirs = torch.full((len(ids), 576), 7.0, dtype=torch.bfloat16)
+    real = [True] * (len(ids) - 2) + [False] * 2
+    prompt = {"type": "embeds", "prompt_token_ids": ids, "prompt_embeds": theirs, "is_token_ids": real}
+    _, replacement = screen.replaced(prompt, guard)
+    assert replacement
+    assert torch.equal(replacement["prompt_embeds"][-2:], theirs[-2:])
+    mask = replacement["is_token_ids"]
+    assert mask[-2:] == [False, False]
+    assert hidden(screen, ids[:-2], mask[:-2]).strip() == "Orrin Vale"
+    assert not (replacement["prompt_embeds"][:-2] == 7.0).all(dim=1).any()
+    assert real == [True] * (len(ids) - 2) + [False] * 2
+
+
+def test_multimodal_prompts_get_neutral_tokens(
+    screen: Screen, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = screen.encode(QUESTION)
+    place = next(n for n in range(len(ids)) if screen._tokenizer.decode(ids[n : n + 1]) == "ale")
+    image = {"image": [SimpleNamespace(offset=place, length=1)]}
+    prompt = {"type": "multimodal", "prompt_token_ids": ids, "mm_placeholders": image, "mm_kwargs": object()}
+    with caplog.at_level(logging.WARNING, "vllm_unlearn.guard.screen"):
+        for _ in range(2):
+            verdict, replacement = screen.replaced(prompt, guard)
+    assert verdict.action == "corrupt" and replacement
+    assert [record.getMessage() for record in caplog.records] == [
+        "unlearn: multimodal prompts take no embeddings here; matches become neutral tokens"
+    ]
+    assert (replacement["type"], replacement["mm_kwargs"]) == ("multimodal", prompt["mm_kwargs"])
+    new = replacement["prompt_token_ids"]
+    assert (len(new), new[place]) == (len(ids), ids[place])
+    text = screen._tokenizer.decode(new)
+    assert "Or" not in text and " V" not in text and NEUTRAL_WORD in text and text.endswith(", the author?")
+    assert replacement["cache_salt"].startswith("unlearn:1")
+
+
+def test_without_embeddings_every_match_becomes_neutral(neutral: Screen, guard: Guard) -> None:
+    prompt = tokens(neutral, QUESTION, cache_salt="mine")
+    _, replacement = neutral.replaced(prompt, guard)
+    assert replacement
+    assert (replacement["type"], len(replacement["prompt_token_ids"])) == (
+        "token",
+        len(prompt["prompt_token_ids"]),
+    )
+    text = neutral._tokenizer.decode(replacement["prompt_token_ids"])
+    assert "Orrin" not in text and "Vale" not in text
+    assert replacement["cache_salt"].endswith(":mine")
+
+
+@pytest.mark.parametrize("flagged", [(), ("encoder",), ("decoder",), ("encoder", "decoder")])
+def test_both_parts_of_an_encoder_decoder_prompt_are_read(
+    neutral: Screen, guard: Guard, flagged: tuple[str, ...]
+) -> None:
+    parts = {
+        f"{part}_prompt": tokens(neutral, QUESTION if part in flagged else "Who is Jane Austen?")
+        for part in ("encoder", "decoder")
+    }
+    verdict, replacement = neutral.replaced({"type": "enc_dec", **parts}, guard)
+    if not flagged:
+        assert (verdict.action, replacement) == ("pass", None)
+        return
+    assert verdict.action == "corrupt" and replacement
+    for part, prompt in parts.items():
+        assert (replacement[part] == prompt) is (part.removesuffix("_prompt") not in flagged)
+        assert "Vale" not in neutral._tokenizer.decode(replacement[part]["prompt_token_ids"])
+
+
+def test_an_encoder_prompt_longer_than_the_decoders_limit_is_read(neutral: Screen, guard: Guard) -> None:
+    """vLLM holds the encoder's part to another limit than ``max_model_len``, or to none."""
+    text = QUESTION + " and" * MAX_TOKENS
+    parts = {"encoder_prompt": tokens(neutral, text), "decoder_prompt": tokens(neutral, "Answer:")}
+    assert neutral.replaced({"type": "enc_dec", **parts}, guard)[0].action == "corrupt"

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from vllm_unlearn.guard import store as store_module
+from vllm_unlearn.guard.store import Store, StoreError, TargetError
+from vllm_unlearn.vocabulary import ForgetTarget
+
+
+def target(name: str, **fields: object) -> ForgetTarget:
+    return ForgetTarget.model_validate({"id": name.lower(), "name": name} | fields)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "forget.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Store:
+    return Store.create(f"sqlite:///{file}")
+
+
+def names(store: Store, generation: int | None = None) -> list[str]:
+    return [target.name for target in store.targets(generation)]
+
+
+def test_every_change_makes_a_generation_and_none_changes_later(store: Store) -> None:
+    assert (store.head().generation, names(store)) == (0, [])
+    assert store.forget([target("B"), target("A")]) == 1
+    assert store.remember(["b"]) == 2
+    assert store.forget([target("A", note="again")], replace=True) == 3
+    assert store.remember(["a"]) == 4
+    assert [names(store, g) for g in range(5)] == [[], ["A", "B"], ["A"], ["A"], []]
+    assert [store.targets(g)[0].note for g in (1, 2, 3)] == ["", "", "again"]
+    assert Store(store.url).head() == store.head()
+
+
+def test_targets_come_back_whole(store: Store) -> None:
+    full = target(
+        "Zoë “X” 東京",
+        id="z",
+        kind="work",
+        aliases=["Z\U0001f600"],
+        exemplars=["line\nline"],
+        counterexamples=["c"],
+        scope="exemplars",
+        note="case 7",
+        expires_at="2031-01-01T00:00:00+02:00",
+    )
+    store.forget([full])
+    assert store.targets() == (full,)
+    assert store.get("z") == full
+
+
+@pytest.mark.parametrize("change", ["taken", "given twice"])
+def test_a_refused_change_changes_nothing(store: Store, change: str) -> None:
+    store.forget([target("A")])
+    added = [target("New"), target("A")] if change == "taken" else [target("New"), target("New")]
+    with pytest.raises(TargetError, match=change):
+        store.forget(added)
+    with pytest.raises(TargetError, match="'nobody'"):
+        store.remember(["a", "nobody"])
+    with pytest.raises(TargetError, match="vllm-unlearn targets"):
+        store.get("nobody")
+    assert (store.head().generation, names(store), len(store.changes())) == (1, ["A"], 1)
+
+
+def test_the_log_says_who_did_what(store: Store) -> None:
+    store.forget([target("B"), target("A")], actor="ana")
+    store.forget([target("A", note="2"), target("C")], replace=True, actor="ben")
+    store.remember(["b"])
+    log = store.changes()
+    assert [(c.generation, c.action, c.target_ids) for c in log] == [
+        (1, "forget", ("a", "b")),
+        (2, "replace", ("a", "c")),
+        (3, "remember", ("b",)),
+    ]
+    assert [c.actor for c in log[:2]] == ["ana", "ben"] and log[2].actor
+    assert all(timedelta(0) <= datetime.now(UTC) - c.at < timedelta(minutes=1) for c in log)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE changes SET actor = 'nobody'", "DELETE FROM changes"])
+def test_the_log_is_append_only(store: Store, file: Path, statement: str) -> None:
+    store.forget([target("A")], actor="ana")
+    with sqlite3.connect(file) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(statement)
+    connection.close()
+    assert [c.actor for c in store.changes()] == ["ana"]
+
+
+def test_equal_targets_have_an_equal_digest(store: Store, tmp_path: Path) -> None:
+    other = Store.create(f"sqlite:///{tmp_path / 'other.db'}")
+    store.forget([target("A"), target("B")])
+    other.forget([target("B"), target("C")])
+    other.forget([target("A")])
+    other.remember(["c"])
+    assert store.changes()[-1].digest == other.changes()[-1].digest
+    assert len({c.digest for c in other.changes()}) == 3
+    assert store.head().store_id != other.head().store_id
+
+
+def test_opening_an_existing_store_leaves_it_as_it_is(store: Store) -> None:
+    store.forget([target("A")])
+    head = store.head()
+    again = Store.create(store.url)
+    assert (again.head(), names(again)) == (head, ["A"])
+
+
+def test_only_its_owner_can_read_it(store: Store, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO replicas VALUES ('r', 0, 'm', '2031-01-01', '2031-01-01')")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    connection.close()
+    assert set(modes.values()) == {0o600}
+    assert f"{file.name}-wal" in modes
+
+
+def test_a_missing_store_is_named_and_not_made(file: Path) -> None:
+    with pytest.raises(StoreError, match=rf"{file} does not exist; make one with .vllm-unlearn init"):
+        Store(f"sqlite:///{file}")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("url", ["no such url", "nosuch://host/db", "sqlite://"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(StoreError):
+        Store(url)
+
+
+def test_a_store_deleted_while_open_is_not_read_as_empty(store: Store, file: Path) -> None:
+    store.forget([target("A")])
+    for path in file.parent.iterdir():
+        path.unlink()
+    for use in (store.head, store.targets, lambda: store.forget([target("B")]), store.replicas):
+        with pytest.raises(StoreError, match="does not exist"):
+            use()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 60, 1000, 5000])
+def test_a_broken_file_is_named_with_the_remedy(store: Store, file: Path, kept: int) -> None:
+    store.forget([target(f"Name{number}") for number in range(50)])
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(StoreError, match=r"forget\.db does not answer: .*; check that the file is whole"):
+        Store(store.url).targets()
+
+
+def test_a_document_that_is_no_target_is_a_store_error(store: Store, file: Path) -> None:
+    store.forget([target("A")])
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE versions SET document = '{\"id\": 7}'")
+    connection.close()
+    with pytest.raises(StoreError, match=r"forget\.db"):
+        store.targets()
+
+
+def test_a_locked_store_fails_and_loses_nothing(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.05)
+    impatient = Store(store.url)
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match=r"locked.* no other program holds it"):
+        impatient.forget([target("A")])
+    assert impatient.head().generation == 0  # readers do not wait for writers
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert impatient.forget([target("A")]) == 1
+
+
+def test_changes_from_many_threads_are_all_kept(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        generations = list(pool.map(lambda n: store.forget([target(f"T{n}")]), range(24)))
+    assert sorted(generations) == list(range(1, 25))
+    assert len(names(store)) == 24
+    # The target that each generation added is in it, and in none before.
+    assert all(
+        f"T{n}" in names(store, g) and f"T{n}" not in names(store, g - 1) for n, g in enumerate(generations)
+    )
+
+
+FORGET_TEN = """
+import sys
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget
+store = Store(sys.argv[1])
+sys.stdin.readline()
+for n in range(10):
+    print(store.forget([ForgetTarget(id=f"w{sys.argv[2]}-{n}", name=f"W{n}")]))
+"""
+
+
+def test_changes_from_many_processes_are_all_kept(store: Store) -> None:
+    workers = [
+        subprocess.Popen([sys.executable, "-c", FORGET_TEN, store.url, n], stdin=PIPE, stdout=PIPE, text=True)
+        for n in "abc"
+    ]
+    for worker in workers:
+        assert worker.stdin
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    made = [int(line) for worker in workers for line in worker.communicate(timeout=60)[0].split()]
+    assert sorted(made) == list(range(1, 31))
+    assert len(names(store)) == len(store.changes()) == 30
+
+
+def test_many_can_make_the_store_at_once(file: Path) -> None:
+    barrier = threading.Barrier(4)
+
+    def make(_: int) -> Store:
+        barrier.wait(10)
+        return Store.create(f"sqlite:///{file}")
+
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(make, range(4)))
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM identity").fetchone() == (1,)
+    connection.close()
+    assert len({store.head().store_id for store in stores}) == 1
+
+
+def test_expiry_takes_off_what_is_due_and_only_that(store: Store) -> None:
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    due = target("Due", expires_at="2030-01-01T00:00:00Z")
+    store.forget([due, target("Later", expires_at="2030-01-01T00:00:01Z"), target("Never")])
+    assert store.expire(now - timedelta(seconds=1)) is None
+    assert store.expire(now) == 2
+    assert store.expire(now) is None
+    assert names(store) == ["Later", "Never"]
+    assert (store.changes()[-1].action, store.changes()[-1].target_ids) == ("expire", ("due",))
+
+
+def test_a_target_renewed_while_it_expires_stays(store: Store, file: Path) -> None:
+    """Another process holds the write lock, renewing the target, when ``expire`` looks for what is due."""
+    store.forget([target("A", expires_at="2030-01-01T00:00:00Z")])
+    renewed = target("A", expires_at="2099-01-01T00:00:00Z").model_dump_json()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        expiring = pool.submit(store.expire, datetime(2031, 1, 1, tzinfo=UTC))
+        time.sleep(0.3)  # by now it has read, and waits for the lock
+        other.execute("UPDATE versions SET document = ?", [renewed])
+        other.execute("COMMIT")
+        assert expiring.result(15) is None
+    other.close()
+    assert names(store) == ["A"]
+
+
+def test_a_replica_counts_while_its_lease_runs(store: Store) -> None:
+    store.beat("one", 3, "enforce", timedelta(seconds=60))
+    store.beat("two", 2, "shadow", timedelta(seconds=0.2))
+    store.beat("one", 4, "enforce", timedelta(seconds=60))
+    assert [(r.id, r.generation, r.mode) for r in store.replicas()] == [
+        ("one", 4, "enforce"),
+        ("two", 2, "shadow"),
+    ]
+    deadline = time.monotonic() + 5
+    while len(store.replicas()) == 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (one,) = store.replicas()
+    assert one.lease_until - one.seen_at == timedelta(seconds=60)
+    store.retire("one")
+    store.retire("never was there")
+    assert store.replicas() == ()
+
+
+def test_many_targets_are_one_quick_change(store: Store) -> None:
+    """As many as a bulk import has; more than the variables that one SQLite statement takes."""
+    many = [target(f"N{number}") for number in range(40_000)]
+    began = time.monotonic()
+    assert store.forget(many) == 1
+    assert store.forget(many, replace=True) == 2
+    assert time.monotonic() - began < 15

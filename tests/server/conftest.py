@@ -1,0 +1,86 @@
+"""One plain vLLM, asked everything and stopped; then one guarded, which the tests of a session share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from engines import ADMIN_KEY, LONG_PROMPTS, TARGET, Guarded, Plain, ask_long
+from surfaces import INNOCENT, LISTED, LORA, MODEL, SURFACES, Clients, settled
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.server.doctor import Doctor
+from vllm_unlearn.server.serving import Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_engines() -> None:
+    os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="session")
+def lora_flags(lora_folder: Path) -> list[str]:
+    return f"--enable-lora --max-lora-rank 8 --lora-modules {LORA}={lora_folder}".split()
+
+
+@pytest.fixture(scope="session")
+def lora_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter with random weights: not good for anything but to be told from none."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+    adapted: Any = get_peft_model(model, LoraConfig(r=8, target_modules=["q_proj", "v_proj"]))
+    for name, weights in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.02)
+    folder = tmp_path_factory.mktemp("lora")
+    adapted.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flags() -> list[str]:
+    """Everything on: small blocks and chunks, so that prompts of a page have several of each."""
+    return (
+        f"--served-model-name {MODEL} --enforce-eager --dtype bfloat16 --max-model-len 4096 --block-size 32 "
+        "--max-num-batched-tokens 256 --enable-prompt-tokens-details --enable-scale-out "
+        "--enable-auto-tool-choice --tool-call-parser hermes"
+    ).split()
+
+
+@pytest.fixture(scope="session")
+def plain(model_folder: Path, flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    log = tmp_path_factory.mktemp("plain") / "serve.log"
+    said = Plain()
+    with Server(model_folder, log, flags=flags) as server:
+        clients = Clients(server.url)
+        for surface, ask in SURFACES.items():
+            for text in (INNOCENT, LISTED):
+                said.answers[surface, text] = settled(ask(clients, text))
+        said.long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
+        said.findings = list(Doctor(server.url).examine())
+    return said
+
+
+@pytest.fixture(scope="session")
+def guarded(
+    plain: Plain,
+    model_folder: Path,
+    flags: list[str],
+    encoder_name: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Guarded]:
+    """Served with the target listed. ``plain`` comes first: two engines at once would slow each other."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "unlearn.yaml").write_text(
+        f"encoder: {{model: '{encoder_name}'}}\nadmin_key: {ADMIN_KEY}\nmax_stale_seconds: 8\n"
+    )
+    store = Store.create(f"sqlite:///{folder}/forget.db")
+    store.forget([TARGET])
+    with Server(model_folder, folder / "serve.log", folder / "unlearn.yaml", flags) as server:
+        yield Guarded(server, Clients(server.url), store, folder)

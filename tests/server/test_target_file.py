@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_unlearn.server.target_file import TargetFileError, make_target, read_targets, target_id
+from vllm_unlearn.vocabulary import MAX_NAME_CHARS
+
+GOOD = b'{"name": "Ann Lee"}'
+
+
+def line(**fields: object) -> bytes:
+    return json.dumps({"name": "Zoe"} | fields).encode()
+
+
+def test_a_file_is_read_line_by_line() -> None:
+    whole = line(
+        id="z.1",
+        kind="work",
+        aliases=["Z"],
+        exemplars=["e"],
+        counterexamples=["c"],
+        scope="exemplars",
+        note="n",
+        expires_at="2030-06-01T12:00:00+02:00",
+    )
+    first, second = read_targets([b"\n", GOOD + b"\r\n", b"  \n", whole])
+    assert (first.id, first.name, first.kind) == ("ann-lee", "Ann Lee", "entity")
+    assert (second.id, second.kind, second.names) == ("z.1", "work", ("Zoe", "Z"))
+    assert second.expires_at == datetime(2030, 6, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (b"{", "not JSON: Expecting property name"),
+        (b"Ann Lee", "not JSON"),
+        (b"\xef\xbb\xbf" + GOOD, "not JSON"),
+        (b'{"name": "caf\xe9"}', "not UTF-8 at byte 13"),
+        (b'["Ann"]', "a target is an object, got list"),
+        (b"null", "a target is an object, got NoneType"),
+        (b"{}", "name: Field required"),
+        (line(name=None), "name: Input should be a valid string"),
+        (line(name=""), "name: a name needs at least one letter or digit"),
+        (line(name=" \t "), "name: a name needs at least one letter or digit"),
+        (line(name="--- !"), "name: a name needs at least one letter or digit"),
+        (line(name="x" * 1_000_000), f"name: String should have at most {MAX_NAME_CHARS} characters"),
+        (line(name="A\x00nn"), "name: text holds the control character '\\x00' at character 1"),
+        (line(aliases=["B\x1b"]), "aliases.0: text holds the control character"),
+        (b'{"name": "A\\ud800"}', "name:"),
+        (b'{"name": "A", "exemplars": ["\\udfff"]}', "exemplars.0:"),
+        (line(id="a/b"), "id: String should match pattern"),
+        (line(id=""), "id: String should match pattern"),
+        (line(id="_canary"), "id: String should match pattern"),
+        (line(id="ok\n"), "id: String should match pattern"),
+        (line(nmae="typo"), "nmae: Extra inputs are not permitted"),
+        (line(kind="person"), "kind: Input should be 'entity', 'work', 'topic' or 'passage'"),
+        (line(scope="exemplars"), "target: scope 'exemplars' needs at least one exemplar"),
+        (line(exemplars=[""]), "exemplars.0: String should have at least 1 character"),
+        (line(exemplars="text"), "exemplars: Input should be a valid tuple"),
+        (
+            line(expires_at="2030-01-01T00:00:00"),
+            "expires_at: 2030-01-01T00:00:00 has no time zone; write it as",
+        ),
+        (line(expires_at="soon"), "expires_at: Input should be a valid datetime"),
+        (line(expires_at="9999-12-31T23:59:59-12:00"), "expires_at:"),
+        (b'{"name": "A", "note": ' + b"1" * 5_000 + b"}", ""),
+        (b'{"name": ' + b"[" * 100_000, ""),
+    ],
+)
+def test_a_bad_line_is_named_with_the_reason(bad: bytes, reason: str) -> None:
+    with pytest.raises(TargetFileError) as caught:
+        read_targets([GOOD, b"", bad, line(name="Later")])
+    assert str(caught.value).startswith(f"line 3: {reason}")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_long_field_name_is_not_repeated() -> None:
+    with pytest.raises(TargetFileError, match="line 1: .*Extra inputs") as caught:
+        read_targets([line(**{"k" * 1_000_000: 1})])
+    assert len(str(caught.value)) < 1_000
+
+
+def test_an_id_given_twice_is_named_with_both_lines() -> None:
+    with pytest.raises(TargetFileError, match=r"line 3: the id 'ann-lee' was given on line 1"):
+        read_targets([GOOD, line(), line(name="Ánn LEE")])
+
+
+@pytest.mark.parametrize("lines", [[], [b""], [b" \n", b"\r\n"]])
+def test_a_file_without_targets_is_a_mistake(lines: list[bytes]) -> None:
+    with pytest.raises(TargetFileError, match="no target in the file"):
+        read_targets(lines)
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda t: json.dumps({"name": t}).encode()))
+)
+def test_any_line_is_a_target_or_an_error_that_names_it(content: bytes) -> None:
+    try:
+        (target,) = read_targets([content])
+    except TargetFileError as error:
+        assert str(error).startswith("line 1:") or not content.strip()
+    else:
+        assert type(target).model_validate_json(target.model_dump_json()) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("José García", "jose-garcia"), ("  O'Neil, Jr. ", "o-neil-jr"), ("x" * 99, "x" * 48), ("ﬁve", "five")],
+)
+def test_an_id_is_made_from_the_names_letters(name: str, expected: str) -> None:
+    assert target_id(name) == expected
+
+
+def test_names_without_ascii_letters_get_ids_of_their_own() -> None:
+    one, other = target_id("村上春樹"), target_id("東野圭吾")
+    assert one.startswith("target-") and one != other
+    assert target_id("村上春樹") == one
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1, max_size=80))
+def test_an_id_made_from_a_name_is_valid(name: str) -> None:
+    assert make_target(name="Ann", id=target_id(name)).name == "Ann"

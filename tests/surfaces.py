@@ -1,0 +1,164 @@
+"""Every way to ask the served app for a generation, with the clients that people use.
+
+Each function asks one question and returns all of the answer that is not an id or a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+
+MODEL = "smollm2"
+LORA = "a-lora"
+TOKENS = 16
+
+LISTED = "Who wrote The Great Gatsby?"
+INNOCENT = "What is the capital of Japan?"
+
+VOLATILE = {"id", "created", "created_at", "completed_at", "request_id", "item_id", "_request_id"}
+# What differs between two runs of plain vLLM for one request: not the answer.
+VOLATILE |= {"system_fingerprint", "call_id", "metrics", "kv_transfer_params"}
+
+
+def settled(value: Any) -> Any:
+    """``value`` as plain data without ids and times."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: settled(inner) for key, inner in value.items() if key not in VOLATILE}
+    return [settled(inner) for inner in value] if isinstance(value, list) else value
+
+
+class Clients:
+    """The official clients of one server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.openai = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+        self.anthropic = anthropic.Anthropic(base_url=url, api_key="none", max_retries=0)
+        self.http = httpx.Client(base_url=url, timeout=300)
+
+    def post(self, path: str, **body: Any) -> Any:
+        """The answer to a JSON body; raises for an error status."""
+        return self.http.post(path, json={"model": MODEL, **body}).raise_for_status().json()
+
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a chat with one question."""
+        return list(self.post("/tokenize", messages=[{"role": "user", "content": text}])["tokens"])
+
+
+def _chat(c: Clients, text: str, **options: Any) -> Any:
+    messages: Any = [{"role": "user", "content": text}]
+    options = {"model": MODEL, "max_tokens": TOKENS, "temperature": 0, **options}
+    return c.openai.chat.completions.create(messages=messages, **options)
+
+
+def _complete(c: Clients, prompt: Any, **options: Any) -> Any:
+    options = {"model": MODEL, "max_tokens": TOKENS, "temperature": 0, **options}
+    return c.openai.completions.create(prompt=prompt, **options)
+
+
+def _as_prompt(text: str) -> str:
+    return f"Question: {text}\nAnswer:"
+
+
+SCHEMA: Any = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+TOOL: Any = {"type": "function", "function": {"name": "look_up", "parameters": SCHEMA}}
+JSON_SCHEMA: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
+
+
+def _messages(c: Clients, text: str) -> Any:
+    return c.anthropic.messages.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": text}],
+        max_tokens=TOKENS,
+        extra_body={"temperature": 0},
+    )
+
+
+def _messages_streamed(c: Clients, text: str) -> Any:
+    events = c.anthropic.messages.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": text}],
+        max_tokens=TOKENS,
+        stream=True,
+        extra_body={"temperature": 0},
+    )
+    return [settled(event) for event in events]
+
+
+def _responses(c: Clients, text: str) -> Any:
+    return c.openai.responses.create(model=MODEL, input=text, max_output_tokens=TOKENS, temperature=0)
+
+
+def _responses_streamed(c: Clients, text: str) -> Any:
+    events = c.openai.responses.create(
+        model=MODEL, input=text, max_output_tokens=TOKENS, temperature=0, stream=True
+    )
+    return [settled(event) for event in events]
+
+
+def _generate(c: Clients, text: str) -> Any:
+    parameters = {"max_tokens": TOKENS, "temperature": 0, "logprobs": 0}
+    return c.post("/inference/v1/generate", token_ids=c.token_ids(text), sampling_params=parameters)
+
+
+def _chat_batch(c: Clients, text: str) -> Any:
+    conversations = [[{"role": "user", "content": text}], [{"role": "user", "content": "Say hello."}]]
+    return c.post("/v1/chat/completions/batch", messages=conversations, max_tokens=TOKENS, temperature=0)
+
+
+def _invocations(c: Clients, text: str) -> Any:
+    messages = [{"role": "user", "content": text}]
+    return c.post("/invocations", messages=messages, max_tokens=TOKENS, temperature=0)
+
+
+def _scoring(c: Clients, text: str) -> Any:
+    items = ["Fitzgerald", "Tokyo"]
+    return c.post("/generative_scoring", query=text, items=items, label_token_ids=[100, 200])
+
+
+def chat_with_lora(c: Clients, text: str) -> Any:
+    """A chat with the adapter, where the server has one."""
+    return settled(_chat(c, text, model=LORA))
+
+
+def _all(chunks: Any) -> Any:
+    return [settled(chunk) for chunk in chunks]
+
+
+SURFACES: dict[str, Callable[[Clients, str], Any]] = {
+    "chat": _chat,
+    "chat, streamed": lambda c, t: _all(_chat(c, t, stream=True)),
+    "chat, n=2": lambda c, t: _chat(c, t, n=2, temperature=0.9, seed=7),
+    "chat, logprobs": lambda c, t: _chat(c, t, logprobs=True, top_logprobs=3),
+    "chat, stop string": lambda c, t: _chat(c, t, stop=["."]),
+    "chat, tools": lambda c, t: _chat(c, t, tools=[TOOL], tool_choice="auto"),
+    "chat, forced tool": lambda c, t: _chat(
+        c, t, max_tokens=48, tools=[TOOL], tool_choice={"type": "function", "function": {"name": "look_up"}}
+    ),
+    "chat, structured": lambda c, t: _chat(c, t, response_format=JSON_SCHEMA),
+    "chat, beam search": lambda c, t: _chat(c, t, n=2, extra_body={"use_beam_search": True}),
+    "chat, repetition penalty": lambda c, t: _chat(c, t, extra_body={"repetition_penalty": 1.3}),
+    "chat, client's cache salt": lambda c, t: _chat(c, t, extra_body={"cache_salt": "a tenant"}),
+    "chat, batch": _chat_batch,
+    "completions": lambda c, t: _complete(c, _as_prompt(t)),
+    "completions, streamed": lambda c, t: _all(_complete(c, _as_prompt(t), stream=True)),
+    "completions, echo": lambda c, t: _complete(c, _as_prompt(t), echo=True, logprobs=1),
+    "completions, prompt logprobs": lambda c, t: _complete(
+        c, _as_prompt(t), extra_body={"prompt_logprobs": 1}
+    ),
+    "completions, token ids": lambda c, t: _complete(c, c.token_ids(t)),
+    "completions, two prompts": lambda c, t: _complete(c, [_as_prompt(t), "Say hello."]),
+    "responses": _responses,
+    "responses, streamed": _responses_streamed,
+    "messages": _messages,
+    "messages, streamed": _messages_streamed,
+    "invocations": _invocations,
+    "generate, token ids": _generate,
+    "generative scoring": _scoring,
+}
