@@ -8,6 +8,7 @@ surface: the first shows that the guard acts, the second that the question can t
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -80,11 +81,15 @@ class Doctor:
         return _checked(self._client.get(path)).json()
 
     def _post(self, path: str, **body: Any) -> Any:
-        return _checked(self._client.post(path, json={"model": self._model, **body})).json()
+        return _checked(self._client.post(path, json=self._body(body))).json()
+
+    def _body(self, body: dict[str, Any]) -> dict[str, Any]:
+        # No question may find cached blocks of another: a cached prompt is rounded in another order,
+        # and two equal prompts would then differ.
+        return {"model": self._model, "cache_salt": uuid.uuid4().hex, **body}
 
     def _stream(self, path: str, **body: Any) -> Iterator[Any]:
-        body = {"model": self._model, "stream": True, **body}
-        with self._client.stream("POST", path, json=body) as response:
+        with self._client.stream("POST", path, json=self._body({"stream": True, **body})) as response:
             if response.is_error:
                 response.read()
             _checked(response)

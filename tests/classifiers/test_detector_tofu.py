@@ -31,9 +31,12 @@ def data() -> Path:
     return folder
 
 
+def lines(file: Path) -> list[bytes]:
+    return (gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()).splitlines()
+
+
 def read(file: Path) -> list[dict[str, Any]]:
-    text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in lines(file)]
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +80,8 @@ def test_questions_about_other_authors_are_seldom_flagged(data: Path, flagged: L
 
 
 def test_benign_prompts_are_not_flagged(data: Path, flagged: Listed) -> None:
-    rows = [row for file in sorted((data / "benign").glob("*.jsonl.gz")) for row in read(file)]
-    prompts = [row["text"] if "text" in row else "\n".join(row["user_turns"]) for row in rows]
-    share = rate(flagged(random.Random(SEED).sample(prompts, 2000)))
+    every = [line for file in sorted((data / "benign").glob("*.jsonl.gz")) for line in lines(file)]
+    rows = [json.loads(line) for line in random.Random(SEED).sample(every, 2000)]
+    share = rate(flagged([row["text"] if "text" in row else "\n".join(row["user_turns"]) for row in rows]))
     print(f"benign: {share:.4f} flagged")  # noqa: T201
     assert share <= 0.002

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.segments import WINDOW_CHARS, WINDOW_WORDS, segment
@@ -46,7 +48,7 @@ def test_every_character_lies_in_a_segment_of_window_size(prompt: str) -> None:
 @given(PROMPTS, st.lists(st.integers(0, 600), max_size=6))
 def test_no_segment_crosses_a_turn(prompt: str, cuts: list[int]) -> None:
     bounds = sorted({0, len(prompt), *(min(cut, len(prompt)) for cut in cuts)})
-    turns = list(zip(bounds, bounds[1:], strict=False))
+    turns = list(pairwise(bounds))
     pieces = segment(prompt, turns)
     assert all(any(start <= p.start and p.end <= end for start, end in turns) for p in pieces)
     covered = {position for p in pieces for position in range(p.start, p.end)}

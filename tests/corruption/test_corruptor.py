@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor, NeutralTokens
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut

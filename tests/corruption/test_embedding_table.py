@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 
 NAME = "model.embed_tokens.weight"
@@ -114,7 +113,8 @@ def test_gemma_rows_are_those_that_transformers_feeds_to_its_first_layer(tmp_pat
         num_key_value_heads=1,
         head_dim=12,
     )
-    model = Gemma2ForCausalLM(config).to(torch.bfloat16)
+    model: Any = Gemma2ForCausalLM(config)  # type: ignore[no-untyped-call]
+    model.to(torch.bfloat16)
     model.save_pretrained(tmp_path)
     hidden = model(torch.arange(50)[None], output_hidden_states=True).hidden_states[0][0]
     table = EmbeddingTable(tmp_path)

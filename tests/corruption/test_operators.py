@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-
 from vllm_unlearn.corruption.operators import AnyOperator, Noise, Operator, SignFlip, ZeroOut
 
 ROWS = torch.tensor([[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.0]])

@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-
 from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError, default_operator
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from vllm_unlearn.corruption.operators import Noise, ZeroOut
 from vllm_unlearn.guard.configuration import (
     ConfigurationError,

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
 from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.configuration import Settings

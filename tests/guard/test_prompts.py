@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
 from vllm_unlearn.guard.prompts import DecodedPrompt, PromptDecoder
 from vllm_unlearn.vocabulary import Match
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Noise

@@ -26,11 +26,12 @@ def _text(answer: Any) -> str:
 
 
 def test_clean_flagged_clean(guarded: Guarded) -> None:
-    clean = _ask(guarded, "What is the capital of Japan?")
-    flagged = [_ask(guarded, "Who wrote The Great Gatsby?") for _ in range(2)]
+    # Twice: a cached prompt is rounded in another order, and cached is to be compared with cached.
+    clean = [_ask(guarded, "What is the capital of Japan?") for _ in range(2)][1]
+    flagged = [_ask(guarded, "Who wrote The Great Gatsby?") for _ in range(3)]
     again = _ask(guarded, "What is the capital of Japan?")
     assert _text(clean) == _text(again)
-    assert _text(flagged[0]) == _text(flagged[1])
+    assert _text(flagged[1]) == _text(flagged[2])
     assert _cached(again) > 200, "the prefix cache is off, and this test shows nothing"
     assert _cached(flagged[0]) == 0, "a flagged prompt read blocks of a clean one"
     assert _cached(flagged[1]) > 200, "a flagged prompt shares its own blocks within a generation"

@@ -3,7 +3,6 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 import pytest
-
 from vllm_unlearn.server.serve import PLUGIN_GROUPS, allow_plugin
 
 

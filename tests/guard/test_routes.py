@@ -1,0 +1,69 @@
+"""Every route of the served app is known: it passes the guard, generates nothing, or is off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+GUARDED = """
+POST /v1/chat/completions            POST /v1/chat/completions/batch   POST /v1/completions
+POST /v1/responses                   POST /v1/messages                 POST /invocations
+POST /inference/v1/generate          POST /generative_scoring       POST /v1/systemone
+"""
+# They tell of the server, count or render tokens, hand out what a guarded route made, or (operator's
+# routes) need --enable-... or VLLM_SERVER_DEV_MODE and generate nothing.
+HARMLESS = """
+GET /openapi.json  GET /docs  GET /docs/oauth2-redirect  GET /redoc  GET /load  GET /version  GET /health
+GET /metrics  GET /ping  POST /ping  GET /kv_event_sources  GET /v1/models  POST /tokenize  POST /detokenize
+POST /v1/messages/count_tokens  GET /v1/responses/{response_id}  POST /v1/responses/{response_id}/cancel
+POST /v1/chat/completions/render  POST /v1/messages/render  POST /v1/completions/render
+POST /v1/responses/render  POST /v1/chat/completions/derender  POST /v1/completions/derender
+POST /inference/v1/abort_requests  POST /scale_elastic_ep  POST /is_scaling_elastic_ep
+POST /reset_prefix_cache  POST /reset_mm_cache  POST /reset_encoder_cache  GET /server_info
+POST /sleep  POST /release_kv_cache_memory  POST /wake_up  GET /is_sleeping  POST /pause  POST /resume
+POST /abort_requests  GET /is_paused  POST /collective_rpc  GET /get_world_size
+POST /init_weight_transfer_engine  POST /shutdown_weight_transfer_engine  POST /start_weight_update
+POST /start_draft_weight_update  POST /update_weights  POST /finish_weight_update
+POST /update_weight_version  GET /weight_info  POST /weight_checker
+GET /plugins/unlearn/targets  POST /plugins/unlearn/targets  DELETE /plugins/unlearn/targets/{target_id}
+GET /plugins/unlearn/generation  GET /plugins/unlearn/status  POST /plugins/unlearn/check
+"""
+
+
+LIST_ROUTES = """
+import json
+from vllm.entrypoints.launchers.app import build_app
+from vllm.entrypoints.launchers.cli_args import make_arg_parser
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+args = make_arg_parser(FlexibleArgumentParser()).parse_args(["--model", "any"])
+routes = build_app(args, ("generate",), None).routes
+print("ROUTES" + json.dumps(sorted({
+    f"{method} {route.path}" for route in routes for method in (getattr(route, "methods", None) or ["GET"])
+    if method != "HEAD"
+})))
+"""
+
+
+def _classed(text: str) -> set[str]:
+    words = text.split()
+    return {f"{method} {path}" for method, path in zip(words[::2], words[1::2], strict=True)}
+
+
+def test_every_route_is_classed() -> None:
+    environment = os.environ | {
+        "VLLM_SERVER_DEV_MODE": "1",
+        "VLLM_PLUGINS": "unlearn",
+        "VLLM_UNLEARN_MODE": "off",
+        "VLLM_UNLEARN_ADMIN_KEY": "a key of the tests' own",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", LIST_ROUTES], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    served = set(json.loads(run.stdout.partition("ROUTES")[2]))
+    unknown = served - _classed(GUARDED) - _classed(HARMLESS)
+    assert not unknown, f"does it generate? class it, and test it in tests/server: {sorted(unknown)}"
+    gone = (_classed(GUARDED) | _classed(HARMLESS)) - served
+    assert not gone, f"classed, and no longer served: {sorted(gone)}"

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+from vllm_unlearn.corruption.operators import ZeroOut
+from vllm_unlearn.corruption.recipe import Recipe
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.server.cli import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a folder of its own; its output's line breaks are the terminal's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")
+    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
+        monkeypatch.delenv(variable)
+
+    def run(*arguments: str, exit_code: int = 0, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(app, list(arguments), input=stdin)
+        unexpected = result.exception and not isinstance(result.exception, SystemExit)
+        assert not unexpected, f"a traceback for the user: {result.exception!r}"
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def store(run: Run, tmp_path: Path, encoder_name: str) -> Store:
+    run("init", "--encoder", encoder_name)
+    return Store(f"sqlite:///{tmp_path / 'forget.db'}")
+
+
+@pytest.fixture
+def east_of_utc() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    yield
+    os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+    time.tzset()
+
+
+def test_init_writes_a_configuration_and_a_store_once(run: Run, tmp_path: Path) -> None:
+    assert "unlearn.yaml: store at generation 0" in run("init", "--encoder", "package:a/b").output
+    written = (tmp_path / "unlearn.yaml").read_text()
+    assert written == 'store: "forget.db"\nmode: enforce\nencoder:\n  model: "package:a/b"\n'
+    run("forget", "Ann Lee")
+    assert "store at generation 1" in run("init", "--store", "other.db").output
+    assert (tmp_path / "unlearn.yaml").read_text() == written
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_init_writes_where_it_is_told(run: Run, tmp_path: Path) -> None:
+    run("init", "--config", "new/folder/guard.yaml", "--store", "data.db")
+    run("forget", "Ann Lee", "-c", "new/folder/guard.yaml")
+    assert [t.name for t in Store(f"sqlite:///{tmp_path}/new/folder/data.db").targets()] == ["Ann Lee"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["forget X", "remember x", "targets", "log", "status", "check x", "serve m", "wait --generation 1"],
+)
+def test_without_a_configuration_every_command_says_so(run: Run, command: str) -> None:
+    output = run(*command.split(), exit_code=1).output
+    assert output.startswith("vllm-unlearn: nothing is configured here; run `vllm-unlearn init`")
+
+
+def test_a_missing_store_and_a_wrong_setting_are_sentences(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "unlearn.yaml").write_text("store: gone.db")
+    assert "gone.db does not exist; make one with" in run("targets", exit_code=1).output
+    (tmp_path / "unlearn.yaml").write_text("stroe: x")
+    assert "stroe: Extra inputs are not permitted" in run("targets", exit_code=1).output
+    assert "cannot be read: No such file" in run("targets", "-c", "typo.yaml", exit_code=1).output
+
+
+def test_forget_takes_everything_from_its_flags(run: Run, store: Store) -> None:
+    flags = "--kind work --id w --alias A --alias B --exemplar E --counterexample C --scope exemplars"
+    output = run("forget", "The Work", *flags.split(), "--note", "n", "--expires", "2031-02-03").output
+    assert "generation 1: w suppressed" in output
+    assert "no server runs on this store" in output
+    (target,) = store.targets()
+    assert (target.kind, target.names, target.scope, target.note) == (
+        "work",
+        ("The Work", "A", "B"),
+        "exemplars",
+        "n",
+    )
+    assert (target.exemplars, target.counterexamples) == (("E",), ("C",))
+    assert target.expires_at and target.expires_at.date().isoformat() == "2031-02-03"
+
+
+def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_of_utc: None) -> None:
+    run("forget", "Ann Lee", "--expires", "2031-02-03")
+    assert store.targets()[0].expires_at == datetime(2031, 2, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "give a name, or --file"),
+        (["Ann", "--file", "x"], "give a name, or --file"),
+        (["--file", "gone.jsonl"], "gone.jsonl cannot be read: No such file"),
+        (["Ann", "--kind", "person"], "kind: Input should be 'entity'"),
+        (["Ann", "--scope", "exemplars"], "needs at least one exemplar"),
+        (["Ann", "--id", "a b"], "id: String should match"),
+        (["..."], "a name needs at least one letter or digit"),
+        (["Taken"], "the id 'taken' is taken; give another, or say to replace it"),
+    ],
+)
+def test_a_target_that_is_none_changes_nothing(
+    run: Run, store: Store, arguments: list[str], reason: str
+) -> None:
+    run("forget", "Taken")
+    assert reason in run("forget", *arguments, exit_code=1).output
+    assert store.head().generation == 1
+
+
+def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_path: Path) -> None:
+    lines = [json.dumps({"name": f"Name {n}", "exemplars": [f"about {n}"]}).encode() for n in range(5)]
+    file = tmp_path / "targets.jsonl"
+    file.write_bytes(b"\n".join([*lines, b'{"name": "x", "nmae": 1}', lines[0]]))
+    assert "line 6: nmae: Extra inputs" in run("forget", "--file", str(file), exit_code=1).output
+    assert store.head().generation == 0
+    file.write_bytes(b"\r\n".join(lines))
+    output = run("forget", "--file", str(file)).output
+    assert "generation 1: name-0, name-1, name-2 and 2 more suppressed" in output
+    run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "New"}\n')
+    assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "New"]
+    assert store.get("name-0").exemplars == ()
+
+
+def test_remember_takes_ids_and_names(run: Run, store: Store) -> None:
+    for name in ("Ann Lee", "Ben Ode", "Cy"):
+        run("forget", name)
+    assert "generation 4: ann-lee, Ben Ode no longer" in run("remember", "ann-lee", "Ben Ode").output
+    assert [t.id for t in store.targets()] == ["cy"]
+    assert "no target has the id 'ann-lee'" in run("remember", "cy", "ann-lee", exit_code=1).output
+    assert [t.id for t in store.targets()] == ["cy"]
+
+
+def test_an_id_is_the_target_of_that_id(run: Run, store: Store) -> None:
+    """Even where it is another target's name."""
+    run("forget", "first", "--id", "one")
+    run("forget", "other", "--id", "first")
+    run("remember", "first")
+    assert [t.id for t in store.targets()] == ["one"]
+
+
+def test_a_name_of_two_targets_is_no_answer(run: Run, store: Store) -> None:
+    run("forget", "John Smith", "--id", "smith-1")
+    run("forget", "John Smith", "--id", "smith-2")
+    output = run("remember", "John Smith", exit_code=1).output
+    assert "smith-1" in output and "smith-2" in output
+    assert len(store.targets()) == 2
+
+
+def test_targets_are_listed(run: Run, store: Store) -> None:
+    assert run("targets", "--json").output == ""
+    names = ["Zoe [bold]x", "[/red] Ann", "東京"]
+    for number, name in enumerate(names):
+        run("forget", name, "--id", f"t{number}", "--expires", "2031-02-03")
+    assert [json.loads(line)["name"] for line in run("targets", "--json").output.splitlines()] == names
+    output = run("targets").output
+    assert all(name in output for name in names)
+
+
+def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
+    run("forget", "Ann Lee")
+    run("remember", "ann-lee")
+    entries = [json.loads(line) for line in run("log", "--json").output.splitlines()]
+    assert [(e["generation"], e["action"], e["targets"]) for e in entries] == [
+        (1, "forget", ["ann-lee"]),
+        (2, "remember", ["ann-lee"]),
+    ]
+    assert [e["digest"] for e in entries] == [c.digest for c in store.changes()]
+    assert "remember" in run("log").output
+    store.beat("host:1", 1, "shadow", timedelta(seconds=60))
+    assert json.loads(run("status", "--json").output) == {
+        "generation": 2,
+        "targets": 0,
+        "replicas": [{"id": "host:1", "generation": 1, "mode": "shadow"}],
+    }
+    assert "generation 2, 0 targets, 1 replicas" in run("status").output
+
+
+def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
+    assert "no generation 1 yet; the newest is 0" in run("wait", "--generation", "1", exit_code=1).output
+    store.beat("host:1", 0, "enforce", timedelta(seconds=60))
+    store.beat("host:2", 1, "enforce", timedelta(seconds=60))
+    output = run("forget", "Ann Lee", "--timeout", "0.1", exit_code=1).output
+    assert "generation 1: ann-lee suppressed" in output
+    assert "still serve an older generation: host:1 (generation 0); see their logs" in output
+    assert "served by" not in run("forget", "Ben", "--no-wait").output
+    store.beat("host:1", 1, "enforce", timedelta(seconds=60))
+    assert "generation 1: served by 2 replicas" in run("wait", "--generation", "1").output
+
+
+def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
+    run("forget", "Orrin Vale")
+    output = run("check", "Who is ORRIN VALE?", exit_code=3).output
+    assert "generation 1: match" in output
+    assert "orrin-vale: characters 7 to 17 ('ORRIN VALE'), score 1.000, by the name 'Orrin Vale'" in output
+    output = run("check", "Who is Jane [Austen]?").output
+    assert "generation 1: pass" in output
+    assert "nearest target orrin-vale: similarity" in output
+    (match,) = json.loads(run("check", "--json", "Orrin Vale", exit_code=3).output)["matches"]
+    assert (match["target_id"], match["start"], match["end"]) == ("orrin-vale", 0, 10)
+    assert json.loads(run("check", "--json", "x").output) == {"generation": 1, "matches": []}
+
+
+def test_check_names_an_encoder_that_is_not_there(run: Run, tmp_path: Path, store: Store) -> None:
+    (tmp_path / "unlearn.yaml").write_text("encoder: {model: ./gone}")
+    assert "there is no such folder" in run("check", "x", exit_code=1).output
+
+
+def test_a_recipe_is_written_for_the_model(run: Run, tmp_path: Path, model_folder: Path) -> None:
+    run("recipe", str(model_folder), "r.safetensors", "--operator", "zero_out", "--top", "99")
+    recipe = Recipe.load(tmp_path / "r.safetensors")
+    table = EmbeddingTable(model_folder)
+    assert recipe == Recipe(ZeroOut(top=99), table.fingerprint, table.hidden)
+
+
+def test_a_recipe_that_cannot_be_made_says_why(run: Run, tmp_path: Path, model_folder: Path) -> None:
+    recipe = ["recipe", str(model_folder), "r.safetensors"]
+    assert "'shuffle'" in run(*recipe, "--operator", "shuffle", exit_code=1).output
+    assert "greater than or equal to 0" in run(*recipe, "--sigma", "-1", exit_code=1).output
+    run("recipe", str(tmp_path), "r.safetensors", exit_code=1)
+    assert not (tmp_path / "r.safetensors").exists()
+    assert "gone" in run("recipe", str(model_folder), "gone/r.safetensors", exit_code=1).output
