@@ -23,7 +23,7 @@ check: $(VENV)/.test  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy -p vllm_unlearn
-	$(BIN)/python -m mypy tests
+	MYPYPATH=tests $(BIN)/python -m mypy --explicit-package-bases tests
 
 bench: $(VENV)/.demo  ## what a guarded request costs against plain vLLM
 	$(BIN)/python -m vllm_unlearn.evaluation.overhead $(ARGS)

@@ -90,8 +90,8 @@ def _named(
             hit.end,
             1.0,
             hit.name,
-            evidence and evidence.exemplar,
-            evidence and evidence.counterexample,
+            evidence.exemplar if evidence else None,
+            evidence.counterexample if evidence else None,
         )
 
 

@@ -111,8 +111,11 @@ class BatchingEncoder:
         try:
             vectors = self._encoder.encode([text for texts, _ in batch for text in texts])
         except Exception as error:
-            for _, future in batch:
-                future.set_exception(error)
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+            else:  # one caller's text may be to blame: the others must not fail for it
+                for alone in batch:
+                    self._encode([alone])
             return
         first = 0
         for texts, future in batch:

@@ -9,7 +9,7 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -117,10 +117,11 @@ def _write(model: SentenceTransformer, folder: Path) -> None:
     model.tokenizer.save_pretrained(folder / "tokenizer")
     shutil.copy(folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json")
     shutil.rmtree(folder / "tokenizer")
-    positions = getattr(model[0].auto_model.config, "max_position_embeddings", MAX_TOKENS)
+    transformer: Any = model[0].auto_model
+    positions = getattr(transformer.config, "max_position_embeddings", MAX_TOKENS)
     settings = {
         "fingerprint": weights[:32],
-        "dimension": model.get_sentence_embedding_dimension(),
+        "dimension": model.get_embedding_dimension(),
         "max_tokens": min(MAX_TOKENS, positions),
     }
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))

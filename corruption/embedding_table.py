@@ -39,7 +39,7 @@ class EmbeddingTable:
         self._file, self._name = _locate(folder)
         # Opened once: safetensors maps the file, so a row costs the pages that it lies on.
         self._tensors = safe_open(self._file, framework="pt")
-        self._slice = self._tensors.get_slice(self._name)
+        self._slice: Any = self._tensors.get_slice(self._name)  # type: ignore[no-untyped-call]
         self.vocabulary, self.hidden = self._slice.get_shape()
 
     def rows(self, token_ids: Sequence[int], dtype: torch.dtype) -> torch.Tensor:

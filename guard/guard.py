@@ -7,14 +7,17 @@ import os
 import socket
 import threading
 import time
+import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ..classifiers.detector import Thresholds, detect
 from ..classifiers.encoder import BatchingEncoder, Encoder, OnnxEncoder
 from ..classifiers.encoder_export import exported
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.names import NameMatcher
+from ..classifiers.vector_cache import VectorCache
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
@@ -45,13 +48,15 @@ class Guard:
         index there is no guard, and the caller must not serve.
         """
         self.settings = settings
-        self.replica_id = f"{socket.gethostname()}:{os.getpid()}"
+        # A process may hold several engines, each with a guard of its own.
+        self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
         self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
         self._encoder: Encoder = BatchingEncoder(encoder or load_encoder(settings))
         head = self._store.head()
         self._store_id = head.store_id
+        self._vectors = VectorCache(self._encoder, self._vector_file())
         self._publish(self._build(head.generation))
         self._building: Future[ForgetIndex] | None = None
         self._failed = False
@@ -100,8 +105,15 @@ class Guard:
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
 
+    def _vector_file(self) -> Path:
+        """Beside the store where that is a file: what is derived from the list is as private as it."""
+        folder = self._store.path.parent if self._store.path else self.settings.encoder.cache_dir
+        return folder / f"{self._store_id[:8]}-{self._encoder.fingerprint[:8]}.vectors"
+
     def _build(self, generation: int) -> ForgetIndex:
-        return ForgetIndex(generation, self._store.targets(generation), self._encoder)
+        index = ForgetIndex(generation, self._store.targets(generation), self._vectors)
+        self._vectors.settle()
+        return index
 
     def _publish(self, index: ForgetIndex) -> None:
         self._index = index

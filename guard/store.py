@@ -93,7 +93,7 @@ for _operation in ("UPDATE", "DELETE"):
     event.listen(
         _Change.__table__,
         "after_create",
-        DDL(
+        DDL(  # type: ignore[no-untyped-call]
             f"CREATE TRIGGER changes_no_{_operation.lower()} BEFORE {_operation} ON changes "
             "BEGIN SELECT RAISE(ABORT, 'the change log is append-only'); END"
         ).execute_if(dialect="sqlite"),
@@ -137,7 +137,8 @@ class Store:
     def __init__(self, url: str) -> None:
         """Open the store at a SQLAlchemy ``url``. Raises ``StoreError`` if it is missing or unusable."""
         self.url = url
-        self._path = _sqlite_path(url)
+        self.path = _sqlite_path(url)
+        """The store's file, if it is a SQLite one."""
         self._engine = _engine(url)
         self.head()
 
@@ -259,8 +260,8 @@ class Store:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         # SQLite would make an empty file in place of a deleted one, and list no one.
-        if self._path and not self._path.is_file():
-            raise StoreError(f"store {self._path} does not exist; make one with `vllm-unlearn init`")
+        if self.path and not self.path.is_file():
+            raise StoreError(f"store {self.path} does not exist; make one with `vllm-unlearn init`")
         with _told(self.url), Session(self._engine) as session:
             yield session
 

@@ -334,7 +334,7 @@ def _distance(one: Any, other: Any) -> float:
     if list(first.token_ids) != list(second.token_ids):
         return math.inf
     pairs = zip(first.token_ids, first.logprobs, second.logprobs, strict=True)
-    return max(abs(a[token].logprob - b[token].logprob) for token, a, b in pairs)
+    return float(max(abs(a[token].logprob - b[token].logprob) for token, a, b in pairs))
 
 
 def _takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
@@ -384,8 +384,10 @@ def serve_command(arguments: list[str]) -> None:
     from vllm.logger import configure_logging_from_args
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    cli_env_setup()
-    parser = FlexibleArgumentParser(prog="vllm-unlearn", description="vLLM's server, guarded")
+    cli_env_setup()  # type: ignore[no-untyped-call]
+    parser: Any = FlexibleArgumentParser(  # type: ignore[no-untyped-call]
+        prog="vllm-unlearn", description="vLLM's server, guarded"
+    )
     command = ServeSubcommand()
     command.subparser_init(parser.add_subparsers(required=True, dest="subparser"))
     parsed = parser.parse_args(arguments)

@@ -24,7 +24,7 @@ def prepare(folder: Path) -> Path:
     source = _package()
     packed = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF, dtype=torch.bfloat16)
     # A model made from the configuration alone has ordinary weights, which save as safetensors.
-    model = AutoModelForCausalLM.from_config(packed.config, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_config(packed.config, dtype=torch.bfloat16)  # type: ignore[no-untyped-call]
     model.load_state_dict(packed.state_dict())
     model.generation_config = packed.generation_config
     folder.mkdir(parents=True, exist_ok=True)

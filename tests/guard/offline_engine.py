@@ -71,7 +71,7 @@ class Offline:
     def passes_same_object(self, question: str) -> bool:
         """Whether the engine is given the very object that was handed in."""
         ids = self.llm.get_tokenizer().encode(chat(question))
-        prompt = {"type": "token", "prompt_token_ids": ids}
+        prompt: Any = {"type": "token", "prompt_token_ids": ids}
         seen: list[Any] = []
         processor = self.llm.llm_engine.input_processor
         original = processor.process_inputs

@@ -107,7 +107,7 @@ def test_a_failing_import_stops_registration(configure: Configure, monkeypatch: 
 
 
 def test_the_entry_point_imports_nothing_that_can_fail() -> None:
-    code = "import sys, vllm_unlearn.guard.plugin as p; print(sorted(m for m in sys.modules if m.startswith('vllm_unlearn')))"
+    code = "import sys, vllm_unlearn.guard.plugin; print(sorted(m for m in sys.modules if m[:4] == 'vllm'))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "['vllm_unlearn', 'vllm_unlearn.guard', 'vllm_unlearn.guard.plugin']"
 

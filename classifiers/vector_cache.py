@@ -1,0 +1,97 @@
+"""Vectors of indexed texts, kept between builds and between starts: a change encodes only what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from .encoder import BATCH, Encoder, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+class VectorCache:
+    """An encoder that remembers. Derived data: a missing or broken file costs time, nothing else.
+
+    The file holds vectors and digests of their texts, no text; it is readable by its owner alone.
+    Not for several threads at once.
+    """
+
+    def __init__(self, encoder: Encoder, file: Path) -> None:
+        self.fingerprint = encoder.fingerprint
+        self.dimension = encoder.dimension
+        self._encoder = encoder
+        self._file = file
+        self._known = self._load()
+        self._used: dict[bytes, Vectors] = {}
+        self._grown = False
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """As ``Encoder.encode``, encoding each text that is not known yet, once."""
+        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        # A batch at a time, so that requests which share the encoder need not wait for a whole build.
+        items = list(new.items())
+        for first in range(0, len(items), BATCH):
+            chunk = items[first : first + BATCH]
+            vectors = self._encoder.encode([text for _, text in chunk])
+            self._known |= zip((key for key, _ in chunk), vectors, strict=True)
+            self._grown = True
+        self._used |= {key: self._known[key] for key in keys}
+        if not keys:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.stack([self._known[key] for key in keys])
+
+    def settle(self) -> None:
+        """After a build: forget the vectors that it had no use for, and write the rest to the file."""
+        changed = self._grown or len(self._used) != len(self._known)
+        self._known, self._used, self._grown = self._used, {}, False
+        if changed:
+            self._save()
+
+    def _save(self) -> None:
+        draft = self._file.with_suffix(f".{os.getpid()}")
+        keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
+        vectors = (
+            np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)
+        )
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            draft.touch(mode=0o600)
+            metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
+            save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
+            draft.chmod(0o600)
+            draft.replace(self._file)
+        except OSError as error:
+            logger.warning(
+                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error
+            )
+
+    def _load(self) -> dict[bytes, Vectors]:
+        if not self._file.is_file():
+            return {}
+        try:
+            with safe_open(self._file, framework="np") as tensors:
+                metadata = tensors.metadata() or {}
+                keys, vectors = tensors.get_tensor("keys"), tensors.get_tensor("vectors")
+        except (OSError, SafetensorError) as error:
+            logger.warning("unlearn: %s is broken (%s) and is made anew", self._file, error)
+            return {}
+        if metadata.get("fingerprint") != self.fingerprint or metadata.get("sha256") != _checksum(
+            keys, vectors
+        ):
+            logger.warning("unlearn: %s is altered, or of another encoder, and is made anew", self._file)
+            return {}
+        return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+
+
+def _checksum(keys: npt.NDArray[np.uint8], vectors: Vectors) -> str:
+    return hashlib.sha256(keys.tobytes() + vectors.tobytes()).hexdigest()
