@@ -64,7 +64,10 @@ class ForgetTarget(BaseModel):
     def _in_utc(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z")
-        return value and value.astimezone(UTC)
+        try:
+            return value and value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{value} is out of range") from None
 
     @model_validator(mode="after")
     def _scoped_by_exemplars(self) -> Self:

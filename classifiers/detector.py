@@ -11,11 +11,10 @@ from .forget_index import Evidence, ForgetIndex
 from .names import NameHit
 from .segments import Segment, segment
 
-# Measured with all-MiniLM-L6-v2 (`vllm-unlearn eval detection` is to come; until then
-# tests/classifiers/test_detector_tofu.py): the 20 authors of TOFU's forget10 as targets with their
-# questions as exemplars. At these two, 99.5 % of the paraphrased questions are found without their
-# names, none of 2,000 benign prompts, and 9 % of the questions about other authors (no
-# counterexamples given), which ask the same things of other names.
+# Measured with all-MiniLM-L6-v2 (tests/classifiers/test_detector_tofu.py): the 20 authors of TOFU's
+# forget10 as targets, their questions as exemplars. At these two, 99.5 % of the paraphrased questions
+# are found without regard to names, none of 2,000 benign prompts, and 10 % of the questions about
+# other authors (no counterexamples given), which ask the same things of other names.
 MIN_SIMILARITY = 0.65
 MIN_MARGIN = 0.15
 # A name is evidence enough, unless what stands around it is this much nearer to a counterexample

@@ -38,7 +38,10 @@ def exported(model: str, cache_dir: Path) -> Path:
 def _source(model: str) -> str:
     if model.startswith("package:"):
         package, _, inner = model.removeprefix("package:").partition("/")
-        spec = importlib.util.find_spec(package)
+        try:
+            spec = importlib.util.find_spec(package)
+        except (ImportError, ValueError):
+            spec = None
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(f"encoder {model!r}: no package {package!r} is installed; install it")
         return str(Path(spec.submodule_search_locations[0]) / inner)

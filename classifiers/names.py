@@ -8,19 +8,32 @@ from dataclasses import dataclass
 
 import ahocorasick
 
+# Beyond the format characters (category Cf): fillers and variation selectors.
+_IGNORABLE = [
+    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065),
+    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0000, 0xE0FFF),
+]  # fmt: skip
+
 
 class _Folding(dict[str, str]):
     """What a character becomes, worked out once for each: letters fold, the rest is a space."""
 
     def __missing__(self, char: str) -> str:
-        if unicodedata.category(char) == "Cf":  # zero-width characters split words invisibly
-            folded = ""
-        else:
-            decomposed = unicodedata.normalize("NFKD", char).casefold()
-            kept = [c for c in unicodedata.normalize("NFKD", decomposed) if not unicodedata.combining(c)]
-            folded = "".join(c if c.isalnum() else " " for c in kept)
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+        kept = [c for c in decomposed if not unicodedata.combining(c) and not _invisible(c)]
+        folded = "".join(c if _of_a_word(c) else " " for c in kept)
         self[char] = folded
         return folded
+
+
+def _of_a_word(char: str) -> bool:
+    """Letters, digits, and the vowel signs of Indic scripts, which are marks without an accent's class."""
+    return char.isalnum() or unicodedata.category(char) in ("Mc", "Mn")
+
+
+def _invisible(char: str) -> bool:
+    """What is not shown (Unicode's Default_Ignorable_Code_Point): put into a word, it splits nothing."""
+    return unicodedata.category(char) == "Cf" or any(low <= ord(char) <= high for low, high in _IGNORABLE)
 
 
 _FOLDING = _Folding()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 # one token a character under the 512 positions of BERT-sized encoders, so nothing is truncated.
 WINDOW_WORDS = 64
 WINDOW_CHARS = 400
+# A question of its own length: in a wider window without a full stop, padding would dilute it.
+NARROW_WORDS = 16
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\S+")
@@ -44,6 +46,7 @@ def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield from _windows(prompt, start, end)
     for sentence in _sentences(prompt, start, end):
         yield from _windows(prompt, *sentence)
+        yield from _windows(prompt, *sentence, NARROW_WORDS)
 
 
 def _sentences(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -54,7 +57,7 @@ def _sentences(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield position, end
 
 
-def _windows(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _windows(prompt: str, start: int, end: int, width: int = WINDOW_WORDS) -> Iterator[tuple[int, int]]:
     """The range itself where it fits a window, else windows that overlap by half."""
     words = [span for word in _WORD.finditer(prompt, start, end) for span in _pieces(*word.span())]
     first = 0
@@ -62,7 +65,7 @@ def _windows(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         last = first
         while (
             last + 1 < len(words)
-            and last + 1 - first < WINDOW_WORDS
+            and last + 1 - first < width
             and words[last + 1][1] - words[first][0] <= WINDOW_CHARS
         ):
             last += 1

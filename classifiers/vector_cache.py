@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class VectorCache:
             self._save()
 
     def _save(self) -> None:
-        draft = self._file.with_suffix(f".{os.getpid()}")
+        draft = self._file.with_suffix(f".{uuid.uuid4().hex}")
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)

@@ -35,7 +35,12 @@ class EmbeddingTable:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._config = _text_config(json.loads((folder / "config.json").read_text()))
+        try:
+            self._config = _text_config(json.loads((folder / "config.json").read_text()))
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{folder} holds no safetensors checkpoint: its config.json cannot be read"
+            ) from error
         self._file, self._name = _locate(folder)
         # Opened once: safetensors maps the file, so a row costs the pages that it lies on.
         self._tensors = safe_open(self._file, framework="pt")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -60,9 +60,15 @@ class Recipe:
         }
 
     def save(self, path: Path) -> None:
-        """Write the recipe to ``path``: safetensors, with what it is in the metadata."""
+        """Write the recipe to ``path``: safetensors, with what it is in the metadata.
+
+        Raises ``RecipeError`` where it cannot be written.
+        """
         # The operators have no weights; a learned recipe will have, and readers need one format.
-        save_file({}, path, metadata=self._metadata() | {"digest": self.digest})
+        try:
+            save_file({}, path, metadata=self._metadata() | {"digest": self.digest})
+        except (OSError, SafetensorError) as error:
+            raise RecipeError(f"recipe {path} cannot be written: {error}") from error
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
@@ -71,15 +77,13 @@ class Recipe:
             with safe_open(path, framework="pt") as tensors:
                 metadata = tensors.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise RecipeError(
-                    f"{path} is no recipe ({FORMAT!r} expected, {metadata.get('format')!r} found)"
-                )
+                raise ValueError(f"it is of the format {metadata.get('format')!r}, not {FORMAT!r}")
             recipe = cls(
                 _OPERATOR.validate_json(metadata["operator"]),
                 metadata["fingerprint"],
                 int(metadata["hidden"]),
             )
-        except (OSError, SafetensorError, KeyError, ValidationError) as error:
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise RecipeError(f"recipe {path} cannot be read: {error}") from error
         if metadata.get("digest") != recipe.digest:
             raise RecipeError(f"recipe {path} was altered after it was written; make it again")

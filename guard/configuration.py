@@ -92,8 +92,8 @@ def is_configured(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the kill switch is on: ``VLLM_UNLEARN_DISABLE`` set, and not to 0 or nothing."""
-    return environment.get(DISABLE_VARIABLE, "0") not in ("", "0")
+    """Whether the kill switch is on: ``VLLM_UNLEARN_DISABLE`` set, and not to 0, false, no or off."""
+    return environment.get(DISABLE_VARIABLE, "").lower() not in ("", "0", "false", "no", "off")
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -119,10 +119,16 @@ def _read(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigurationError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"configuration {path} is not YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"configuration {path} is not UTF-8 at byte {error.start}") from None
+    except yaml.YAMLError as error:  # whose own words repeat the line, which may hold the key
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigurationError(f"configuration {path} is not YAML{where}") from None
     if values is not None and not isinstance(values, dict):
-        raise ConfigurationError(f"configuration {path} must hold settings (name: value), got {values!r:.40}")
+        raise ConfigurationError(
+            f"configuration {path} must hold settings (name: value), got {type(values).__name__}"
+        )
     return values or {}
 
 
@@ -141,7 +147,10 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
 
 def _anchored(settings: Settings, base: Path) -> Settings:
     """File names are relative to the configuration, wherever the server is started from."""
-    update: dict[str, Any] = {}
+    encoder: dict[str, Any] = {"cache_dir": base / settings.encoder.cache_dir}
+    if settings.encoder.model.startswith("."):
+        encoder["model"] = str(base / settings.encoder.model)
+    update: dict[str, Any] = {"encoder": settings.encoder.model_copy(update=encoder)}
     if "://" not in settings.store:
         update["store"] = f"sqlite:///{base / Path(settings.store).expanduser()}"
     if recipe := settings.corruption.recipe:

@@ -125,16 +125,22 @@ class Guard:
 
     def _follow(self) -> None:
         """Ask the store, again and again; build beside it, so that a long build is not silence."""
+        said = ""
         with ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder:
             while not self._stopping.wait(self.settings.poll_seconds):
                 try:
                     self._step(builder)
+                    said = ""
                 except StoreError as error:
                     metrics.ERRORS.labels("store").inc()
-                    logger.error("unlearn: %s", error)
-                except Exception:
+                    if str(error) != said:  # it is tried several times a second
+                        logger.error("unlearn: %s", error)
+                        said = str(error)
+                except Exception as error:
                     metrics.ERRORS.labels("index").inc()
-                    logger.exception("unlearn: the newest generation cannot be built")
+                    if str(error) != said:
+                        logger.exception("unlearn: the newest generation cannot be built")
+                        said = str(error)
 
     def _step(self, builder: ThreadPoolExecutor) -> None:
         newest = self._newest_generation()
@@ -156,8 +162,9 @@ class Guard:
         head = self._store.head()
         if head.store_id != self._store_id or head.generation < self.generation:
             raise StoreError(
-                f"store {self._store.url} was replaced while it was served (generation {self.generation} "
-                f"before, {head.generation} now); restore it, or restart the server to accept it"
+                f"store {self._store.shown_url} was replaced while it was served (generation "
+                f"{self.generation} before, {head.generation} now); restore it, or restart the server to "
+                "accept it"
             )
         return head.generation
 

@@ -11,6 +11,11 @@ from tokenizers.decoders import DecodeStream
 
 from ..vocabulary import Match
 
+_MAX_ID = 2**32
+# UTF-8 has at most four bytes a character: tokens that complete none by then never will, and the
+# decoder would go over them again with each that follows.
+_CHARACTER_TOKENS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class DecodedPrompt:
@@ -68,8 +73,11 @@ class PromptDecoder:
                 turn = length
                 stream = DecodeStream(skip_special_tokens=False)
                 continue
-            piece = stream.step(self._backend, token)
+            piece = stream.step(self._backend, token) if 0 <= token < _MAX_ID else None
             pieces.append(piece or "")
+            if len(pieces) - len(spans) > _CHARACTER_TOKENS:
+                stream = DecodeStream(skip_special_tokens=False)
+                spans.extend([(length, length)] * (len(pieces) - len(spans)))
             if piece:  # the tokens before that waited for this one to complete a character
                 spans.extend([(length, length + len(piece))] * (len(pieces) - len(spans)))
                 length += len(piece)

@@ -17,7 +17,7 @@ from ..corruption.recipe import Recipe, default_operator
 from ..vocabulary import Verdict
 from . import metrics
 from .configuration import CorruptionSettings
-from .guard import Guard
+from .guard import Guard, GuardError
 from .prompts import DecodedPrompt, PromptDecoder
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,10 @@ class Screen:
         # vLLM refuses what is too long (400), and embeddings without tokens have no text to read.
         if token_ids is None or len(token_ids) >= self._max_tokens:
             return Verdict("pass", guard.generation), None
+        return self._read(prompt, guard)
+
+    def _read(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+        token_ids = prompt["prompt_token_ids"]
         with metrics.SECONDS.labels("decode").time():
             decoded = self._decoder.decode(token_ids)
         with metrics.SECONDS.labels("detect").time():
@@ -79,15 +83,13 @@ class Screen:
             return verdict, self._corrupted(prompt, decoded, verdict)
 
     def _replaced_pair(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
-        """An encoder-decoder prompt: both parts are read, and either may be replaced."""
-        replaced = dict(prompt)
-        verdicts = []
-        for part in ("encoder_prompt", "decoder_prompt"):
-            verdict, replacement = self.replaced(prompt[part], guard)
-            verdicts.append(verdict)
-            replaced[part] = replacement or prompt[part]
-        flagged = [verdict for verdict in verdicts if verdict.action == "corrupt"]
-        return (flagged[0], replaced) if flagged else (verdicts[0], None)
+        """An encoder-decoder prompt. The encoder's tokens have left for the model by now, inside of the
+        decoder's inputs: a match there cannot be corrupted, and the request must not pass."""
+        encoder = prompt["encoder_prompt"]
+        if encoder.get("prompt_token_ids") and self._read(encoder, guard)[0].action == "corrupt":
+            raise GuardError("a match in an encoder's prompt cannot be corrupted")
+        verdict, replacement = self.replaced(prompt["decoder_prompt"], guard)
+        return verdict, prompt | {"decoder_prompt": replacement} if replacement else None
 
     def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
         owners = decoded.owners(verdict.matches)

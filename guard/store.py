@@ -5,12 +5,16 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import sqlite3
+import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -52,7 +56,8 @@ class _Identity(_Base):
     """One row: which store this is, so that another in its place is noticed."""
 
     __tablename__ = "identity"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
 
 
 class _Change(_Base):
@@ -100,6 +105,10 @@ for _operation in ("UPDATE", "DELETE"):
     )
 
 
+class TakenError(TargetError):
+    """The id of a new target is another's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The newest generation of a store."""
@@ -142,6 +151,11 @@ class Store:
         self._engine = _engine(url)
         self.head()
 
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return make_url(self.url).render_as_string()
+
     @classmethod
     def create(cls, url: str) -> Store:
         """Make an empty store (generation 0); an existing one is opened as it is."""
@@ -150,11 +164,13 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
         with _told(url):
-            engine = _engine(url)
-            _Base.metadata.create_all(engine)
-            with Session(engine) as session, session.begin():
-                if session.scalar(select(_Identity.id)) is None:
-                    session.add(_Identity(id=uuid.uuid4().hex))
+            engine = _engine(url, create=True)
+            with Session(engine) as session:
+                connection = session.connection(execution_options={"immediate": True})
+                _Base.metadata.create_all(connection)
+                if session.get(_Identity, 1) is None:
+                    session.add(_Identity(row=1, id=uuid.uuid4().hex))
+                session.commit()
         return cls(url)
 
     def head(self) -> Head:
@@ -162,13 +178,13 @@ class Store:
         with self._reading() as session:
             store_id = session.scalar(select(_Identity.id))
             if store_id is None:
-                raise StoreError(f"store {self.url} is empty; make it with `vllm-unlearn init`")
+                raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
             return Head(store_id, session.scalar(select(func.max(_Change.generation))) or 0)
 
     def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
         """The targets of a generation (the newest by default), by id."""
         with self._reading() as session:
-            return tuple(ForgetTarget.model_validate_json(d) for d in _documents(session, generation))
+            return tuple(self._target(document) for document in _documents(session, generation))
 
     def get(self, target_id: str) -> ForgetTarget:
         """One target of the newest generation. Raises ``TargetError`` if there is none of that id."""
@@ -185,12 +201,12 @@ class Store:
         Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken.
         """
         ids = [target.id for target in targets]
-        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        if twice := [target_id for target_id, count in Counter(ids).items() if count > 1]:
             raise TargetError(f"the id {twice[0]!r} is given twice")
         with self._writing() as session:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
-                raise TargetError(f"the id {min(taken)!r} is taken; give another, or say to replace it")
+                raise TakenError(f"the id {min(taken)!r} is taken; give another, or say to replace it")
             return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
 
     def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:
@@ -205,11 +221,9 @@ class Store:
 
     def expire(self, now: datetime) -> int | None:
         """Take off the list what has expired by ``now``; return the new generation if any had."""
-        due = {t.id for t in self.targets() if t.expires_at and t.expires_at <= now}
-        if not due:
-            return None
-        with self._writing() as session:
-            due &= set(_current_ids(session))  # another replica may have been first
+        with self._writing() as session:  # locked before it is read: what was renewed just now stays
+            targets = [self._target(document) for document in _documents(session, None)]
+            due = {t.id for t in targets if t.expires_at and t.expires_at <= now}
             return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
 
     def changes(self) -> tuple[Change, ...]:
@@ -245,6 +259,14 @@ class Store:
             ]
         return tuple(row for row in rows if row.lease_until > datetime.now(UTC))
 
+    def _target(self, document: str) -> ForgetTarget:
+        try:
+            return ForgetTarget.model_validate_json(document)
+        except ValueError:
+            raise StoreError(
+                f"store {self.shown_url} holds a target that cannot be read; restore it from a backup"
+            ) from None
+
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         with self._session() as session:
@@ -266,7 +288,7 @@ class Store:
             yield session
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, create: bool = False) -> Engine:
     if not _sqlite_path(url):
         return create_engine(url)
     # No pool: a connection kept open would go on reading a file that was deleted or replaced.
@@ -275,7 +297,8 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        if create:  # the file remembers; asking again would want its lock at every connection
+            _set_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -286,6 +309,19 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _set_wal(connection: Any) -> None:
+    """Readers never wait for a writer. SQLite does not queue for this switch, so it is tried again."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -301,8 +337,14 @@ def _told(url: str) -> Iterator[None]:
 
 
 def _sqlite_path(url: str) -> Path | None:
-    parsed = make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    try:
+        parsed = make_url(url)
+        sqlite = parsed.get_dialect().name == "sqlite"
+    except (SQLAlchemyError, ImportError) as error:
+        raise StoreError(
+            f"the store's URL cannot be used ({type(error).__name__}); write it as dialect://user@host/database"
+        ) from None
+    return Path(parsed.database) if sqlite and parsed.database else None
 
 
 def _documents(session: Session, generation: int | None) -> list[str]:

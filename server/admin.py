@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import State
 
 from ..guard.configuration import load
-from ..guard.guard import Guard
-from ..guard.store import StoreError, TargetError
+from ..guard.guard import Guard, GuardError
+from ..guard.store import StoreError, TakenError, TargetError
 from ..vocabulary import ForgetTarget
 from .target_file import make_target
 
@@ -64,7 +64,7 @@ def admin_router(key: str) -> APIRouter:
     expected = key.encode()
 
     def check_key(given: Annotated[str, Header(alias=KEY_HEADER)] = "") -> None:
-        if not hmac.compare_digest(given.encode(), expected):
+        if not hmac.compare_digest(given.encode("latin-1"), expected):  # as HTTP decodes headers
             raise HTTPException(401, f"give the admin key in the header {KEY_HEADER}")
 
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_key)], include_in_schema=False)
@@ -92,7 +92,7 @@ async def forget(request: Request, guard: TheGuard, replace: bool = False) -> JS
         if not isinstance(fields, dict):
             raise ValueError("a target is an object")
         target = make_target(**fields)
-    except (ValueError, UnicodeDecodeError) as error:  # a JSONDecodeError is a ValueError
+    except (ValueError, RecursionError) as error:  # a JSONDecodeError is a ValueError
         raise HTTPException(400, f"the body is no target: {error}") from None
     with _as_http():
         number = await run_in_threadpool(guard.store.forget, [target], replace=replace, actor="admin api")
@@ -124,7 +124,8 @@ def status(guard: TheGuard) -> dict[str, Any]:
 
 def check(body: CheckRequest, guard: TheGuard) -> dict[str, Any]:
     """Decide on a text as on a prompt, and say why."""
-    return dataclasses.asdict(guard.screen(body.text))
+    with _as_http():
+        return dataclasses.asdict(guard.screen(body.text))
 
 
 class _as_http:  # noqa: N801
@@ -134,6 +135,6 @@ class _as_http:  # noqa: N801
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TargetError):
-            raise HTTPException(409 if "taken" in str(error) else 404, str(error)) from None
-        if isinstance(error, StoreError):
+            raise HTTPException(409 if isinstance(error, TakenError) else 404, str(error)) from None
+        if isinstance(error, StoreError | GuardError):
             raise HTTPException(503, str(error)) from None

@@ -6,14 +6,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
@@ -154,7 +155,7 @@ def forget(
                 counterexamples=counterexample or (),
                 scope=scope,
                 note=note,
-                expires_at=expires and expires.astimezone(),
+                expires_at=expires and expires.replace(tzinfo=UTC),
             )
         ]
     generation = store.forget(targets, replace=replace)
@@ -190,11 +191,21 @@ def remember(
 ) -> None:
     """Take targets off the list: the model answers about them again."""
     store = _store(config)
-    by_name = {target.name: target.id for target in store.targets()}
-    generation = store.remember([by_name.get(given, given) for given in targets])
+    listed = store.targets()
+    generation = store.remember([_id(given, listed) for given in targets])
     _print(f"generation {generation}: {', '.join(targets)} no longer suppressed")
     if wait:
         _wait(store, generation, timeout)
+
+
+def _id(given: str, listed: Sequence[ForgetTarget]) -> str:
+    """The id that is meant: itself, or that of the one target of this name."""
+    named = [target.id for target in listed if target.name == given]
+    if any(target.id == given for target in listed) or not named:
+        return given
+    if len(named) > 1:
+        _fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
+    return named[0]
 
 
 @app.command()
@@ -219,7 +230,7 @@ def targets(as_json: AsJson = False, config: Config = None) -> None:
             t.scope,
             expires,
         )
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     console.print(table)
 
 
@@ -301,7 +312,11 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     from ..guard.guard import load_encoder
 
     settings = _settings(config)
-    store, encoder = Store(settings.store), load_encoder(settings)
+    store = Store(settings.store)
+    try:
+        encoder = load_encoder(settings)
+    except ValueError as error:
+        _fail(error)
     index = ForgetIndex(store.head().generation, store.targets(), encoder)
     thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
     matches = detect(index, encoder, text, thresholds=thresholds)

@@ -38,10 +38,14 @@ def make_target(**fields: Any) -> ForgetTarget:
 
 def explain(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating long values."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in e['loc']) or 'target'}: {e['msg'].removeprefix('Value error, ')}"
-        for e in error.errors(include_url=False, include_input=False)
-    )
+    problems = error.errors(include_url=False, include_input=False)
+    if any(e["loc"] == ("name",) for e in problems):  # the id is made from it
+        problems = [e for e in problems if e["loc"] != ("id",)]
+    return "; ".join(f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in problems[:5])
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part)[:40] for part in location) or "target"
 
 
 def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
@@ -70,6 +74,8 @@ def _read(line: bytes, number: int) -> ForgetTarget:
         raise TargetFileError(f"line {number}: not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise TargetFileError(f"line {number}: not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
+        raise TargetFileError(f"line {number}: not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise TargetFileError(f"line {number}: a target is an object, got {type(fields).__name__}")
     try:

@@ -75,7 +75,7 @@ def test_each_caller_gets_its_own_rows(encoder: OnnxEncoder) -> None:
 
 
 class Failing:
-    """An encoder whose first batch stays in work until released, and whose next one raises."""
+    """An encoder whose first batch stays in work until released, and that cannot take one text."""
 
     fingerprint = "failing"
     dimension = 2
@@ -88,24 +88,26 @@ class Failing:
         self.batches.append(list(texts))
         self.working.set()
         assert self.release.wait(10)
-        if len(self.batches) == 2:
+        if "too much" in texts:
             raise RuntimeError("out of memory")
         return np.array([[len(text), 0] for text in texts], dtype=np.float32)
 
 
-def test_an_error_reaches_every_waiting_caller_and_no_later_one() -> None:
+def test_a_text_that_fails_fails_its_caller_alone() -> None:
     encoder = Failing()
     batching = BatchingEncoder(encoder)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(batching.encode, ["first"])
         assert encoder.working.wait(10)
-        waiting = [pool.submit(batching.encode, [f"waiting {n}"]) for n in range(3)]
+        others = [pool.submit(batching.encode, [f"waiting {n}"]) for n in range(2)]
+        failing = pool.submit(batching.encode, ["too much"])
         while batching._waiting.qsize() < 3:
             threading.Event().wait(0.001)
         encoder.release.set()
         assert first.result(10).tolist() == [[5, 0]]
-        for caller in waiting:
-            with pytest.raises(RuntimeError, match="out of memory"):
-                caller.result(10)
-    assert [len(batch) for batch in encoder.batches] == [1, 3]  # those who wait share a batch
+        assert [other.result(10).tolist() for other in others] == [[[9, 0]], [[9, 0]]]
+        with pytest.raises(RuntimeError, match="out of memory"):
+            failing.result(10)
+    # Those who wait share a batch; where it fails, each has one of its own.
+    assert [len(batch) for batch in encoder.batches] == [1, 3, 1, 1, 1]
     assert batching.encode(["next", "one"]).tolist() == [[4, 0], [3, 0]]

@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         load(file.parent, {})
     file.write_bytes(b"store: \xff\xfe")
-    with pytest.raises(ConfigurationError, match="is not YAML"):
+    with pytest.raises(ConfigurationError, match="is not UTF-8 at byte 7"):
         load(file, {})
 
 

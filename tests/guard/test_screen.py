@@ -15,7 +15,7 @@ from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
-from vllm_unlearn.guard.guard import Guard
+from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.screen import NEUTRAL_WORD, Screen
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -173,26 +173,28 @@ def test_without_embeddings_every_match_becomes_neutral(neutral: Screen, guard: 
     assert replacement["cache_salt"].endswith(":mine")
 
 
-@pytest.mark.parametrize("flagged", [(), ("encoder",), ("decoder",), ("encoder", "decoder")])
-def test_both_parts_of_an_encoder_decoder_prompt_are_read(
-    neutral: Screen, guard: Guard, flagged: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("flagged", ["", "decoder", "encoder"])
+def test_both_parts_of_an_encoder_decoder_pair_are_read(neutral: Screen, guard: Guard, flagged: str) -> None:
+    """The encoder's tokens are in the decoder's inputs by then: a match there cannot be mended."""
     parts = {
-        f"{part}_prompt": tokens(neutral, QUESTION if part in flagged else "Who is Jane Austen?")
+        f"{part}_prompt": tokens(neutral, QUESTION if part == flagged else "Who is Jane Austen?")
         for part in ("encoder", "decoder")
     }
-    verdict, replacement = neutral.replaced({"type": "enc_dec", **parts}, guard)
-    if not flagged:
-        assert (verdict.action, replacement) == ("pass", None)
+    if flagged == "encoder":
+        with pytest.raises(GuardError, match="encoder"):
+            neutral.replaced({"type": "enc_dec", **parts}, guard)
         return
-    assert verdict.action == "corrupt" and replacement
-    for part, prompt in parts.items():
-        assert (replacement[part] == prompt) is (part.removesuffix("_prompt") not in flagged)
-        assert "Vale" not in neutral._tokenizer.decode(replacement[part]["prompt_token_ids"])
+    verdict, replacement = neutral.replaced({"type": "enc_dec", **parts}, guard)
+    assert verdict.action == ("corrupt" if flagged else "pass")
+    assert (replacement is not None) is bool(flagged)
+    if replacement:
+        assert replacement["encoder_prompt"] == parts["encoder_prompt"]
+        assert "Vale" not in neutral._tokenizer.decode(replacement["decoder_prompt"]["prompt_token_ids"])
 
 
 def test_an_encoder_prompt_longer_than_the_decoders_limit_is_read(neutral: Screen, guard: Guard) -> None:
     """vLLM holds the encoder's part to another limit than ``max_model_len``, or to none."""
     text = QUESTION + " and" * MAX_TOKENS
     parts = {"encoder_prompt": tokens(neutral, text), "decoder_prompt": tokens(neutral, "Answer:")}
-    assert neutral.replaced({"type": "enc_dec", **parts}, guard)[0].action == "corrupt"
+    with pytest.raises(GuardError, match="encoder"):
+        neutral.replaced({"type": "enc_dec", **parts}, guard)

