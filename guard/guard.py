@@ -56,7 +56,9 @@ class Guard:
         self._encoder: Encoder = BatchingEncoder(encoder or load_encoder(settings))
         head = self._store.head()
         self._store_id = head.store_id
-        self._vectors = VectorCache(self._encoder, self._vector_file())
+        self._vectors = VectorCache(
+            self._encoder, vector_file(self._store, self._store_id, settings, self._encoder)
+        )
         self._publish(self._build(head.generation))
         self._building: Future[ForgetIndex] | None = None
         self._failed = False
@@ -104,11 +106,6 @@ class Guard:
             self._store.retire(self.replica_id)
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
-
-    def _vector_file(self) -> Path:
-        """Beside the store where that is a file: what is derived from the list is as private as it."""
-        folder = self._store.path.parent if self._store.path else self.settings.encoder.cache_dir
-        return folder / f"{self._store_id[:8]}-{self._encoder.fingerprint[:8]}.vectors"
 
     def _build(self, generation: int) -> ForgetIndex:
         index = ForgetIndex(generation, self._store.targets(generation), self._vectors)
@@ -181,3 +178,10 @@ def load_encoder(settings: Settings) -> Encoder:
     """The configured encoder, exported on first use. Raises ``ValueError`` if there is no such model."""
     folder = exported(settings.encoder.model, settings.encoder.cache_dir)
     return OnnxEncoder(folder, settings.encoder.threads)
+
+
+def vector_file(store: Store, store_id: str, settings: Settings, encoder: Encoder) -> Path:
+    """Where the vectors of a store's texts are kept: beside the store where that is a file, since what
+    is derived from the list is as private as the list."""
+    folder = store.path.parent if store.path else settings.encoder.cache_dir
+    return folder / f"{store_id[:8]}-{encoder.fingerprint[:8]}.vectors"

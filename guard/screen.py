@@ -34,9 +34,15 @@ class Screen:
     """Reads vLLM's engine inputs (``vllm.inputs.engine``) and corrupts the flagged ones."""
 
     def __init__(
-        self, settings: CorruptionSettings, folder: Path | None, dtype: torch.dtype, max_tokens: int
+        self,
+        settings: CorruptionSettings,
+        folder: Path | None,
+        dtype: torch.dtype,
+        max_tokens: int,
+        acts: bool = True,
     ) -> None:
-        """``folder`` is the model's checkpoint, or None where neutral tokens replace embeddings.
+        """``folder`` is the model's checkpoint, or None where neutral tokens replace embeddings;
+        ``acts`` is false where verdicts are only counted.
 
         Raises ``RecipeError`` for a recipe of another model, ``ValueError`` for a checkpoint
         without readable embeddings.
@@ -44,6 +50,7 @@ class Screen:
         self.once = asyncio.Lock()
         self.corruptor = folder and Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype)
         self._max_tokens = max_tokens
+        self._acts = acts
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="unlearn-screen")
         self._said_neutral = False
 
@@ -77,7 +84,7 @@ class Screen:
             decoded = self._decoder.decode(token_ids)
         with metrics.SECONDS.labels("detect").time():
             verdict = guard.screen(decoded.text, decoded.turns)
-        if verdict.action == "pass":
+        if verdict.action == "pass" or not self._acts:
             return verdict, None
         with metrics.SECONDS.labels("corrupt").time():
             return verdict, self._corrupted(prompt, decoded, verdict)

@@ -193,7 +193,7 @@ class Hook:
         model = vllm_config.model_config
         embeds = self._enforces and _takes_embeddings(settings, vllm_config)
         folder = model_folder(model.model, model.revision) if embeds else None
-        self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len)
+        self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len, self._enforces)
         self.guard = Guard(settings)
         self._engine: Any = None
         self._shaken: bool | None = None

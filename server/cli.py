@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
 from ..guard.store import Store
-from ..vocabulary import ForgetTarget, Match
+from ..vocabulary import ForgetTarget
 from .target_file import make_target, read_targets
 
 app = typer.Typer(
@@ -307,52 +308,19 @@ def _wait(store: Store, generation: int, timeout: float) -> None:
 @_told
 def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
-    from ..classifiers.detector import Thresholds, best_evidence, detect
-    from ..classifiers.forget_index import ForgetIndex
-    from ..guard.guard import load_encoder
+    from .explanation import explain_decision
 
     settings = _settings(config)
-    store = Store(settings.store)
     try:
-        encoder = load_encoder(settings)
+        explanation = explain_decision(settings, text)
     except ValueError as error:
         _fail(error)
-    index = ForgetIndex(store.head().generation, store.targets(), encoder)
-    thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
-    matches = detect(index, encoder, text, thresholds=thresholds)
     if as_json:
-        from dataclasses import asdict
-
-        typer.echo(
-            json.dumps({"generation": index.generation, "matches": [asdict(match) for match in matches]})
-        )
+        matches = [asdict(match) for match in explanation.matches]
+        typer.echo(json.dumps({"generation": explanation.generation, "matches": matches}))
     else:
-        _print(f"generation {index.generation}: {'match' if matches else 'pass'}")
-        for match in matches:
-            _explain(match, text)
-        if not matches and (evidence := best_evidence(index, encoder, text)):
-            _print(
-                f"nearest target {evidence.target_id}: similarity {evidence.exemplar.similarity:.3f} "
-                f"(needs {thresholds.similarity:g}), margin {evidence.margin:.3f} "
-                f"(needs {thresholds.margin:g})"
-            )
-            _explain_neighbours(evidence.exemplar, evidence.counterexample)
-    raise typer.Exit(3 if matches else 0)
-
-
-def _explain(match: Match, text: str) -> None:
-    why = f"the name {match.name!r}" if match.name else "what the text is about"
-    _print(
-        f"{match.target_id}: characters {match.start} to {match.end} ({text[match.start : match.end]!r}), "
-        f"score {match.score:.3f}, by {why}"
-    )
-    _explain_neighbours(match.exemplar, match.counterexample)
-
-
-def _explain_neighbours(exemplar: Any, counterexample: Any) -> None:
-    for label, neighbour in (("exemplar", exemplar), ("counterexample", counterexample)):
-        if neighbour and neighbour.text:
-            _print(f"  nearest {label} at {neighbour.similarity:.3f}: {neighbour.text}")
+        _print("\n".join(explanation.lines()))
+    raise typer.Exit(3 if explanation.matches else 0)
 
 
 @app.command()

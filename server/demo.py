@@ -23,7 +23,7 @@ ABOUT_OTHER_THINGS = (
 )
 MAX_TOKENS = 48
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> None:

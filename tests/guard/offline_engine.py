@@ -1,6 +1,6 @@
 """One offline engine under guard, put through its paces; run by test_offline.py in a process of its own.
 
-Arguments: the model's folder, and the file for the results (JSON).
+Arguments: the model's folder, the file for the results (JSON), and ``wrongly-scaled`` for that run.
 """
 
 from __future__ import annotations
@@ -119,5 +119,18 @@ def main(model: str) -> dict[str, Any]:
     return results
 
 
+def wrongly_scaled(model: str) -> dict[str, Any]:
+    """What the handshake says where the guard's embeddings are not those that the model uses."""
+    from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+
+    EmbeddingTable.scale = 3.0  # type: ignore[assignment]
+    try:
+        Offline(model)
+    except Exception as error:
+        return {"refused": f"{type(error).__name__}: {error}"}
+    return {"refused": ""}
+
+
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(main(sys.argv[1])))
+    run = wrongly_scaled if sys.argv[3:] == ["wrongly-scaled"] else main
+    Path(sys.argv[2]).write_text(json.dumps(run(sys.argv[1])))

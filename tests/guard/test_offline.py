@@ -24,6 +24,30 @@ RUNNERS = {
 }
 
 
+def run_offline(folder: Path, model: Path, encoder: str, runner: str, *arguments: str) -> dict[str, Any]:
+    """What offline_engine.py finds, in a process of its own."""
+    Store.create(f"sqlite:///{folder}/forget.db")
+    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder}'}}\n")
+    environment = os.environ | RUNNERS[runner]
+    environment |= {
+        "VLLM_UNLEARN_CONFIG": str(folder / "unlearn.yaml"),
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    command: list[str | Path] = [
+        sys.executable,
+        HERE / "offline_engine.py",
+        model,
+        folder / "results.json",
+        *arguments,
+    ]
+    run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=800)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
 @pytest.fixture(scope="module", params=RUNNERS)
 def results(
     request: pytest.FixtureRequest,
@@ -32,24 +56,7 @@ def results(
     encoder_name: str,
 ) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp(f"offline-{request.param}")
-    Store.create(f"sqlite:///{folder}/forget.db")
-    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder_name}'}}\n")
-    environment = os.environ | RUNNERS[request.param]
-    environment |= {
-        "VLLM_UNLEARN_CONFIG": str(folder / "unlearn.yaml"),
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    command = [
-        sys.executable,
-        str(HERE / "offline_engine.py"),
-        str(model_folder),
-        str(folder / "results.json"),
-    ]
-    run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=800)
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    found = run_offline(folder, model_folder, encoder_name, request.param)
     assert found["v2"] is (request.param == "V2"), "the other model runner ran"
     return found
 
@@ -95,3 +102,10 @@ def test_clients_embeddings_are_refused(results: dict[str, Any]) -> None:
 def test_a_broken_encoder_lets_nothing_pass(results: dict[str, Any]) -> None:
     assert all(refusal.startswith("UnavailableError") for refusal in results["broken"])
     assert not any("encoder" in refusal for refusal in results["broken"]), "the client is told why"
+
+
+def test_the_handshake_refuses_embeddings_that_are_not_the_models(
+    tmp_path: Path, model_folder: Path, encoder_name: str
+) -> None:
+    found = run_offline(tmp_path, model_folder, encoder_name, "V1", "wrongly-scaled")
+    assert found["refused"].startswith("HookError: the start-up handshake failed")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 import vllm
+from prometheus_client import REGISTRY
 from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.exceptions import VLLMValidationError
@@ -28,6 +29,7 @@ from vllm_unlearn.guard import plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
 from vllm_unlearn.guard.store import Store, StoreError
 from vllm_unlearn.guard.vllm_plugin import Hook, HookError, install
+from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
     (EngineArgs, "create_engine_config"),
@@ -229,36 +231,91 @@ def test_an_engine_made_past_the_hook_does_not_serve(configure: Configure) -> No
     engine.shutdown = lambda timeout=None: None  # type: ignore[method-assign]
 
 
+class BrokenEncoder:
+    fingerprint, dimension = "broken", 384
+
+    def encode(self, texts: Any) -> Any:
+        raise RuntimeError("the encoder is broken")
+
+
+def _counted(verdict: str) -> float:
+    return REGISTRY.get_sample_value("vllm_unlearn_requests_total", {"verdict": verdict}) or 0.0
+
+
 class TestHook:
-    """Inputs that no client of the HTTP surfaces sends, on a hook without an engine behind it."""
+    """Inputs that no client of the HTTP surfaces sends, and other modes, on a hook without an engine."""
 
     @pytest.fixture
-    def hook(self, configure: Configure, engine_config: Callable[..., Any], tokenizer: Any) -> Iterator[Hook]:
-        configure()
-        config = engine_config(enable_prompt_embeds=True)
-        hook = Hook(load(), config)
-        hook._screen.attach(tokenizer)
-        yield hook
-        hook.guard.close()
+    def make_hook(
+        self, configure: Configure, engine_config: Callable[..., Any], tokenizer: Any
+    ) -> Iterator[Callable[..., Hook]]:
+        made: list[Hook] = []
 
-    def test_a_streaming_input_is_refused(self, hook: Hook) -> None:
+        def make(*lines: str) -> Hook:
+            store = Store.create(f"sqlite:///{configure(*lines).parent}/forget.db")
+            store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")], replace=True)
+            hook = Hook(load(), engine_config(enable_prompt_embeds=True))
+            hook._screen.attach(tokenizer)
+            made.append(hook)
+            return hook
+
+        yield make
+        for hook in made:
+            hook.guard.close()
+
+    @pytest.fixture
+    def listed(self, tokenizer: Any) -> dict[str, Any]:
+        return {"type": "token", "prompt_token_ids": tokenizer.encode("Who wrote The Great Gatsby?")}
+
+    def test_a_streaming_input_is_refused(self, make_hook: Callable[..., Hook]) -> None:
         async def stream() -> AsyncIterator[str]:
             yield "Hello"
 
         with pytest.raises(VLLMValidationError, match="not served"):
-            hook.screen(stream(), None)
+            make_hook().screen(stream(), None)
 
-    def test_an_engine_request_is_refused(self, hook: Hook) -> None:
+    def test_an_engine_request_is_refused(self, make_hook: Callable[..., Hook]) -> None:
         with pytest.raises(VLLMValidationError, match="not served"):
-            hook.screen(object(), None)
+            make_hook().screen(object(), None)
 
-    def test_embeddings_are_refused(self, hook: Hook) -> None:
+    def test_embeddings_are_refused(self, make_hook: Callable[..., Hook]) -> None:
+        embeds = {"type": "embeds", "prompt_embeds": torch.zeros((3, 576))}
         with pytest.raises(VLLMValidationError, match="prompt_embeds"):
-            hook.screen({"type": "embeds", "prompt_embeds": torch.zeros((3, 576))}, None)
+            make_hook().screen(embeds, None)
+        assert make_hook("allow_client_embeds: true").screen(embeds, None) is embeds
 
-    def test_an_unflagged_input_is_the_same_object(self, hook: Hook, tokenizer: Any) -> None:
-        prompt = {"type": "token", "prompt_token_ids": tokenizer.encode("What is the capital of Japan?")}
-        assert hook.screen(prompt, None) is prompt
+    def test_enforce_replaces_what_is_listed_alone(
+        self, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    ) -> None:
+        hook = make_hook()
+        other = {"type": "token", "prompt_token_ids": tokenizer.encode("What is the capital of Japan?")}
+        assert hook.screen(other, None) is other
+        replaced = hook.screen(listed, None)
+        assert replaced["type"] == "embeds"
+        assert not all(replaced["is_token_ids"])
+
+    def test_shadow_counts_and_changes_nothing(
+        self, make_hook: Callable[..., Hook], listed: dict[str, Any]
+    ) -> None:
+        hook, before = make_hook("mode: shadow"), _counted("would_corrupt")
+        assert hook.screen(listed, None) is listed
+        assert _counted("would_corrupt") == before + 1
+
+    @pytest.mark.parametrize("lines", [["on_error: open"], ["mode: shadow"]])
+    def test_open_lets_pass_what_cannot_be_decided_on(
+        self, lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
+    ) -> None:
+        hook, before = make_hook(*lines), _counted("undecided")
+        hook.guard._encoder = BrokenEncoder()
+        assert hook.screen(listed, None) is listed
+        assert _counted("undecided") == before + 1
+
+    def test_neutral_tokens_where_they_are_configured(
+        self, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    ) -> None:
+        replaced = make_hook("corruption: {apply: tokens}").screen(listed, None)
+        assert "Gatsby" not in tokenizer.decode(replaced["prompt_token_ids"])
+        assert len(replaced["prompt_token_ids"]) == len(listed["prompt_token_ids"])
 
 
 def test_serve_says_what_is_wrong_and_stops(configure: Configure, model_folder: Path, tmp_path: Path) -> None:

@@ -211,10 +211,10 @@ def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
     run("forget", "Orrin Vale")
     output = run("check", "Who is ORRIN VALE?", exit_code=3).output
     assert "generation 1: match" in output
-    assert "orrin-vale: characters 7 to 17 ('ORRIN VALE'), score 1.000, by the name 'Orrin Vale'" in output
+    assert "orrin-vale: characters 7 to 17 ('ORRIN VALE')\n  score 1.000, by the name 'Orrin Vale'" in output
     output = run("check", "Who is Jane [Austen]?").output
     assert "generation 1: pass" in output
-    assert "nearest target orrin-vale: similarity" in output
+    assert "nearest target orrin-vale:" in output
     (match,) = json.loads(run("check", "--json", "Orrin Vale", exit_code=3).output)["matches"]
     assert (match["target_id"], match["start"], match["end"]) == ("orrin-vale", 0, 10)
     assert json.loads(run("check", "--json", "x").output) == {"generation": 1, "matches": []}
