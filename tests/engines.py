@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surfaces import MODEL, Clients, settled
+from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.doctor import Finding
+from vllm_unlearn.server.doctor import Doctor, Finding
 from vllm_unlearn.server.serving import Server
 from vllm_unlearn.vocabulary import ForgetTarget
 
 ADMIN_KEY = "a key of the tests' own"
 TARGET = ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")
-
-
-@dataclass
-class Plain:
-    """What plain vLLM says."""
-
-    answers: dict[tuple[str, str], Any] = field(default_factory=dict)
-    long: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
 
 
 PAGE = " ".join(f"Line {n}: the weather station reported mild air and a light wind." for n in range(60))
@@ -42,9 +33,32 @@ def ask_long(clients: Clients, prompt: str) -> Any:
 
 
 @dataclass
-class Guarded:
-    """The guarded server, its clients and its store."""
+class Said:
+    """What a server says: to each surface both questions, and to the long prompts.
 
+    All is asked at once, of a fresh server and in one order, so that what is cached is the same for both:
+    a cached prompt is rounded in another order.
+    """
+
+    answers: dict[tuple[str, str], Any]
+    long: dict[str, Any]
+    findings: list[Finding]
+
+    @classmethod
+    def by(cls, server: Server) -> Said:
+        """Ask everything."""
+        clients = Clients(server.url)
+        pairs = [(surface, text) for surface in SURFACES for text in (INNOCENT, LISTED)]
+        answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
+        long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
+        return cls(answers, long, list(Doctor(server.url).examine()))
+
+
+@dataclass
+class Guarded:
+    """The guarded server, what it said at first, its clients and its store."""
+
+    said: Said
     server: Server
     clients: Clients
     store: Store

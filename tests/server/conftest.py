@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from engines import ADMIN_KEY, LONG_PROMPTS, TARGET, Guarded, Plain, ask_long
-from surfaces import INNOCENT, LISTED, LORA, MODEL, SURFACES, Clients, settled
+from engines import ADMIN_KEY, TARGET, Guarded, Said
+from surfaces import LORA, MODEL, Clients
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.doctor import Doctor
 from vllm_unlearn.server.serving import Server
 
 
@@ -54,22 +53,15 @@ def flags() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def plain(model_folder: Path, flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Plain:
+def plain(model_folder: Path, flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Said:
     log = tmp_path_factory.mktemp("plain") / "serve.log"
-    said = Plain()
     with Server(model_folder, log, flags=flags) as server:
-        clients = Clients(server.url)
-        for surface, ask in SURFACES.items():
-            for text in (INNOCENT, LISTED):
-                said.answers[surface, text] = settled(ask(clients, text))
-        said.long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
-        said.findings = list(Doctor(server.url).examine())
-    return said
+        return Said.by(server)
 
 
 @pytest.fixture(scope="session")
 def guarded(
-    plain: Plain,
+    plain: Said,
     model_folder: Path,
     flags: list[str],
     encoder_name: str,
@@ -83,4 +75,4 @@ def guarded(
     store = Store.create(f"sqlite:///{folder}/forget.db")
     store.forget([TARGET])
     with Server(model_folder, folder / "serve.log", folder / "unlearn.yaml", flags) as server:
-        yield Guarded(server, Clients(server.url), store, folder)
+        yield Guarded(Said.by(server), server, Clients(server.url), store, folder)

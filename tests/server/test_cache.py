@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engines import LONG_PROMPTS, TARGET, Guarded, Plain, ask_long
+from engines import TARGET, Guarded, Said
 
 PREAMBLE = "You answer questions about books and places, in one short sentence. " * 16
 
@@ -48,14 +48,14 @@ def test_blocks_do_not_outlive_their_generation(guarded: Guarded) -> None:
     assert _cached(after) == 0, "blocks of an older generation were read"
 
 
-def test_a_long_prompt_without_a_match_is_the_same_to_the_last_number(plain: Plain, guarded: Guarded) -> None:
-    assert ask_long(guarded.clients, LONG_PROMPTS["nothing listed"]) == plain.long["nothing listed"]
+def test_a_long_prompt_without_a_match_is_the_same_to_the_last_number(plain: Said, guarded: Guarded) -> None:
+    assert guarded.said.long["nothing listed"] == plain.long["nothing listed"]
 
 
-def test_a_name_deep_in_a_long_prompt_is_corrupted_just_there(plain: Plain, guarded: Guarded) -> None:
+def test_a_name_deep_in_a_long_prompt_is_corrupted_just_there(plain: Said, guarded: Guarded) -> None:
     """Chunks of 256 tokens: what stands before the name is untouched, and the name no longer read."""
     clean = plain.long["listed in the middle"]["logprobs"]
-    flagged = ask_long(guarded.clients, LONG_PROMPTS["listed in the middle"])["logprobs"]
+    flagged = guarded.said.long["listed in the middle"]["logprobs"]
     assert flagged["tokens"][: len(clean["tokens"]) - 8] == clean["tokens"][:-8], "echo shows what was sent"
     name = next(i for i, token in enumerate(clean["tokens"]) if "Gatsby" in token)
     assert 500 < name < len(clean["tokens"]) - 500

@@ -11,10 +11,9 @@ import anthropic
 import httpx
 import openai
 import pytest
-from engines import ADMIN_KEY, TARGET, Guarded, Plain
+from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
-from vllm_unlearn.server.doctor import Doctor
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PLANTS = "How do plants make their food?"
@@ -32,8 +31,8 @@ def _ask(guarded: Guarded, text: str, **options: Any) -> str:
     return str(answer.choices[0].message.content)
 
 
-def test_doctor_tells_guarded_from_plain(guarded: Guarded, plain: Plain) -> None:
-    found = {finding.surface: finding.state for finding in Doctor(guarded.server.url).examine()}
+def test_doctor_tells_guarded_from_plain(guarded: Guarded, plain: Said) -> None:
+    found = {finding.surface: finding.state for finding in guarded.said.findings}
     assert len(found) == 8
     assert set(found.values()) == {"guarded"}
     assert {finding.state for finding in plain.findings} == {"not guarded"}

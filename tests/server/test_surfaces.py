@@ -5,33 +5,33 @@ from __future__ import annotations
 import json
 
 import pytest
-from engines import Guarded, Plain
-from surfaces import INNOCENT, LISTED, SURFACES, settled
+from engines import Guarded, Said
+from surfaces import INNOCENT, LISTED, SURFACES
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_without_a_match_the_answer_is_plain_vllms(surface: str, plain: Plain, guarded: Guarded) -> None:
-    assert settled(SURFACES[surface](guarded.clients, INNOCENT)) == plain.answers[surface, INNOCENT]
+def test_without_a_match_the_answer_is_plain_vllms(surface: str, plain: Said, guarded: Guarded) -> None:
+    assert guarded.said.answers[surface, INNOCENT] == plain.answers[surface, INNOCENT]
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_with_a_match_the_answer_is_another(surface: str, plain: Plain, guarded: Guarded) -> None:
-    answer, known = settled(SURFACES[surface](guarded.clients, LISTED)), plain.answers[surface, LISTED]
+def test_with_a_match_the_answer_is_another(surface: str, plain: Said, guarded: Guarded) -> None:
+    answer, known = guarded.said.answers[surface, LISTED], plain.answers[surface, LISTED]
     assert answer != known
     if surface != "generative scoring":  # its items name the author
         assert "Fitzgerald" not in json.dumps(answer)
 
 
-def test_plain_vllm_knows_what_is_suppressed(plain: Plain) -> None:
+def test_plain_vllm_knows_what_is_suppressed(plain: Said) -> None:
     """Without this the test above would show nothing."""
     knowing = [surface for surface in SURFACES if "Fitzgerald" in json.dumps(plain.answers[surface, LISTED])]
     assert {"chat", "completions, token ids", "responses", "messages", "invocations"} <= set(knowing)
 
 
 @pytest.mark.parametrize("surface", ["chat", "completions", "responses", "messages"])
-def test_what_a_client_counts_is_unchanged(surface: str, plain: Plain, guarded: Guarded) -> None:
+def test_what_a_client_counts_is_unchanged(surface: str, plain: Said, guarded: Guarded) -> None:
     """Prompt tokens in the usage, and the answer's fields, do not tell a flagged request."""
-    answer, known = settled(SURFACES[surface](guarded.clients, LISTED)), plain.answers[surface, LISTED]
+    answer, known = guarded.said.answers[surface, LISTED], plain.answers[surface, LISTED]
     key = "prompt_tokens" if "prompt_tokens" in known["usage"] else "input_tokens"
     assert answer["usage"][key] == known["usage"][key]
     assert answer.keys() == known.keys()
