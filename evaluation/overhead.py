@@ -30,6 +30,8 @@ from ..vocabulary import ForgetTarget
 
 FLAGS = ("--served-model-name", "model", "--enforce-eager", "--max-model-len", "4096", "--dtype", "bfloat16")
 WORDS = "river stone garden window letter market engine forest harbour winter music paper".split()  # noqa: SIM905
+# After an answer an engine's threads spin for a while, and would take the cores from the other's.
+REST_SECONDS = 0.5
 console = Console(width=110)
 
 
@@ -91,6 +93,7 @@ def _order(one: str, other: str, number: int) -> tuple[str, str]:
 
 
 def _seconds(client: httpx.Client, url: str, prompt: str, workload: Workload) -> float:
+    time.sleep(REST_SECONDS)
     body = {"model": "model", "prompt": prompt, "max_tokens": workload.tokens, "temperature": 0}
     began = time.perf_counter()
     client.post(f"{url}/v1/completions", json=body | {"ignore_eos": True}).raise_for_status()
