@@ -19,7 +19,6 @@ def all_flags(flags: list[str], lora_flags: list[str]) -> list[str]:
     return flags + lora_flags
 
 
-@pytest.mark.usefixtures("guarded")  # its server boots first, and these beside it
 def test_base_model_and_adapter_are_guarded(
     model_folder: Path, all_flags: list[str], encoder_name: str, tmp_path: Path
 ) -> None:
@@ -27,9 +26,12 @@ def test_base_model_and_adapter_are_guarded(
         clients = Clients(server.url)
         plain = {text: settled(SURFACES["chat"](clients, text)) for text in QUESTIONS}
         plain_lora = {text: chat_with_lora(clients, text) for text in QUESTIONS}
-    (tmp_path / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder_name}'}}\n")
+    config = tmp_path / "unlearn.yaml"
+    config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     Store.create(f"sqlite:///{tmp_path}/forget.db").forget([TARGET])
-    with Server(model_folder, tmp_path / "serve.log", tmp_path / "unlearn.yaml", all_flags) as server:
+    # vLLM's own serve command, as a user runs it: the plugin comes in by the environment alone.
+    own = Server(model_folder, tmp_path / "serve.log", flags=all_flags)
+    with own.with_environment(VLLM_PLUGINS="unlearn", VLLM_UNLEARN_CONFIG=str(config)) as server:
         clients = Clients(server.url)
         for ask, known in ((SURFACES["chat"], plain), (chat_with_lora, plain_lora)):
             assert settled(ask(clients, INNOCENT)) == known[INNOCENT]
