@@ -124,7 +124,7 @@ def _enable_embeds(original: Callable[..., Any]) -> Callable[..., Any]:
         except ValueError as error:
             if "prompt_embeds" not in str(error).replace("-", "_"):
                 raise
-            # An encoder-decoder model: `Screen` puts neutral tokens in place of embeddings.
+            # An encoder-decoder model: `Screen` puts neutral tokens into its decoder's prompt instead.
             self.enable_prompt_embeds = asked
             return original(self, *args, **kwargs)
 
@@ -228,7 +228,7 @@ class Hook:
             raise
         except Exception as error:
             metrics.ERRORS.labels("screen").inc()
-            # The message alone: a traceback's lines are ours, but never the prompt's text.
+            # Without a traceback and its chain of messages: the less is logged here, the less of a prompt.
             logger.error("unlearn: a request could not be decided on: %s: %s", type(error).__name__, error)
             if self._settings.on_error == "open" or not self._enforces:
                 metrics.REQUESTS.labels("undecided").inc()
