@@ -48,7 +48,7 @@ class Screen:
         without readable embeddings.
         """
         self.once = asyncio.Lock()
-        self.corruptor = folder and Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype)
+        self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="unlearn-screen")
