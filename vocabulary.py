@@ -43,6 +43,9 @@ Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=
 class ForgetTarget(BaseModel):
     """What must not be known.
 
+    ``passages`` are texts about the target, such as an article: their sentences become exemplars, and a fuller
+    name with which one begins an alias.
+
     ``scope`` says how much of it: ``all`` (whatever names or is about the target) or
     ``exemplars`` (only what the exemplars are about; the name alone flags nothing).
     """
@@ -55,6 +58,7 @@ class ForgetTarget(BaseModel):
     aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS)
     exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
+    passages: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     scope: Scope = "all"
     note: str = Field(default="", max_length=2_000)
     expires_at: datetime | None = None
@@ -71,7 +75,7 @@ class ForgetTarget(BaseModel):
 
     @model_validator(mode="after")
     def _scoped_by_exemplars(self) -> Self:
-        if self.scope == "exemplars" and not self.exemplars:
+        if self.scope == "exemplars" and not (self.exemplars or self.passages):
             raise ValueError("scope 'exemplars' needs at least one exemplar to say what is in scope")
         return self
 
@@ -93,8 +97,9 @@ class Neighbour:
 class Match:
     """A target found in ``text[start:end]``.
 
-    ``score`` is 1.0 for a name, else the margin: the similarity of the nearest exemplar minus that
-    of the nearest counterexample. ``name`` is the listed name that was found, if one was.
+    ``score`` is 1.0 for a name, else what similarity, shared rare words and parts of the name add up to
+    (``classifiers.evidence``), 0 to 1. ``name`` is the listed name that was found, if one was;
+    ``reading`` how the text was read to find it ("base64"), if not as it stands.
     """
 
     target_id: str
@@ -104,6 +109,7 @@ class Match:
     name: str | None = None
     exemplar: Neighbour | None = None
     counterexample: Neighbour | None = None
+    reading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

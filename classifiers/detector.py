@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from ..vocabulary import Match
-from .encoder import Encoder, Vectors
-from .forget_index import Evidence, ForgetIndex
+from .encoder import Encoder
+from .evidence import Evidence, most
+from .forget_index import ForgetIndex
 from .names import NameHit
-from .segments import Segment, segment
+from .reading import Reading, readings
 
-# Measured with all-MiniLM-L6-v2 (tests/classifiers/test_detector_tofu.py): the 20 authors of TOFU's
-# forget10 as targets, their questions as exemplars. At these two, 99.5 % of the paraphrased questions
-# are found without regard to names, none of 2,000 benign prompts, and 10 % of the questions about
-# other authors (no counterexamples given), which ask the same things of other names.
-MIN_SIMILARITY = 0.65
-MIN_MARGIN = 0.15
+# Chosen on the tuning halves that evaluation/detection.py names; `vllm-unlearn calibrate` fits it to an
+# operator's own traffic.
+THRESHOLD = 0.5
+# Where `scores` stops looking: this far below what flags.
+NEAR = 0.15
 # A name is evidence enough, unless what stands around it is this much nearer to a counterexample
 # of the target's own than to its exemplars: a namesake.
 NAMESAKE_MARGIN = -0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """A segment is about a target if its nearest exemplar is at least ``similarity`` near, and
-    nearer than every counterexample by at least ``margin``."""
-
-    similarity: float = MIN_SIMILARITY
-    margin: float = MIN_MARGIN
-
-    def met(self, evidence: Evidence) -> bool:
-        """Whether the evidence makes a match, without regard to names."""
-        return evidence.exemplar.similarity >= self.similarity and evidence.margin >= self.margin
-
-
-class _Encoded:
-    """The segments of one prompt with their vectors; equal texts are encoded once."""
-
-    def __init__(self, segments: Sequence[Segment], encoder: Encoder) -> None:
-        rows = {text: row for row, text in enumerate(dict.fromkeys(s.text for s in segments))}
-        self.segments = segments
-        self.vectors: Vectors = encoder.encode(list(rows))
-        self.rows = [rows[s.text] for s in segments]
-
-    def around(self, start: int, end: int) -> Vectors:
-        """The vectors, shape (segments, dimension), of the segments that hold ``start`` to ``end``."""
-        rows = {
-            row for s, row in zip(self.segments, self.rows, strict=True) if s.start <= start and end <= s.end
-        }
-        return self.vectors[sorted(rows)]
 
 
 def detect(
@@ -57,67 +27,117 @@ def detect(
     encoder: Encoder,
     text: str,
     turns: list[tuple[int, int]] | None = None,
-    thresholds: Thresholds = Thresholds(),
+    threshold: float = THRESHOLD,
 ) -> list[Match]:
     """Find every target of ``index`` in ``text``, in order of position.
 
     Names are reported where they stand; a segment that is about a target, and holds none of its
     names, is reported whole. ``turns`` are the character ranges of the conversation's turns.
     """
-    if not index.targets:
-        return []
-    encoded = _Encoded(segment(text, turns), encoder)
-    named = list(_named(index, encoded, index.names.find(text), thresholds))
-    matches = named + list(_described(index, encoded, named, thresholds))
-    return sorted(matches, key=lambda match: (match.start, match.end, match.target_id))
-
-
-def _named(
-    index: ForgetIndex, encoded: _Encoded, hits: Iterable[NameHit], thresholds: Thresholds
-) -> Iterator[Match]:
-    for hit in hits:
-        found = [index.evidence_for(hit.target_id, v) for v in encoded.around(hit.start, hit.end)]
-        evidence = max((e for e in found if e), key=lambda e: e.margin, default=None)
-        if index.targets[hit.target_id].scope == "exemplars":
-            if evidence is None or not thresholds.met(evidence):
-                continue
-        elif evidence and evidence.own and evidence.margin < NAMESAKE_MARGIN:
-            continue
-        yield Match(
-            hit.target_id,
-            hit.start,
-            hit.end,
-            1.0,
-            hit.name,
-            evidence.exemplar if evidence else None,
-            evidence.counterexample if evidence else None,
-        )
-
-
-def _described(
-    index: ForgetIndex, encoded: _Encoded, named: Sequence[Match], thresholds: Thresholds
-) -> Iterator[Match]:
-    """The best of the overlapping segments about a target that are not reported by its name."""
-    found = index.search(encoded.vectors)
-    candidates = [
-        Match(e.target_id, s.start, s.end, e.margin, None, e.exemplar, e.counterexample)
-        for s, row in zip(encoded.segments, encoded.rows, strict=True)
-        for e in found[row]
-        if thresholds.met(e)
-    ]
-    taken = list(named)
-    for match in sorted(candidates, key=lambda m: (-m.score, m.start, m.end)):
+    taken: list[Match] = []
+    found = _candidates(index, encoder, text, turns, threshold)
+    for match in sorted(found, key=lambda m: (not m.name, -m.score, m.end - m.start, m.start)):
         if not any(_overlap(match, other) for other in taken):
             taken.append(match)
-            yield match
+    return sorted(taken, key=lambda match: (match.start, match.end, match.target_id))
+
+
+def scores(
+    index: ForgetIndex, encoder: Encoder, text: str, turns: list[tuple[int, int]] | None = None
+) -> dict[str, float]:
+    """The best score in ``text`` of every target that comes near: flagged or not, 1.0 for a name.
+
+    What stays more than ``NEAR`` below ``THRESHOLD`` is left out, and not measured.
+    """
+    best: dict[str, float] = {}
+    for match in _candidates(index, encoder, text, turns, THRESHOLD - NEAR):
+        best[match.target_id] = max(match.score, best.get(match.target_id, 0.0))
+    return best
+
+
+def nearest(index: ForgetIndex, encoder: Encoder, text: str) -> Evidence | None:
+    """The strongest evidence in ``text`` for any target, flagged or not: what ``check`` explains."""
+    if not index.targets:
+        return None
+    reading = next(readings(index, text, None))
+    vectors = encoder.encode([s.text for s in reading.segments])
+    every = chain.from_iterable(index.search(vectors, reading.said, reading.parts))
+    return max(every, key=lambda evidence: evidence.score, default=None)
+
+
+def _candidates(
+    index: ForgetIndex, encoder: Encoder, text: str, turns: list[tuple[int, int]] | None, threshold: float
+) -> list[Match]:
+    if not index.targets:
+        return []
+    return [
+        match
+        for reading in readings(index, text, turns)
+        for match in chain(_named(index, encoder, reading), _described(index, encoder, reading, threshold))
+    ]
+
+
+def _named(index: ForgetIndex, encoder: Encoder, reading: Reading) -> Iterator[Match]:
+    for hit in index.find_names(reading.text):
+        target = index.targets[hit.target_id]
+        if target.scope == "exemplars":
+            continue  # the name alone is not in scope
+        if target.counterexamples and _namesake(index, encoder, reading, hit):
+            continue
+        start, end = reading.place(hit.start, hit.end)
+        yield Match(hit.target_id, start, end, 1.0, hit.name, reading=reading.name)
+
+
+def _namesake(index: ForgetIndex, encoder: Encoder, reading: Reading, hit: NameHit) -> bool:
+    around = [i for i, s in enumerate(reading.segments) if s.start <= hit.start and hit.end <= s.end]
+    margins = [
+        e.exemplar.similarity - e.counterexample.similarity
+        for e in _evidence(index, encoder, reading, around, hit.target_id)
+        if e.counterexample
+    ]
+    return bool(margins) and max(margins) < NAMESAKE_MARGIN
+
+
+def _evidence(
+    index: ForgetIndex, encoder: Encoder, reading: Reading, rows: Sequence[int], target_id: str
+) -> Iterator[Evidence]:
+    vectors = encoder.encode([reading.segments[i].text for i in rows])
+    for i, vector in zip(rows, vectors, strict=True):
+        yield index.evidence(target_id, vector, reading.said[i], reading.parts[i])
+
+
+def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold: float) -> Iterator[Match]:
+    """The segments about a target, whatever they name."""
+    rows = _worth_encoding(index, reading, threshold)
+    vectors = encoder.encode([reading.segments[i].text for i in rows])
+    found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
+    for i, every in zip(rows, found, strict=True):
+        start, end = reading.place(reading.segments[i].start, reading.segments[i].end)
+        for e in every:
+            if e.score >= threshold:
+                yield Match(
+                    e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, reading.name
+                )
+
+
+def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> list[int]:
+    """The segments that could reach ``threshold``: few texts cost a run of the encoder.
+
+    First by their words, as if each were as near to an exemplar as can be; then by the sieve.
+    """
+    without = [
+        most(0.0, index.most_agreement(said), max(parts.values(), default=0.0))
+        for said, parts in zip(reading.said, reading.parts, strict=True)
+    ]
+    rows = [i for i, score in enumerate(without) if score + most(1.0, 0.0, 0.0) >= threshold]
+    spans = [(reading.segments[i].start, reading.segments[i].end) for i in rows]
+    similarities = index.most_similarity(reading.text, spans)
+    return [
+        i
+        for i, similarity in zip(rows, similarities, strict=True)
+        if without[i] + most(float(similarity), 0.0, 0.0) >= threshold
+    ]
 
 
 def _overlap(one: Match, other: Match) -> bool:
     return one.target_id == other.target_id and one.start < other.end and other.start < one.end
-
-
-def best_evidence(index: ForgetIndex, encoder: Encoder, text: str) -> Evidence | None:
-    """The strongest evidence in ``text`` for any target, met or not: what ``check`` explains."""
-    vectors = encoder.encode([s.text for s in segment(text)])
-    every = [evidence for row in index.search(vectors) for evidence in row]
-    return max(every, key=lambda evidence: evidence.margin, default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
@@ -13,11 +13,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 Vectors = npt.NDArray[np.float32]
 
 BATCH = 32
+# Padded tokens of a batch. Activations then stay in the cores' caches (a fifth to a half faster than 4,096
+# on two cores), and onnxruntime does not keep the gigabyte that 32 texts of 512 tokens take.
+BATCH_TOKENS = 512
 
 
 class Encoder(Protocol):
@@ -45,7 +48,7 @@ class OnnxEncoder:
         self.dimension: int = settings["dimension"]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(settings["max_tokens"])
-        self._tokenizer.enable_padding()
+        self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -58,24 +61,41 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        # Texts of like length share a batch, so that little is spent on padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for first in range(0, len(order), BATCH):
-            rows = order[first : first + BATCH]
-            vectors[rows] = self._encode_batch([texts[row] for row in rows])
+        encodings = self._tokenizer.encode_batch(list(texts))
+        for rows in _batches([len(encoding) for encoding in encodings]):
+            vectors[rows] = self._encode_batch([encodings[row] for row in rows])
         return vectors
 
-    def _encode_batch(self, texts: list[str]) -> Vectors:
-        encodings = self._tokenizer.encode_batch(texts)
-        feeds = {
-            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
-            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
-            "token_type_ids": np.array([e.type_ids for e in encodings], dtype=np.int64),
-        }
+    def encode_tokens(self, ids: npt.NDArray[np.int64]) -> Vectors:
+        """As ``encode``, from token ids of shape (texts, tokens): special tokens included, no padding."""
+        return self._run(ids, np.ones_like(ids), np.zeros_like(ids))
+
+    def _encode_batch(self, encodings: list[Encoding]) -> Vectors:
+        shape = (len(encodings), max(len(encoding) for encoding in encodings))
+        ids, mask, types = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding)] = encoding.ids
+            mask[row, : len(encoding)] = 1
+            types[row, : len(encoding)] = encoding.type_ids
+        return self._run(ids, mask, types)
+
+    def _run(
+        self, ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64], types: npt.NDArray[np.int64]
+    ) -> Vectors:
+        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         (vectors,) = self._session.run(
             ["embedding"], {name: feed for name, feed in feeds.items() if name in self._inputs}
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _batches(lengths: list[int]) -> Iterator[list[int]]:
+    """The rows of each batch: texts of like length together, so that little is spent on padding."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    while order:
+        size = max(1, min(BATCH, BATCH_TOKENS // max(1, lengths[order[0]])))
+        yield order[:size]
+        order = order[size:]
 
 
 class BatchingEncoder:

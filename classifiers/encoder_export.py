@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 # No segment is longer (segments.py), so the model's own, often shorter, limit cuts nothing off.
 MAX_TOKENS = 512
 
@@ -25,7 +24,8 @@ def exported(model: str, cache_dir: Path) -> Path:
     """Return the folder with the ONNX form of ``model``, exporting it on first use.
 
     ``model`` is a folder, ``package:PACKAGE/FOLDER`` for a model that an installed package
-    carries, or a name on the Hugging Face hub. Raises ``ValueError`` naming it if it is none.
+    carries, or a name on the Hugging Face hub. A default prompt of the model's stands before every
+    text, as in its own ``encode``. Raises ``ValueError`` naming ``model`` if it is none of these.
     """
     source = _source(model)
     key = hashlib.sha256(f"{EXPORT_VERSION}:{_identity(source)}".encode()).hexdigest()[:16]
@@ -116,15 +116,31 @@ def _write(model: SentenceTransformer, folder: Path) -> None:
         dynamic_axes={name: {0: "batch", 1: "token"} for name in names},
         dynamo=False,
     )
-    weights = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    model.tokenizer.save_pretrained(folder / "tokenizer")
-    shutil.copy(folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json")
-    shutil.rmtree(folder / "tokenizer")
+    (folder / "tokenizer.json").write_text(_tokenizer(model))
     transformer: Any = model[0].auto_model
     positions = getattr(transformer.config, "max_position_embeddings", MAX_TOKENS)
     settings = {
-        "fingerprint": weights[:32],
+        "fingerprint": _digest(folder / "model.onnx", folder / "tokenizer.json"),
         "dimension": model.get_embedding_dimension(),
         "max_tokens": min(MAX_TOKENS, positions),
     }
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+
+
+def _tokenizer(model: SentenceTransformer) -> str:
+    """The model's own as JSON, with its default prompt put before every text that is not empty."""
+    tokenizer = json.loads(model.tokenizer.backend_tokenizer.to_str())
+    prefix = model.prompts.get(model.default_prompt_name or "", "")
+    if prefix:
+        steps = [{"type": "Prepend", "prepend": prefix}, tokenizer["normalizer"]]
+        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [step for step in steps if step]}
+        # A special token spelt out in a text would part it, and each part would get the prompt.
+        tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if not token["special"]]
+    return json.dumps(tokenizer)
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]

@@ -2,53 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
 from ..vocabulary import ForgetTarget, Neighbour
 from .encoder import Encoder, Vectors
-from .names import NameMatcher
-from .segments import segment
-from .templates import background, exemplars
+from .evidence import Evidence
+from .fuzzy_names import FuzzyNames
+from .name_parts import NameParts
+from .names import NameHit, NameMatcher
+from .passages import facts, full_names
+from .segments import sentences
+from .sieve import SLACK, Sieve
+from .static_encoder import StaticEncoder
+from .templates import UNRELATED, questions
+from .terms import agreement, agreement_of, terms
 
 # Exemplars looked at for each segment. A target can have more than this near a segment, and hide
 # another target there, but then the segment is flagged all the same.
 NEIGHBOURS = 64
 
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How near a segment is to one target: its nearest exemplar and its nearest counterexample.
-
-    ``own`` says that the counterexample is the target's own, not one that holds for all.
-    """
-
-    target_id: str
-    exemplar: Neighbour
-    counterexample: Neighbour
-    own: bool
-
-    @property
-    def margin(self) -> float:
-        """Similarity of the nearest exemplar minus that of the nearest counterexample, -2 to 2."""
-        return self.exemplar.similarity - self.counterexample.similarity
+Scalar = TypeVar("Scalar", float, Vectors)
 
 
 class _Texts:
-    """Texts and their unit vectors; long ones by their segments."""
+    """Texts and their unit vectors, by their sentences."""
 
     def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
-        self.texts = [piece.text for text in texts for piece in segment(text)]
+        self.texts = [sentence for text in texts for sentence in sentences(text)]
         self.vectors = encoder.encode(self.texts)
 
     def nearest(self, vector: Vectors) -> Neighbour:
-        """The text nearest to a vector of shape (dimension,); an empty one at -1 where there is none."""
-        if not self.texts:
-            return Neighbour("", -1.0)
+        """The text nearest to a vector of shape (dimension,)."""
         similarities = self.vectors @ vector
         best = int(similarities.argmax())
         return Neighbour(self.texts[best], float(similarities[best]))
@@ -57,66 +46,148 @@ class _Texts:
 class ForgetIndex:
     """Immutable; built whole from the targets of one generation, and safe to share by threads."""
 
-    def __init__(self, generation: int, targets: Sequence[ForgetTarget], encoder: Encoder) -> None:
+    def __init__(
+        self,
+        generation: int,
+        targets: Sequence[ForgetTarget],
+        encoder: Encoder,
+        sieve: StaticEncoder | None = None,
+    ) -> None:
+        """``sieve``, if given, tells cheaply which segments are worth a run of the encoder."""
         self.generation = generation
         self.targets = {target.id: target for target in targets}
-        self.names = NameMatcher((target.id, name) for target in targets for name in target.names)
-        self._background = _Texts(background(), encoder)
+        names = [(target.id, name) for target in targets for name in _names(target)]
+        self._names, self._fuzzy_names = NameMatcher(names), FuzzyNames(names)
+        self.parts = NameParts(names)
         self._counterexamples = {
-            target.id: _Texts(target.counterexamples, encoder) for target in targets if target.counterexamples
+            t.id: _Texts(t.counterexamples, encoder) for t in targets if t.counterexamples
         }
         self._owners: list[str] = []
         self._exemplars: list[str] = []
         self._rows: dict[str, range] = {}
+        self._terms: dict[str, frozenset[str]] = {}
         for target in targets:
-            texts = [piece.text for text in exemplars(target) for piece in segment(text)]
-            self._rows[target.id] = range(len(self._exemplars), len(self._exemplars) + len(texts))
-            self._owners += [target.id] * len(texts)
-            self._exemplars += texts
+            self._add(target, [sentence for text in _exemplars(target) for sentence in sentences(text)])
+        self._known = frozenset(chain.from_iterable(self._terms.values()))
+        self._named = frozenset(chain.from_iterable(self.parts.words.values()))
+        self._unrelated = _unrelated_similarity(encoder) if targets else 0.0
         self._index = faiss.IndexFlatIP(encoder.dimension)
-        self._index.add(encoder.encode(self._exemplars))
+        vectors = encoder.encode(self._exemplars)
+        self._index.add(vectors)
+        self._sieve = (
+            Sieve(sieve, self._exemplars, vectors, self._index) if sieve and self._exemplars else None
+        )
+
+    def _add(self, target: ForgetTarget, texts: list[str]) -> None:
+        self._rows[target.id] = range(len(self._exemplars), len(self._exemplars) + len(texts))
+        self._owners += [target.id] * len(texts)
+        self._exemplars += texts
+        words = frozenset(chain.from_iterable(terms(text) for text in texts))
+        self._terms[target.id] = words - self.parts.words.get(target.id, frozenset())
 
     @property
     def sizes(self) -> dict[str, int]:
         """How much of each is indexed."""
         return {
             "targets": len(self.targets),
-            "names": self.names.size,
+            "names": self._names.size,
             "exemplars": len(self._exemplars),
             "counterexamples": sum(len(texts.texts) for texts in self._counterexamples.values()),
         }
 
-    def search(self, vectors: Vectors) -> list[list[Evidence]]:
-        """For each vector of shape (segments, dimension), the evidence for each target near it."""
+    def find_names(self, text: str) -> Iterator[NameHit]:
+        """Every listed name in ``text``, also misspelt; the same place may come more than once."""
+        yield from self._names.find(text)
+        yield from self._fuzzy_names.find(text)
+
+    def most_agreement(self, said: Mapping[str, float]) -> float:
+        """At least the agreement of a segment's rare words with those of any one target."""
+        shared = sum(weight for word, weight in said.items() if word in self._known)
+        total = sum(weight for word, weight in said.items() if word not in self._named)
+        return agreement_of(shared, max(shared, total))
+
+    def most_similarity(self, text: str, spans: Sequence[tuple[int, int]]) -> Vectors:
+        """What the similarity of each ``text[start:end]`` to any exemplar is unlikely to exceed."""
+        if not self._sieve:
+            return np.ones(len(spans), dtype=np.float32)
+        most: Vectors = np.minimum(1.0, self._scaled(self._sieve.most_cosine(text, spans)) + SLACK)
+        return most
+
+    def _scaled(self, cosine: Scalar) -> Scalar:
+        """On a scale where unrelated texts have 0: encoders differ in how near they put those."""
+        return (cosine - self._unrelated) / (1 - self._unrelated)
+
+    def search(
+        self, vectors: Vectors, said: Sequence[Mapping[str, float]], parts: Sequence[Mapping[str, float]]
+    ) -> list[list[Evidence]]:
+        """For each segment the evidence for each target near it.
+
+        ``vectors`` has shape (segments, dimension); ``said`` are the segments' rare words (``terms``), and
+        ``parts`` the weights of the parts of names in them, by target id.
+        """
         if not len(vectors) or not self._exemplars:
             return [[] for _ in vectors]
-        similarities, rows = self._index.search(vectors, min(NEIGHBOURS, len(self._exemplars)))
-        return [self._evidence(vectors[i], similarities[i], rows[i]) for i in range(len(vectors))]
+        cosines, rows = self._index.search(vectors, min(NEIGHBOURS, len(self._exemplars)))
+        found = []
+        for i, vector in enumerate(vectors):
+            nearest: dict[str, tuple[int, float]] = {}
+            for row, cosine in zip(rows[i], cosines[i], strict=True):  # best first
+                nearest.setdefault(self._owners[row], (int(row), float(cosine)))
+            for target_id in parts[i]:
+                if target_id not in nearest and self._rows[target_id]:
+                    nearest[target_id] = self._nearest(target_id, vector)
+            found.append([self._evidence(t, *near, vector, said[i], parts[i]) for t, near in nearest.items()])
+        return found
+
+    def evidence(
+        self, target_id: str, vector: Vectors, said: Mapping[str, float], parts: Mapping[str, float]
+    ) -> Evidence:
+        """The evidence for one target, which must have exemplars, at a vector of shape (dimension,)."""
+        return self._evidence(target_id, *self._nearest(target_id, vector), vector, said, parts)
+
+    def _nearest(self, target_id: str, vector: Vectors) -> tuple[int, float]:
+        """The row of the target's nearest exemplar, and its cosine."""
+        rows = self._rows[target_id]
+        cosines = self._index.reconstruct_n(rows.start, len(rows)) @ vector
+        best = int(cosines.argmax())
+        return rows.start + best, float(cosines[best])
 
     def _evidence(
-        self, vector: Vectors, similarities: Vectors, rows: npt.NDArray[np.int64]
-    ) -> list[Evidence]:
-        nearest: dict[str, Neighbour] = {}
-        for similarity, row in zip(similarities, rows, strict=True):  # best first
-            nearest.setdefault(self._owners[row], Neighbour(self._exemplars[row], float(similarity)))
-        common = self._background.nearest(vector)
-        return [
-            self._against(target_id, neighbour, common, vector) for target_id, neighbour in nearest.items()
-        ]
+        self,
+        target_id: str,
+        row: int,
+        cosine: float,
+        vector: Vectors,
+        said: Mapping[str, float],
+        parts: Mapping[str, float],
+    ) -> Evidence:
+        similarity, part = float(self._scaled(cosine)), parts.get(target_id, 0.0)
+        if self.targets[target_id].scope == "exemplars":  # a name says no more than what is said of it
+            part = min(part, similarity)
+        counterexamples = self._counterexamples.get(target_id)
+        return Evidence(
+            target_id,
+            Neighbour(self._exemplars[row], cosine),
+            counterexamples.nearest(vector) if counterexamples else None,
+            similarity,
+            agreement(said, self._terms[target_id], self.parts.words[target_id]),
+            part,
+            len(self._rows[target_id]),
+        )
 
-    def _against(self, target_id: str, exemplar: Neighbour, common: Neighbour, vector: Vectors) -> Evidence:
-        own = self._counterexamples.get(target_id)
-        nearest = own.nearest(vector) if own else Neighbour("", -1.0)
-        if nearest.similarity >= common.similarity:
-            return Evidence(target_id, exemplar, nearest, own=True)
-        return Evidence(target_id, exemplar, common, own=False)
 
-    def evidence_for(self, target_id: str, vector: Vectors) -> Evidence | None:
-        """The evidence for one target at a vector of shape (dimension,); None if it has no exemplars."""
-        rows = self._rows[target_id]
-        if not rows:
-            return None
-        similarities = self._index.reconstruct_n(rows.start, len(rows)) @ vector
-        best = int(similarities.argmax())
-        exemplar = Neighbour(self._exemplars[rows.start + best], float(similarities[best]))
-        return self._against(target_id, exemplar, self._background.nearest(vector), vector)
+def _names(target: ForgetTarget) -> list[str]:
+    return list(dict.fromkeys([*target.names, *full_names(target)]))
+
+
+def _exemplars(target: ForgetTarget) -> list[str]:
+    """The target's own; the templates where its name alone is given."""
+    own = [*target.exemplars, *facts(target)]
+    return own or (questions(target) if target.scope == "all" else [])
+
+
+def _unrelated_similarity(encoder: Encoder) -> float:
+    """The mean cosine of texts that have nothing in common: 0.05 for one model, 0.75 for another."""
+    vectors = encoder.encode(UNRELATED)
+    cosines = vectors @ vectors.T
+    return max(0.0, float(cosines[np.triu_indices(len(vectors), 1)].mean()))

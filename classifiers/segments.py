@@ -42,6 +42,15 @@ def segment(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[Seg
     return [Segment(prompt[start:end], start, end) for start, end in sorted(spans)]
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of ``text``, long ones in windows: what indexed texts are compared by."""
+    return [
+        text[start:end]
+        for sentence in _sentences(text, 0, len(text))
+        for start, end in _windows(text, *sentence)
+    ]
+
+
 def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield from _windows(prompt, start, end)
     for sentence in _sentences(prompt, start, end):

@@ -25,28 +25,27 @@ QUESTIONS: dict[Kind, tuple[str, ...]] = {
     "passage": ("{name}",),
 }
 
-# What the templates are like when they ask of something that no one listed: without these, every
-# "Who is …?" would be near every exemplar made from a template.
-STRANGERS: dict[Kind, tuple[str, ...]] = {
-    "entity": ("this person", "my neighbour", "John Smith", "Maria Garcia", "Wei Chen", "the president"),
-    "work": ("this book", "the film we saw", "the report", "that old song", "my essay", "a fairy tale"),
-    "topic": ("this", "the engine", "photosynthesis", "inflation", "football", "gravity"),
-    "passage": (),
-}
+# Texts about nothing in common: how near an encoder puts them is where its scale of similarity begins.
+UNRELATED: tuple[str, ...] = (
+    "How long do I boil an egg?",
+    "Translate this letter into French, please.",
+    "The train to the airport leaves every twenty minutes.",
+    "Write a function that sorts a list of dates.",
+    "My knee hurts when I climb stairs.",
+    "Which paint is best for a wooden fence?",
+    "Summarise the minutes of Tuesday's meeting.",
+    "What is the square root of 144?",
+    "She watered the tomatoes and went to bed.",
+    "Explain how interest rates affect rents.",
+    "Recommend a quiet beach for a family holiday.",
+    "The committee rejected the proposal by two votes.",
+    "Why is the sky red in the evening?",
+    "Draft a polite reminder about an unpaid invoice.",
+    "Our puppy chews every shoe that he finds.",
+    "How do glaciers shape valleys?",
+)
 
 
-def exemplars(target: ForgetTarget) -> tuple[str, ...]:
-    """The target's own exemplars; from the templates where it has none and its name is in scope."""
-    if target.exemplars or target.scope == "exemplars":
-        return target.exemplars
-    return tuple(question.format(name=name) for name in target.names for question in QUESTIONS[target.kind])
-
-
-def background() -> tuple[str, ...]:
-    """Counterexamples that hold for every target: the templates, asked of strangers."""
-    return tuple(
-        question.format(name=stranger)
-        for kind, questions in QUESTIONS.items()
-        for question in questions
-        for stranger in STRANGERS[kind]
-    )
+def questions(target: ForgetTarget) -> list[str]:
+    """The templates, asked of each of the target's names."""
+    return [question.format(name=name) for name in target.names for question in QUESTIONS[target.kind]]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from ..classifiers.detector import MIN_MARGIN, MIN_SIMILARITY
+from ..classifiers.detector import THRESHOLD
 from ..corruption.operators import AnyOperator
 
 PREFIX = "VLLM_UNLEARN_"
@@ -43,10 +43,16 @@ class EncoderSettings(_Section):
 
 
 class DetectionSettings(_Section):
-    """When a segment is about a target; see ``classifiers.detector.Thresholds``."""
+    """When a segment is about a target."""
 
-    similarity: float = Field(default=MIN_SIMILARITY, ge=-1.0, le=1.0)
-    margin: float = Field(default=MIN_MARGIN, ge=-2.0, le=2.0)
+    threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
+    """The score from which a text that does not name a target is flagged; see ``classifiers.evidence``."""
+    cascade: bool = True
+    """Encode only what a first pass with a static embedding leaves in doubt."""
+    benign: Path | None = None
+    """Prompts that must not be flagged, of the operator's own traffic: a new target is checked on them."""
+    max_fpr: float = Field(default=1e-3, gt=0.0, lt=1.0)
+    """The share of benign prompts over which a new target is refused as over-broad."""
 
 
 class CorruptionSettings(_Section):
@@ -156,4 +162,7 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     if recipe := settings.corruption.recipe:
         anchored = base / recipe.expanduser()
         update["corruption"] = settings.corruption.model_copy(update={"recipe": anchored})
+    if benign := settings.detection.benign:
+        anchored = base / benign.expanduser()
+        update["detection"] = settings.detection.model_copy(update={"benign": anchored})
     return settings.model_copy(update=update)

@@ -12,11 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..classifiers.detector import Thresholds, detect
+from ..classifiers.detector import detect
 from ..classifiers.encoder import BatchingEncoder, Encoder, OnnxEncoder
 from ..classifiers.encoder_export import exported
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.names import NameMatcher
+from ..classifiers.segment_cache import SegmentCache
+from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
@@ -50,15 +52,14 @@ class Guard:
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-        self._thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
         self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
-        self._encoder: Encoder = BatchingEncoder(encoder or load_encoder(settings))
+        self._sieve = None if encoder else load_sieve(settings)
+        batching = BatchingEncoder(encoder or load_encoder(settings))
+        self._encoder: Encoder = SegmentCache(batching)
         head = self._store.head()
         self._store_id = head.store_id
-        self._vectors = VectorCache(
-            self._encoder, vector_file(self._store, self._store_id, settings, self._encoder)
-        )
+        self._vectors = VectorCache(batching, vector_file(self._store, self._store_id, settings, batching))
         self._publish(self._build(head.generation))
         self._building: Future[ForgetIndex] | None = None
         self._failed = False
@@ -82,6 +83,11 @@ class Guard:
         """The store that is followed."""
         return self._store
 
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of all prompts; it batches the texts of many threads."""
+        return self._encoder
+
     def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
@@ -94,7 +100,7 @@ class Guard:
                 "(max_stale_seconds); the log says why"
             )
         index = self._index
-        matches = detect(index, self._encoder, text, turns, self._thresholds)
+        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
         matches += [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
         return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
 
@@ -108,7 +114,7 @@ class Guard:
             logger.warning("this replica could not sign off: %s", error)
 
     def _build(self, generation: int) -> ForgetIndex:
-        index = ForgetIndex(generation, self._store.targets(generation), self._vectors)
+        index = ForgetIndex(generation, self._store.targets(generation), self._vectors, self._sieve)
         self._vectors.settle()
         return index
 
@@ -178,6 +184,13 @@ def load_encoder(settings: Settings) -> Encoder:
     """The configured encoder, exported on first use. Raises ``ValueError`` if there is no such model."""
     folder = exported(settings.encoder.model, settings.encoder.cache_dir)
     return OnnxEncoder(folder, settings.encoder.threads)
+
+
+def load_sieve(settings: Settings) -> StaticEncoder | None:
+    """The first pass of the configured encoder, distilled on first use; None where it is switched off."""
+    if not settings.detection.cascade:
+        return None
+    return distilled(exported(settings.encoder.model, settings.encoder.cache_dir))
 
 
 def vector_file(store: Store, store_id: str, settings: Settings, encoder: Encoder) -> Path:

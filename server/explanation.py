@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..classifiers.detector import Thresholds, best_evidence, detect
-from ..classifiers.forget_index import Evidence, ForgetIndex
+from ..classifiers.detector import detect, nearest
+from ..classifiers.evidence import Evidence
+from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import load_encoder, vector_file
+from ..guard.guard import load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 from ..vocabulary import Match, Neighbour
 
@@ -20,7 +21,7 @@ class Explanation:
 
     text: str
     generation: int
-    thresholds: Thresholds
+    threshold: float
     matches: list[Match]
     nearest: Evidence | None
 
@@ -31,14 +32,19 @@ class Explanation:
             why = f"the name {match.name!r}" if match.name else "what the text is about"
             found = self.text[match.start : match.end]
             yield f"{match.target_id}: characters {match.start} to {match.end} ({found!r})"
-            yield f"  score {match.score:.3f}, by {why}"
+            how = f", read as {match.reading}" if match.reading else ""
+            yield f"  score {match.score:.3f}, by {why}{how}"
             yield from _neighbours(match.exemplar, match.counterexample)
         if self.nearest:
-            similarity, needed = self.nearest.exemplar.similarity, self.thresholds
-            yield f"nearest target {self.nearest.target_id}:"
-            yield f"  similarity {similarity:.3f} (a match needs {needed.similarity:g})"
-            yield f"  margin {self.nearest.margin:.3f} (a match needs {needed.margin:g})"
-            yield from _neighbours(self.nearest.exemplar, self.nearest.counterexample)
+            yield from _near_miss(self.nearest, self.threshold)
+
+
+def _near_miss(evidence: Evidence, threshold: float) -> Iterator[str]:
+    yield f"nearest target {evidence.target_id}: score {evidence.score:.3f} (a match needs {threshold:g})"
+    yield f"  similarity {evidence.similarity:.3f}"
+    yield f"  shared rare words {evidence.agreement:.3f}"
+    yield f"  part of the name {evidence.name_part:.3f}"
+    yield from _neighbours(evidence.exemplar, evidence.counterexample)
 
 
 def _neighbours(exemplar: Neighbour | None, counterexample: Neighbour | None) -> Iterator[str]:
@@ -56,8 +62,8 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     encoder = load_encoder(settings)
     head = store.head()
     vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
-    index = ForgetIndex(head.generation, store.targets(head.generation), vectors)
-    thresholds = Thresholds(settings.detection.similarity, settings.detection.margin)
-    matches = detect(index, encoder, text, thresholds=thresholds)
-    nearest = None if matches else best_evidence(index, encoder, text)
-    return Explanation(text, head.generation, thresholds, matches, nearest)
+    index = ForgetIndex(head.generation, store.targets(head.generation), vectors, load_sieve(settings))
+    threshold = settings.detection.threshold
+    matches = detect(index, encoder, text, threshold=threshold)
+    nearest_evidence = None if matches else nearest(index, encoder, text)
+    return Explanation(text, head.generation, threshold, matches, nearest_evidence)

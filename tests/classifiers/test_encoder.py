@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
-from vllm_unlearn.classifiers.encoder import BatchingEncoder, OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoder import (
+    BATCH,
+    BATCH_TOKENS,
+    BatchingEncoder,
+    OnnxEncoder,
+    Vectors,
+    _batches,
+)
 from vllm_unlearn.classifiers.encoder_export import _source
 
 TEXTS = [
@@ -47,6 +54,25 @@ def test_company_and_order_do_not_change_a_vector(encoder: OnnxEncoder) -> None:
 def test_very_long_and_empty_texts_are_encoded(encoder: OnnxEncoder) -> None:
     vectors = encoder.encode(["x " * 5_000, ""])
     assert np.isfinite(vectors).all()
+
+
+def test_scripts_of_unlike_density_share_no_padding(encoder: OnnxEncoder) -> None:
+    """400 characters are 80 tokens or 400: batches go by tokens, and hold less the longer they are."""
+    lengths = [8, 400, 80, 500] * 40
+    batches = list(_batches(lengths))
+    assert sorted(row for rows in batches for row in rows) == list(range(160))
+    for rows in batches:
+        assert len(rows) <= BATCH
+        assert len(rows) * max(lengths[row] for row in rows) <= BATCH_TOKENS
+    padding = sum(max(lengths[row] for row in rows) * len(rows) for rows in batches) - sum(lengths)
+    assert padding < 0.1 * sum(lengths)
+
+
+def test_token_ids_are_encoded_as_their_text(encoder: OnnxEncoder) -> None:
+    ids = encoder._tokenizer.encode("Who is Harry Potter?").ids
+    np.testing.assert_allclose(
+        encoder.encode_tokens(np.array([ids, ids])), encoder.encode(["Who is Harry Potter?"] * 2), atol=1e-5
+    )
 
 
 def test_no_texts_give_no_rows(encoder: OnnxEncoder) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoder_export import _source, exported
 
@@ -30,6 +32,50 @@ def test_a_folder_is_exported_again_when_its_weights_change(
     weights = next(model.rglob("model.safetensors"))
     os.utime(weights, ns=(1, 1))
     assert exported(str(model), tmp_path / "cache") != folder
+
+
+@pytest.fixture(scope="module")
+def prompted(encoder_name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The encoder's model as its author would ship it with a default prompt."""
+    model = tmp_path_factory.mktemp("prompted") / "model"
+    shutil.copytree(_source(encoder_name), model)
+    file = model / "config_sentence_transformers.json"
+    settings = json.loads(file.read_text())
+    settings |= {"prompts": {"ask": "query: ", "other": "passage: "}, "default_prompt_name": "ask"}
+    file.write_text(json.dumps(settings))
+    return model
+
+
+@pytest.fixture(scope="module")
+def prompted_export(prompted: Path) -> Path:
+    return exported(str(prompted), prompted.parent / "cache")
+
+
+def test_the_default_prompt_stands_before_every_text(
+    encoder: OnnxEncoder, prompted: Path, prompted_export: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["Who is Harry Potter?", "  東京はどこですか。", "Z\u0301 " * 9, "word " * 200]
+    vectors = OnnxEncoder(prompted_export).encode(texts)
+    model = SentenceTransformer(str(prompted), device="cpu")
+    model.max_seq_length = 512
+    np.testing.assert_allclose(vectors, model.encode(texts, normalize_embeddings=True), atol=1e-5)
+    prefixed = encoder.encode([f"query: {text}" for text in texts])
+    np.testing.assert_allclose(vectors, prefixed, atol=1e-5)
+
+
+def test_vectors_with_and_without_a_prompt_are_told_apart(
+    encoder: OnnxEncoder, prompted_export: Path
+) -> None:
+    assert OnnxEncoder(prompted_export).fingerprint != encoder.fingerprint
+
+
+def test_a_special_token_spelt_out_does_not_repeat_the_prompt(prompted_export: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(prompted_export / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokens = tokenizer.encode("a [SEP] b").tokens
+    assert tokens == ["[CLS]", "query", ":", "a", "[", "sep", "]", "b", "[SEP]"]
 
 
 @pytest.mark.parametrize(

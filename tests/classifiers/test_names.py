@@ -100,6 +100,74 @@ def test_no_names_are_found_in_nothing_listed() -> None:
     assert list(NameMatcher([]).find("Ann")) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "listed"),
+    [
+        ("Jorgen Lukasz", "Jørgen Łukasz"),
+        ("Groenbaum Koehler", "Grönbaum Köhler"),
+        ("ONeil", "O'Neil"),
+        ("J.K. Rowling", "JK Rowling"),
+        ("JK Rowling", "J. K. Rowling"),
+        ("JayZ", "Jay-Z"),
+        ("HarryPotter", "Harry Potter"),
+        ("MegRyan", "Meg Ryan"),
+        ("#harrypotter", "Harry Potter"),
+        ("H a r r y P o t t e r", "Harry Potter"),
+        ("R.u.P.a.u.l", "RuPaul"),
+        ("Har ry Pott er", "Harry Potter"),
+        ("Rowling, J. K.", "J.K. Rowling"),
+        ("Harry Potters", "Harry Potter"),
+        ("Harry Potterin", "Harry Potter"),
+        ("Гарри Поттера", "Гарри Поттер"),
+        ("Adelesta", "Adele"),
+        ("스티븐 킹은", "스티븐 킹"),
+        ("Stephen King은", "Stephen King"),
+        ("Stephen Kingは", "Stephen King"),
+        ("والمتنبي", "المتنبي"),
+        ("Franklin Delano Roosevelt", "Franklin D. Roosevelt"),
+        ("Franklin Roosevelt", "Franklin D. Roosevelt"),
+        ("Jason Kent Bateman", "Jason Bateman"),
+        ("Dwayne “The Rock” Johnson", "Dwayne Johnson"),
+        ("Uneel Cbggre", "Harry Potter"),
+        ("rettoP yrraH", "Harry Potter"),
+        ("yrraH rettoP", "Harry Potter"),
+        ("H\u0489a\u0489r\u0489r\u0489y Potter", "Harry Potter"),
+    ],
+)
+def test_other_ways_to_write_a_name_are_found(written: str, listed: str) -> None:
+    text = f"Who is {written}, then?"
+    assert any(hit.name == listed for hit in NameMatcher([("t", listed)]).find(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("The liming of the lake", "Li Ming"),
+        ("Princess of Wales", "Prince"),
+        ("50 cents", "50 Cent"),
+        ("The Oval Office", "The Office"),
+        ("George H. W. Bush", "George W. Bush"),
+        ("Jason, the Kent man, met Bateman", "Jason Bateman"),
+        ("jason met bateman", "Jason Bateman"),
+        ("We saw Jason. Kent Bateman came", "Jason Bateman"),
+        ("King Stephen of England", "Stephen King"),
+        ("アンケート", "アン"),
+        ("mark cubanoamericano", "Mark Cuban"),
+        ("스티븐 킹덤", "스티븐 킹"),
+    ],
+)
+def test_what_only_resembles_a_name_is_none(text: str, name: str) -> None:
+    assert found(text, name) == []
+
+
+@settings(deadline=None)
+@given(st.text("Ann Bo'.-éß\u200b\u0301가 は\n", max_size=60), st.text(max_size=60))
+def test_hits_lie_in_the_text(one: str, other: str) -> None:
+    matcher = NameMatcher([("1", "Ann Bo"), ("2", "Bo"), ("3", "Anna Bonanno"), ("4", "가가")])
+    for hit in matcher.find(one + other):
+        assert 0 <= hit.start < hit.end <= len(one + other)
+
+
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(
     lambda name: bool(normalise(name)[0].strip())
 )
@@ -113,7 +181,6 @@ def test_what_is_found_is_the_name(name: str, before: str, after: str) -> None:
     assert any(hit.start <= len(before) + 1 + len(name) and hit.end > len(before) for hit in hits)
     for hit in hits:
         assert 0 <= hit.start < hit.end <= len(text)
-        assert normalise(text[hit.start : hit.end])[0].strip() == normalise(name)[0].strip()
 
 
 @settings(deadline=None)

@@ -1,0 +1,35 @@
+"""A first pass over segments: how near any exemplar can be, by a static embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .encoder import Vectors
+from .static_encoder import StaticEncoder
+
+# How much nearer a text can be to an exemplar in the full encoder than in its static form. Measured with
+# all-MiniLM-L6-v2 on RWKU's level 3: none of 341 flagged questions is lost, and of 10,486 segments of benign
+# prompts 76 still need the full encoder (96 targets, 20 exemplars each).
+SLACK = 0.25
+# A fit on more exemplars takes longer and keeps no more.
+FITTED = 4_000
+
+
+class Sieve:
+    """A static encoder fitted to the exemplars, so that their index can be searched with its vectors."""
+
+    def __init__(
+        self, encoder: StaticEncoder, exemplars: Sequence[str], vectors: Vectors, index: Any
+    ) -> None:
+        """``vectors`` has shape (exemplars, dimension); ``index`` is the FAISS index that holds them."""
+        step = -(-len(exemplars) // FITTED)
+        self._encoder = encoder.fitted(exemplars[::step], vectors[::step])
+        self._index = index
+
+    def most_cosine(self, text: str, spans: Sequence[tuple[int, int]]) -> Vectors:
+        """For each ``text[start:end]`` the cosine of the nearest exemplar by this pass, shape (spans,)."""
+        cosines, _ = self._index.search(self._encoder.encode_spans(text, spans), 1)
+        return np.asarray(cosines[:, 0], dtype=np.float32)

@@ -1,0 +1,67 @@
+"""The rare words of a text, and how far two texts agree on them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .names import normalise
+from .word_frequency import rarity
+
+_WORD = re.compile(r"[^\W_]+")
+# A text without rare words neither agrees nor disagrees: these stand in for what it does not say.
+SILENT = 4.0
+SILENT_AGREEMENT = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word, folded as names are, in ``text[start:end]``; its rarity is above 0 and at most 5."""
+
+    word: str
+    rarity: float
+    start: int
+    end: int
+
+
+def find_terms(text: str) -> Iterator[Term]:
+    """The words of ``text`` that are rare at all; scripts that write no spaces have none."""
+    for match in _WORD.finditer(text):
+        for word, weight in _rare(match[0].lower()):
+            yield Term(word, weight, *match.span())
+
+
+def terms(text: str) -> dict[str, float]:
+    """The rare words of ``text``, each once, with their rarity."""
+    return {term.word: term.rarity for term in find_terms(text)}
+
+
+def agreement(said: Mapping[str, float], known: Collection[str], names: Collection[str] = ()) -> float:
+    """The share, by rarity, of the rare words ``said`` that are among those ``known`` of a target.
+
+    0 to 1. What is only said of the target's ``names`` is left out: names are evidence of their own.
+    """
+    others = {word: weight for word, weight in said.items() if word not in names}
+    return agreement_of(sum(weight for word, weight in others.items() if word in known), sum(others.values()))
+
+
+def agreement_of(shared: float, total: float) -> float:
+    """The agreement of a text whose rare words have the rarities ``total``, ``shared`` of it in common."""
+    return (shared + SILENT * SILENT_AGREEMENT) / (total + SILENT)
+
+
+@lru_cache(65_536)
+def _rare(word: str) -> list[tuple[str, float]]:
+    if (len(word) == 1 and not word.isdigit()) or _unspaced(word):
+        return []
+    weight = rarity(word)
+    return [(folded, weight) for folded in normalise(word)[0].split()] if weight > 0 else []
+
+
+def _unspaced(word: str) -> bool:
+    return not word.isascii() and unicodedata.name(word[0], "").startswith(
+        ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+    )

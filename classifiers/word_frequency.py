@@ -1,0 +1,42 @@
+"""How rare a word is in ordinary text, after wordfreq's lists (Speer 2022, doi:10.5281/zenodo.7199437)."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import log10
+
+from wordfreq import get_frequency_dict, top_n_list
+
+# Words of these languages are told from names; English is the language of most indexed texts.
+# fmt: off
+LANGUAGES = (
+    "es", "fr", "de", "pt", "it", "nl", "pl", "ru", "uk", "cs", "ro", "sv", "da", "fi", "hu", "el", "tr",
+    "ar", "fa", "he", "hi", "bn", "id", "vi", "ko",
+)
+# fmt: on
+# Zipf's scale: the logarithm of the number of times in a billion words.
+ORDINARY_ZIPF = 5.5
+MAX_RARITY = 5.0
+
+
+@cache
+def rarity(word: str) -> float:
+    """0 for a word as common as "where" (Zipf 5.5), 5 for one that no list has; lower case expected.
+
+    A word of several languages is as rare as in the one where it is commonest.
+    """
+    frequency = max(frequencies.get(word, 0.0) for frequencies in _lists())
+    zipf = log10(frequency * 1e9) if frequency else 0.0
+    return min(MAX_RARITY, max(0.0, ORDINARY_ZIPF - zipf))
+
+
+@cache
+def common_words() -> dict[str, int]:
+    """The 40,000 commonest English words, with their ranks."""
+    return {word: rank for rank, word in enumerate(top_n_list("en", 40_000))}
+
+
+@cache
+def _lists() -> tuple[dict[str, float], ...]:
+    others = (get_frequency_dict(language, "small") for language in LANGUAGES)
+    return (get_frequency_dict("en", "large"), *others)

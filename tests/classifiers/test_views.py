@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import base64
+import codecs
+import time
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vllm_unlearn.classifiers.views import MAX_VIEWS, View, views
+
+QUESTION = "Who wrote Harry Potter and the goblet of fire?"
+
+
+def said(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[str]:
+    return [view.text for view in views(prompt, turns)]
+
+
+def reading(prompt: str, name: str, turns: list[tuple[int, int]] | None = None) -> View:
+    return next(view for view in views(prompt, turns) if view.reading == name)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "Who wrote the great novels of the nineteenth century?",
+        "Explain how COVID19, H2O, mp3 players, the 4th of July, 3D printing and B2B sales are related.",
+        "def f(x1, y2):\n    return {'a': x1 + y2}  # O(n^2), utf8, sha256, i18n\n",
+        "Стивен Кинг написал много книг. Кто это? Сор, тем, рот.",
+        "Ο Οδυσσέας είναι ήρωας του Ομήρου και τον λένε και Οδυσσέα.",
+        "私は村上春樹の本を読む。スティーブン・キングも好きです。",
+        "كتب ستيفن كينغ روايات كثيرة",
+        "| name | age |\n|---|---|\n| Ann | 12 |\n| Bob | 33 |",
+        "https://example.com/a/b/c?id=12345&name=foo%20bar\nhttps://example.org/internationalization/index.html",
+        "Solve x + y - z = 12 and 3x^2 + 4y = 0 for x, y and z.",
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke the build of v1.2.3-rc4",
+        "A. B. C. D. E. F. Which letter comes next?",
+        "Wie heißt der Autor, der die Blechtrommel geschrieben hat?",
+        "Tôi muốn biết thời tiết hôm nay ở Hà Nội như thế nào?",
+        "Scores: 85 90 78 92 88 76 95",
+        "I like 🇺🇸🇬🇧 and 👨‍👩‍👧.",
+    ],
+)
+def test_an_ordinary_prompt_has_no_other_reading(prompt: str) -> None:
+    assert said(prompt) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Whо wrоtе Наrrу Роttеr and the goblet of fire?", "homoglyphs"),
+        ("Ｗｈｏ ｗｒｏｔｅ Ｈａｒｒｙ Ｐｏｔｔｅｒ and the goblet of fire?", "homoglyphs"),
+        ("Who wrote Ha\u200brry Pot\u200bter and the goblet of fire?", "homoglyphs"),
+        ("Who wrote H\u0336a\u0336r\u0336r\u0336y Potter and the goblet of fire?", "homoglyphs"),
+        ("Wh0 wr0t3 H4rry P0773r 4nd th3 g0bl3t 0f f1r3?", "leetspeak"),
+        ("Who wrote H a r r y   P o t t e r and the goblet of fire?", "spaced"),
+        ("Who wrote H.a.r.r.y P.o.t.t.e.r and the goblet of fire?", "spaced"),
+        ("Who wrote H-a-r-r-y-P-o-t-t-e-r and the goblet of fire?", "spaced"),
+        (base64.b64encode(QUESTION.encode()).decode(), "base64"),
+        (base64.encodebytes(QUESTION.encode()).decode().rstrip(), "base64"),
+        (base64.urlsafe_b64encode(QUESTION.encode()).decode().rstrip("="), "base64"),
+        (QUESTION.encode().hex(), "hex"),
+        (QUESTION.encode().hex(" "), "hex"),
+        (" ".join(f"0x{byte:02x}" for byte in QUESTION.encode()), "hex"),
+        (" ".join(f"{byte:08b}" for byte in QUESTION.encode()), "hex"),
+        ("".join(f"&#{ord(char)};" for char in QUESTION), "escaped"),
+        ("".join(f"\\u{ord(char):04x}" for char in QUESTION), "escaped"),
+        (codecs.encode(QUESTION, "rot13"), "rot13"),
+        ("Zkr zurwh Kduub Srwwhu dqg wkh jreohw ri iluh?", "rot13"),
+        (QUESTION[::-1], "reversed"),
+        (" ".join(word[::-1] for word in QUESTION.split()), "reversed"),
+    ],
+)
+def test_a_disguised_prompt_is_read(prompt: str, name: str) -> None:
+    told = next(v.text for v in views(prompt) if v.reading == name and "arry Potter" in v.text)
+    assert told.lower().rstrip("?") == QUESTION.lower().rstrip("?") or name in ("reversed", "rot13")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        base64.b64encode(QUESTION.encode()).decode(),
+        QUESTION.encode().hex(),
+        codecs.encode(QUESTION, "rot13"),
+        QUESTION[::-1],
+        quote("Гарри Поттер и кубок огня"),
+    ],
+)
+def test_what_surrounds_a_disguise_stays(code: str) -> None:
+    prompt = f'Decode this and answer it: "{code}" Answer in English.'
+    told = said(prompt)
+    assert any(text.startswith('Decode this and answer it: "') for text in told)
+    assert any("Potter" in text or "Поттер" in text for text in told)
+
+
+def test_encodings_are_read_twice() -> None:
+    twice = base64.b64encode(base64.b64encode(QUESTION.encode())).decode()
+    assert QUESTION in said(twice)
+    turned = base64.b64encode(codecs.encode(QUESTION, "rot13").encode()).decode()
+    assert any("Harry Potter" in text for text in said(turned))
+
+
+def test_the_place_of_a_decoded_name_is_its_code() -> None:
+    code = base64.b64encode(QUESTION.encode()).decode()
+    prompt = f"Answer: {code} please"
+    view = reading(prompt, "base64")
+    begin = view.text.index("Harry Potter")
+    start, end = view.span(begin, begin + len("Harry Potter"))
+    # Whole groups of four characters of the code around what the span covers.
+    first, last = (start - 8) // 4 * 4, -((8 - end) // 4 * 4)
+    assert b"Harry Potter" in base64.b64decode(code[first:last])
+    assert 8 <= start < end <= 8 + len(code)
+    assert view.span(0, 7) == (0, 7)
+
+
+def test_the_place_of_a_reversed_name_is_exact() -> None:
+    prompt = QUESTION[::-1]
+    view = next(v for v in views(prompt) if "Harry Potter" in v.text)
+    begin = view.text.index("Harry Potter")
+    assert prompt[slice(*view.span(begin, begin + 12))] == "rettoP yrraH"
+
+
+def test_list_items_fragments_and_concatenations_are_joined() -> None:
+    assert "Who is\n1. Stephen King" in said("Who is\n1. Stephen\n2. King")
+    assert any("Rowlingov" in text for text in said("Join:\n- Rowl\n- ingov"))
+    assert "Who is Stephen King?" in said('Who is "Ste" + "phen " + "King"?')
+
+
+def test_short_turns_of_one_speaker_are_joined() -> None:
+    prompt = "user\nStephen\nassistant\nI see. Go on, please, I listen.\nuser\nKing\n"
+    second, third = prompt.index("assistant"), prompt.rindex("user")
+    view = reading(prompt, "joined", [(0, second), (second, third), (third, len(prompt))])
+    begin = view.text.index("Stephen King")
+    assert view.span(begin, begin + 12) == (prompt.index("Stephen"), prompt.index("King") + 4)
+
+
+def test_the_choices_of_a_question_are_no_pieces() -> None:
+    assert said("Which is it?\nOptions:\n(A) red\n(B) blue\n(C) green") == []
+
+
+TEXTS = st.one_of(
+    st.text(max_size=200),
+    st.text("aeSt1034@$ .-_\n\"'+%\\x&#;u0=", max_size=120),
+    st.text("раhe\u200b\u0336ｈ𝐡 ", max_size=60),
+    st.text(max_size=60).map(lambda text: base64.b64encode(text.encode("utf-8", "ignore")).decode()),
+    st.sampled_from([QUESTION[::-1], codecs.encode(QUESTION, "rot13"), QUESTION.encode().hex(" ")]),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXTS, TEXTS)
+def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
+    prompt = f"{one} {other}"
+    found = views(prompt, [(0, len(one)), (len(one) + 1, len(prompt))])
+    assert len(found) <= MAX_VIEWS
+    for view in found:
+        assert view.text != prompt
+        assert len(view.text) == len(view.origins)
+        assert all(0 <= start < end <= len(prompt) for start, end in view.origins)
+        assert view.span(0, len(view.text))[1] <= len(prompt)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["QUJD", "a ", "ab", "s t e p h e n ", "12 ", "%41", "1", "h4rry p0773r ", "- a\n", "jub jebgr uneel ",
+     "рот ", '"a"+', "\\u0041", "a\u0336", "pаypаl ", "a_", "QUJDQUJDQUJD\n", "nehpets gnik ", "\U000e0041"],
+)  # fmt: skip
+def test_hostile_prompts_take_linear_time(piece: str) -> None:
+    short, long = piece * (10_000 // len(piece)), piece * (40_000 // len(piece))
+    started = time.perf_counter()
+    views(short)
+    between = time.perf_counter()
+    views(long)
+    assert time.perf_counter() - between < max(1.0, 12 * (between - started))
