@@ -43,8 +43,8 @@ Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=
 class ForgetTarget(BaseModel):
     """What must not be known.
 
-    ``passages`` are texts about the target, such as an article: their sentences become exemplars, and a fuller
-    name with which one begins an alias.
+    ``passages`` are texts about the target, such as an article: their sentences become exemplars, and
+    a fuller name with which one begins an alias.
 
     ``scope`` says how much of it: ``all`` (whatever names or is about the target) or
     ``exemplars`` (only what the exemplars are about; the name alone flags nothing).

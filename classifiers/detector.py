@@ -7,14 +7,11 @@ from itertools import chain
 
 from ..vocabulary import Match
 from .encoder import Encoder
-from .evidence import Evidence, most
+from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
 from .names import NameHit
 from .reading import Reading, readings
 
-# Chosen on the tuning halves that evaluation/detection.py names; `vllm-unlearn calibrate` fits it to an
-# operator's own traffic.
-THRESHOLD = 0.5
 # Where `scores` stops looking: this far below what flags.
 NEAR = 0.15
 # A name is evidence enough, unless what stands around it is this much nearer to a counterexample

@@ -7,6 +7,9 @@ from math import log
 
 from ..vocabulary import Neighbour
 
+# What flags. Chosen on the tuning halves that evaluation/detection.py names; `vllm-unlearn calibrate` fits it
+# to an operator's own traffic.
+THRESHOLD = 0.5
 # They add up to 1. Set by hand on the tuning halves that evaluation/detection.py names, for all
 # encoders, all sets and all ways to give a target alike.
 SIMILARITY = 0.44

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from ..classifiers.detector import THRESHOLD
+from ..classifiers.evidence import THRESHOLD
 from ..corruption.operators import AnyOperator
 
 PREFIX = "VLLM_UNLEARN_"

@@ -12,10 +12,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.datastructures import State
 
+from ..classifiers.prompt_file import PromptFileError
 from ..guard.configuration import load
 from ..guard.guard import Guard, GuardError
 from ..guard.store import StoreError, TakenError, TargetError
 from ..vocabulary import ForgetTarget
+from .scope import OverBroadError, examine
 from .target_file import make_target
 
 PREFIX = "/plugins/unlearn"
@@ -83,8 +85,10 @@ def list_targets(guard: TheGuard) -> list[ForgetTarget]:
         return list(guard.store.targets())
 
 
-async def forget(request: Request, guard: TheGuard, replace: bool = False) -> JSONResponse:
-    """Add one target (the body, JSON) and return its generation."""
+async def forget(
+    request: Request, guard: TheGuard, replace: bool = False, force: bool = False
+) -> JSONResponse:
+    """Add one target (the body, JSON) and return its generation; an over-broad one only with ``force``."""
     from starlette.concurrency import run_in_threadpool
 
     try:
@@ -95,8 +99,18 @@ async def forget(request: Request, guard: TheGuard, replace: bool = False) -> JS
     except (ValueError, RecursionError) as error:  # a JSONDecodeError is a ValueError
         raise HTTPException(400, f"the body is no target: {error}") from None
     with _as_http():
-        number = await run_in_threadpool(guard.store.forget, [target], replace=replace, actor="admin api")
-    return JSONResponse({"id": target.id, "generation": number}, 201)
+        listed = await run_in_threadpool(_forget, guard, target, replace, force)
+    return JSONResponse(listed, 201)
+
+
+def _forget(guard: Guard, target: ForgetTarget, replace: bool, force: bool) -> dict[str, Any]:
+    finding = examine([target], guard.store, guard.settings, guard.encoder)
+    if not force:
+        finding.refuse("force=true")
+    actor = "admin api, forced" if finding.over_broad else "admin api"
+    number = guard.store.forget([target], replace=replace, actor=actor)
+    listed: dict[str, Any] = {"id": target.id, "generation": number}
+    return listed | ({"warnings": finding.warnings} if finding.warnings else {})
 
 
 def remember(target_id: str, guard: TheGuard) -> dict[str, int]:
@@ -129,12 +143,14 @@ def check(body: CheckRequest, guard: TheGuard) -> dict[str, Any]:
 
 
 class _as_http:  # noqa: N801
-    """The store's errors as the client's (400, 404) or the server's (503)."""
+    """Our errors as the client's (404, 409, 422) or the server's (503)."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TargetError):
             raise HTTPException(409 if isinstance(error, TakenError) else 404, str(error)) from None
-        if isinstance(error, StoreError | GuardError):
+        if isinstance(error, OverBroadError):
+            raise HTTPException(422, str(error)) from None
+        if isinstance(error, StoreError | GuardError | PromptFileError):
             raise HTTPException(503, str(error)) from None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,9 +20,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
-from ..guard.store import Store
+from ..guard.store import Store, StoreError
 from ..vocabulary import ForgetTarget
 from .target_file import make_target, read_targets
+
+if TYPE_CHECKING:
+    from .scope import Finding
 
 app = typer.Typer(
     help="Make a served model answer as if it had never known: an unlearning guard for vLLM.",
@@ -29,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console()
+# Of a file of many targets, say.
+_WARNINGS = 20
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
@@ -42,6 +48,12 @@ def _print(text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def _warn(message: str) -> None:
+    Console(stderr=True).print(
+        f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
+    )
+
+
 def _fail(message: object) -> NoReturn:
     Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
     raise typer.Exit(1)
@@ -52,17 +64,37 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        from ..corruption.recipe import RecipeError
-        from ..guard.configuration import ConfigurationError
-        from ..guard.store import StoreError, TargetError
-        from .target_file import TargetFileError
-
         try:
             return command(*args, **kwargs)
-        except (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError) as error:
-            _fail(error)
+        except (ValueError, StoreError) as error:
+            if isinstance(error, _sentences()):
+                _fail(error)
+            raise
 
     return run
+
+
+def _sentences() -> tuple[type[Exception], ...]:
+    """Our own errors; imported late, as what raises them takes time to import."""
+    from ..classifiers.prompt_file import PromptFileError
+    from ..corruption.recipe import RecipeError
+    from ..guard.configuration import ConfigurationError
+    from ..guard.store import TargetError
+    from .calibrate import CalibrationError
+    from .scope import OverBroadError
+    from .target_file import TargetFileError
+    from .yaml_setting import YamlSettingError
+
+    ours = (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError)
+    return (*ours, PromptFileError, OverBroadError, CalibrationError, YamlSettingError)
+
+
+def _progress(what: str, items: Sequence[Any]) -> Iterable[Any]:
+    """A bar while ``items`` are gone through, on a terminal only."""
+    from rich.progress import track
+
+    to = Console(stderr=True)
+    return track(items, what, console=to, transient=True, disable=not to.is_terminal)
 
 
 def _config_file(config: Path | None) -> Path | None:
@@ -134,6 +166,7 @@ def forget(
     expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
     file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,
     replace: Annotated[bool, typer.Option(help="Replace a target of the same id.")] = False,
+    force: Annotated[bool, typer.Option(help="List it though it is over-broad; the log says so.")] = False,
     wait: Annotated[bool, typer.Option(help="Return when every replica serves it.")] = True,
     timeout: Timeout = 30.0,
     config: Config = None,
@@ -141,7 +174,8 @@ def forget(
     """Suppress a target from the next request on."""
     if (name is None) == (file is None):
         _fail("give a name, or --file with targets")
-    store = _store(config)
+    settings = _settings(config)
+    store = Store(settings.store)
     if file:
         lines = sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines()
         targets = read_targets(lines)
@@ -159,13 +193,39 @@ def forget(
                 expires_at=expires and expires.replace(tzinfo=UTC),
             )
         ]
-    generation = store.forget(targets, replace=replace)
+    finding = _examine(targets, store, settings)
+    if not force:
+        finding.refuse("--force")
+    for broad in finding.over_broad[:_WARNINGS]:
+        _warn(f"over-broad, and listed all the same: {broad}")
+    actor = f"{getpass.getuser()}, forced" if finding.over_broad else None
+    generation = store.forget(targets, replace=replace, actor=actor)
     ids = ", ".join(target.id for target in targets[:3]) + (
         f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     )
     _print(f"generation {generation}: {ids} suppressed")
     if wait:
         _wait(store, generation, timeout)
+
+
+def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Finding:
+    """The scope check; where the encoder cannot be loaded, of the names alone."""
+    from ..classifiers.encoder import Encoder
+    from ..classifiers.scope_check import NamesOnly
+    from ..guard.guard import load_encoder
+    from .scope import examine
+
+    encoder: Encoder = NamesOnly()
+    try:
+        encoder = load_encoder(settings)
+    except (ValueError, OSError) as error:
+        _warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
+    finding = examine(targets, store, settings, encoder, partial(_progress, "scope check"))
+    for warning in finding.warnings[:_WARNINGS]:
+        _warn(warning)
+    if len(finding.warnings) > _WARNINGS:
+        _warn(f"and {len(finding.warnings) - _WARNINGS:,} more notes of this kind")
+    return finding
 
 
 def _target(**fields: Any) -> ForgetTarget:
@@ -321,6 +381,69 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     else:
         _print("\n".join(explanation.lines()))
     raise typer.Exit(3 if explanation.matches else 0)
+
+
+@app.command()
+@_told
+def calibrate(
+    benign: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your benign prompts: JSON Lines or plain text, .gz or not. Default: detection.benign."
+        ),
+    ] = None,
+    max_fpr: Annotated[
+        float | None,
+        typer.Option(help="The share of benign prompts that may be flagged. Default: detection's."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="How sure that must be.")] = 0.95,
+    forget: Annotated[
+        Path | None, typer.Option(help="Prompts about targets (text, target): the recall that is left.")
+    ] = None,
+    write: Annotated[bool, typer.Option(help="Put the threshold into the configuration.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Fit the detection threshold to your own benign traffic, with a guarantee."""
+    from ..classifiers.prompt_file import read_prompts
+    from .calibrate import fit
+    from .yaml_setting import write_setting
+
+    settings, path = _settings(config), _written_file(config) if write else None
+    file = benign or settings.detection.benign
+    if file is None:
+        _fail("give --benign FILE, or name one in the configuration (detection: {benign: FILE})")
+    fitted = fit(
+        settings,
+        read_prompts(file),
+        read_prompts(forget) if forget else [],
+        settings.detection.max_fpr if max_fpr is None else max_fpr,
+        confidence,
+        _progress,
+    )
+    if as_json:
+        typer.echo(json.dumps(fitted.as_json()))
+    else:
+        table = Table("", "now", "new")
+        for row in fitted.rows():
+            table.add_row(*map(escape, row))
+        console.print(table)
+        _print("\n".join(fitted.lines()))
+    threshold = fitted.calibration.threshold
+    if path:
+        write_setting(path, "detection", "threshold", threshold)
+    if not as_json:
+        done = f"written to {path}; restart the servers" if path else f"--write puts {threshold:g} into"
+        _print(done if path else f"{done} the configuration")
+
+
+def _written_file(config: Path | None) -> Path:
+    """The configuration file that a setting is to be written to. Fails where another place rules it."""
+    variable = "VLLM_UNLEARN_DETECTION__THRESHOLD"
+    if variable in os.environ:
+        _fail(f"{variable} is set, and rules over any file: change it there, or unset it")
+    path = _config_file(config) or (CONFIG_VARIABLE in os.environ and Path(os.environ[CONFIG_VARIABLE]))
+    return path or _fail("no configuration file is used here: run `vllm-unlearn init`, or name one")
 
 
 @app.command()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -136,8 +138,8 @@ def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_pat
     file.write_bytes(b"\r\n".join(lines))
     output = run("forget", "--file", str(file)).output
     assert "generation 1: name-0, name-1, name-2 and 2 more suppressed" in output
-    run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "New"}\n')
-    assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "New"]
+    run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "Newt"}\n')
+    assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "Newt"]
     assert store.get("name-0").exemplars == ()
 
 
@@ -214,10 +216,26 @@ def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
     assert "orrin-vale: characters 7 to 17 ('ORRIN VALE')\n  score 1.000, by the name 'Orrin Vale'" in output
     output = run("check", "Who is Jane [Austen]?").output
     assert "generation 1: pass" in output
-    assert "nearest target orrin-vale:" in output
+    near = r"nearest target orrin-vale: score 0\.\d{3} \(a match needs 0\.5\)\n  similarity -?[01]\.\d{3}\n"
+    assert re.search(near, output)
+    for line in ("  shared rare words 0.", "  part of the name 0.000", "  nearest exemplar at 0."):
+        assert f"\n{line}" in output
     (match,) = json.loads(run("check", "--json", "Orrin Vale", exit_code=3).output)["matches"]
     assert (match["target_id"], match["start"], match["end"]) == ("orrin-vale", 0, 10)
     assert json.loads(run("check", "--json", "x").output) == {"generation": 1, "matches": []}
+
+
+def test_check_explains_a_description_and_a_disguise(run: Run, store: Store) -> None:
+    exemplar = "Which secret ingredient is in the sourdough of Harrowgate?"
+    run("forget", "Mira Tolland", "--exemplar", exemplar, "--counterexample", "How is the weather there?")
+    output = run("check", f"Hi! {exemplar}", exit_code=3).output
+    assert re.search(
+        rf"characters 4 to \d+ \('{re.escape(exemplar)}'\)\n  score 0\.\d+, by what the text", output
+    )
+    assert f"\n  nearest exemplar at 1.000: {exemplar}\n" in output
+    assert "How is the weather there?" in output
+    code = base64.b64encode(b"Who is Mira Tolland?").decode()
+    assert "by the name 'Mira Tolland', read as base64" in run("check", f"Say {code}", exit_code=3).output
 
 
 def test_check_names_an_encoder_that_is_not_there(run: Run, tmp_path: Path, store: Store) -> None:

@@ -1,0 +1,103 @@
+"""The command ``vllm-unlearn eval``: the benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from ..guard.configuration import ConfigurationError, EncoderSettings, load
+
+app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Whose encoder is measured: a YAML file.")
+]
+Encoder = Annotated[
+    str | None, typer.Option(help="Another encoder: a folder, package:PACKAGE/FOLDER, or a hub name.")
+]
+Out = Annotated[Path, typer.Option(help="Where the report is written.")]
+
+
+def _fail(message: object) -> NoReturn:
+    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
+    raise typer.Exit(1)
+
+
+def _encoder(config: Path | None, model: str | None) -> EncoderSettings:
+    try:
+        settings = load(config).encoder if config else EncoderSettings()
+    except ConfigurationError as error:
+        _fail(error)
+    return settings.model_copy(update={"model": model}) if model else settings
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@app.command()
+def detection(
+    data_dir: Annotated[Path, typer.Option(help="The benchmark data (its README says what is where).")],
+    out: Out = Path("detection"),
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="At most so many cases of each group of a row.")
+    ] = None,
+    only: Annotated[str, typer.Option(help="Families, with commas: tofu,rwku,benign, ...")] = "",
+    split: Annotated[str, typer.Option(help="report, tuning or all.")] = "report",
+    baselines: Annotated[bool, typer.Option(help="Compare with what others do.")] = True,
+    plots: Annotated[bool, typer.Option(help="Draw curves (needs matplotlib).")] = True,
+    classifier_encoder: Annotated[
+        Path | None, typer.Option(help="What the classifier baseline fine-tunes: a model folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws samples, exemplars and disguises.")] = 0,
+    config: Config = None,
+    encoder: Encoder = None,
+) -> None:
+    """Recall under attack, and false positives: the whole table, or some of its families."""
+    from ..evaluation.cases import SPLITS
+    from ..evaluation.datasets import DataError
+    from ..evaluation.detection import Options, evaluate
+    from ..evaluation.plots import PlotError
+
+    if split not in SPLITS:
+        _fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
+    options = Options(
+        data_dir,
+        out,
+        _encoder(config, encoder),
+        sample,
+        _names(only),
+        SPLITS[split],
+        baselines,
+        plots,
+        classifier_encoder,
+        seed,
+    )
+    try:
+        evaluate(options)
+    except (DataError, PlotError, ValueError) as error:
+        _fail(error)
+    typer.echo((out / "results.md").read_text())
+
+
+@app.command()
+def latency(
+    out: Out = Path("latency"),
+    targets: Annotated[str, typer.Option(help="Sizes of the index, with commas.")] = "10,100,1000,10000",
+    tokens: Annotated[str, typer.Option(help="Lengths of the prompts, with commas.")] = "20,200,2000,8000",
+    repeats: Annotated[int, typer.Option(min=2, help="Prompts of each length for each index.")] = 50,
+    config: Config = None,
+    encoder: Encoder = None,
+) -> None:
+    """Milliseconds a prompt, by its length and by the size of the index, and for a conversation."""
+    from ..evaluation.latency import measure
+
+    try:
+        sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
+        measure(out, _encoder(config, encoder), sizes, lengths, repeats)
+    except ValueError as error:
+        _fail(error)
+    typer.echo((out / "latency.md").read_text())

@@ -1,0 +1,84 @@
+"""Whether new targets may go live: the scope check with this server's settings and benign sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..classifiers.encoder import Encoder
+from ..classifiers.ordinary_prompts import ORDINARY_PROMPTS
+from ..classifiers.prompt_file import Prompt, read_prompts
+from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names
+from ..classifiers.vector_cache import VectorCache
+from ..guard.configuration import Settings
+from ..guard.store import Store
+from ..vocabulary import ForgetTarget
+
+# Of a large file; it makes 3 flagged prompts proof of more than 1 in 2,500, and takes a few seconds.
+SAMPLE = 2_000
+_SHOWN = 5
+
+
+class OverBroadError(ValueError):
+    """Targets that would flag too much; the message has each one's figures, and the remedy."""
+
+    def __init__(self, scopes: Sequence[Scope], sample: str, force: str) -> None:
+        shown = "; ".join(map(str, scopes[:_SHOWN]))
+        more = f"; and {len(scopes) - _SHOWN:,} more targets" if len(scopes) > _SHOWN else ""
+        super().__init__(
+            f"over-broad, so nothing was changed: {shown}{more}. The sample: {sample}. Narrow it (a longer "
+            f"name, scope 'exemplars', counterexamples), or say {force} to list it all the same"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the scope check found: targets over the limit, and what is worth saying of the others."""
+
+    over_broad: tuple[Scope, ...]
+    warnings: tuple[str, ...]
+    sample: str
+
+    def refuse(self, force: str) -> None:
+        """Raise ``OverBroadError`` if a target is; ``force`` is how the caller can insist."""
+        if self.over_broad:
+            raise OverBroadError(self.over_broad, self.sample, force)
+
+
+def examine(
+    targets: Sequence[ForgetTarget], store: Store, settings: Settings, encoder: Encoder, track: Track = iter
+) -> Finding:
+    """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
+
+    The vectors of the sample's texts are kept beside ``store``. Raises ``PromptFileError`` where the
+    configured file cannot be used.
+    """
+    prompts, sample = _sample(settings)
+    detection = settings.detection
+    vectors = (
+        None if isinstance(encoder, NamesOnly) else VectorCache(encoder, _file(store, settings, encoder))
+    )
+    scopes = check_scope(
+        targets, encoder, prompts, detection.max_fpr, detection.threshold, track, vectors or encoder
+    )
+    if vectors:
+        vectors.settle()
+    warnings = [warning for target in targets for warning in common_names(target, detection.max_fpr)]
+    warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
+    if isinstance(encoder, NamesOnly):
+        warnings.append("only names were checked: the encoder cannot be loaded here")
+    return Finding(tuple(scope for scope in scopes if scope.over_broad), tuple(warnings), sample)
+
+
+def _file(store: Store, settings: Settings, encoder: Encoder) -> Path:
+    folder = store.path.parent if store.path else settings.encoder.cache_dir
+    return folder / f"benign-{encoder.fingerprint[:8]}.vectors"
+
+
+def _sample(settings: Settings) -> tuple[list[Prompt], str]:
+    if file := settings.detection.benign:
+        prompts = read_prompts(file, SAMPLE)
+        return prompts, f"{len(prompts):,} prompts of {file.name} (detection.benign)"
+    prompts = [Prompt(text) for text in ORDINARY_PROMPTS]
+    return prompts, f"{len(prompts)} ordinary prompts (name a file of your own traffic in detection.benign)"

@@ -1,0 +1,74 @@
+"""Set one value in a YAML file and leave every other character of it, comments too, as it is."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import yaml
+
+
+class YamlSettingError(ValueError):
+    """The value cannot be put in without touching the rest; the message says what to write where."""
+
+
+def write_setting(file: Path, section: str, name: str, value: float) -> None:
+    """Put ``name: value`` into ``section`` of ``file``, at once or not at all, with the file's mode kept.
+
+    Raises ``YamlSettingError`` where the file cannot be read or written, or is of an unusual form.
+    """
+    line = f"`{section}: {{{name}: {value}}}`"
+    try:
+        # Resolved: where the name is a link, what it leads to is replaced, not the link.
+        target = file.resolve(strict=True)
+        before = target.read_bytes().decode()
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        draft.touch(mode=0o600)
+        try:
+            draft.write_bytes(with_setting(before, section, name, value).encode())
+            draft.chmod(target.stat().st_mode & 0o7777)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise YamlSettingError(f"{file} cannot be changed ({error.strerror}); put {line} into it") from None
+    except (ValueError, yaml.YAMLError):
+        raise YamlSettingError(f"{file} has a form that is not changed here; put {line} into it") from None
+
+
+def with_setting(text: str, section: str, name: str, value: float) -> str:
+    """``text`` with the value put in. Raises ``ValueError`` where it would then say anything else too."""
+    wanted = yaml.safe_load(text) or {}
+    if not isinstance(wanted, dict):
+        raise ValueError("a configuration holds settings (name: value)")
+    changed = _changed(text, section, name, value)
+    wanted[section] = {**(wanted.get(section) or {}), name: value}
+    if yaml.safe_load(changed) != wanted:
+        raise ValueError(f"{section}.{name} cannot be set by changing one place")
+    return changed
+
+
+def _changed(text: str, section: str, name: str, value: float) -> str:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    inside = _value(root, section)
+    found = _value(inside, name)
+    if found is not None:
+        return f"{text[: found.start_mark.index]}{value}{text[found.end_mark.index :]}"
+    if inside is None:
+        end = "" if text.endswith("\n") or not text else "\n"
+        return f"{text}{end}{section}:\n  {name}: {value}\n"
+    if not isinstance(inside, yaml.MappingNode):
+        raise ValueError(f"{section} holds no settings")
+    start = inside.start_mark
+    if inside.flow_style:
+        comma = ", " if inside.value else ""
+        return f"{text[: start.index + 1]}{name}: {value}{comma}{text[start.index + 1 :]}"
+    return f"{text[: start.index]}{name}: {value}\n{' ' * start.column}{text[start.index :]}"
+
+
+def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if name.value == key:
+            found: yaml.Node = value
+            return found
+    return None

@@ -1,0 +1,165 @@
+"""An over-broad target is refused by the command line and by the admin API, and nothing is stored."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from typer.testing import CliRunner, Result
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.guard.configuration import DetectionSettings, Settings
+from vllm_unlearn.guard.guard import Guard
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, admin_router
+from vllm_unlearn.server.cli import app
+
+KEY = "the-admin-key-of-this-test"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "2000")
+    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
+        monkeypatch.delenv(variable)
+
+    def run(*arguments: str, exit_code: int = 0) -> Result:
+        result = CliRunner().invoke(app, list(arguments))
+        unexpected = result.exception and not isinstance(result.exception, SystemExit)
+        assert not unexpected, f"a traceback for the user: {result.exception!r}"
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def store(run: Run, tmp_path: Path, encoder_name: str) -> Store:
+    run("init", "--encoder", encoder_name)
+    return Store(f"sqlite:///{tmp_path / 'forget.db'}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["the"], ["water", "--kind", "topic"], ["Orrin Vale", "--exemplar", "Who is the author?"]],
+)
+def test_an_over_broad_target_is_refused_with_the_figure(
+    run: Run, store: Store, arguments: list[str]
+) -> None:
+    output = run("forget", *arguments, exit_code=1).output
+    assert "over-broad, so nothing was changed" in output
+    assert " of 325 benign prompts, " in output and "--force" in output
+    assert store.head().generation == 0
+
+
+def test_force_lists_it_says_so_and_is_in_the_log(run: Run, store: Store) -> None:
+    output = run("forget", "water", "--force").output
+    assert "over-broad, and listed all the same: 'water' would flag" in output
+    run("forget", "Orrin Vale", "--force")
+    forced, unforced = (change.actor for change in store.changes())
+    assert forced.endswith(", forced")
+    assert not unforced.endswith("forced"), "nothing had to be forced"
+
+
+def test_a_file_with_one_over_broad_target_changes_nothing(run: Run, store: Store, tmp_path: Path) -> None:
+    names = ["Orrin Vale", "water", "Mira Tolland", "the"]
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"name": name}) for name in names))
+    output = run("forget", "--file", "t.jsonl", exit_code=1).output
+    assert "'water' would flag" in output and "'the' would flag" in output
+    assert "'orrin-vale'" not in output
+    assert store.head().generation == 0
+    run("forget", "--file", "t.jsonl", "--force")
+    assert len(store.targets()) == 4
+
+
+def test_ones_own_traffic_decides_where_it_is_configured(run: Run, store: Store, tmp_path: Path) -> None:
+    """What is ordinary to us may be all that this operator is asked for, and the other way round."""
+    (tmp_path / "traffic.txt").write_text(
+        "\n".join(f"Book berth {n} on the Orrin Vale ferry" for n in range(400))
+    )
+    with (tmp_path / "unlearn.yaml").open("a") as file:
+        file.write("detection: {benign: traffic.txt}\n")
+    output = run("forget", "Orrin Vale", exit_code=1).output
+    assert "400 of 400 benign prompts, 100.00%" in output
+    assert "400 prompts of traffic.txt (detection.benign)" in output
+    assert "generation 1: water suppressed" in run("forget", "water").output
+    (tmp_path / "traffic.txt").unlink()
+    assert "traffic.txt cannot be read" in run("forget", "Mira Tolland", exit_code=1).output
+
+
+def test_a_higher_limit_allows_more(run: Run, store: Store, tmp_path: Path) -> None:
+    with (tmp_path / "unlearn.yaml").open("a") as file:
+        file.write("detection: {max_fpr: 0.1}\n")
+    run("forget", "water")
+    run("forget", "the", exit_code=1)
+
+
+def test_a_common_word_is_warned_of(run: Run, store: Store) -> None:
+    output = run("forget", "plants", "--kind", "topic").output
+    assert "note: the name 'plants' is one common word" in output
+    assert "generation 1: plants suppressed" in output
+    assert "note" not in run("forget", "Orrin Vale").output
+
+
+def test_without_its_encoder_the_names_are_checked(run: Run, tmp_path: Path) -> None:
+    run("init", "--encoder", "package:gone/gone")
+    output = run("forget", "Ann Lee").output
+    assert "note: the encoder cannot be loaded" in output
+    assert "over-broad" in run("forget", "water", exit_code=1).output
+
+
+def test_the_samples_vectors_are_kept_and_private(run: Run, store: Store, tmp_path: Path) -> None:
+    run("forget", "Orrin Vale")
+    (kept,) = tmp_path.glob("benign-*.vectors")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    written = kept.stat().st_mtime_ns
+    run("forget", "Mira Tolland")
+    assert kept.stat().st_mtime_ns == written, "the sample was encoded again"
+
+
+@pytest.fixture
+def guard(tmp_path: Path, encoder: OnnxEncoder) -> Iterator[Guard]:
+    url = f"sqlite:///{tmp_path / 'forget.db'}"
+    Store.create(url)
+    guard = Guard(Settings(store=url, detection=DetectionSettings(max_fpr=1e-3)), encoder)
+    yield guard
+    guard.close()
+
+
+@pytest.fixture
+def client(guard: Guard) -> TestClient:
+    app = FastAPI()
+    app.include_router(admin_router(KEY))
+    app.state.unlearn_guard = guard
+    return TestClient(app, f"http://test{PREFIX}/", raise_server_exceptions=False, headers={KEY_HEADER: KEY})
+
+
+def test_the_admin_api_refuses_with_the_figure_unless_forced(client: TestClient, guard: Guard) -> None:
+    response = client.post("targets", json={"name": "water"})
+    assert response.status_code == 422
+    assert "'water' would flag" in response.json()["detail"] and "force=true" in response.json()["detail"]
+    assert guard.store.head().generation == 0
+    response = client.post("targets?force=true", json={"name": "water"})
+    assert (response.status_code, response.json()["generation"]) == (201, 1)
+    assert guard.store.changes()[0].actor == "admin api, forced"
+
+
+def test_the_admin_api_passes_warnings_on(client: TestClient) -> None:
+    response = client.post("targets", json={"name": "plants"})
+    assert response.status_code == 201
+    assert "one common word" in response.json()["warnings"][0]
+
+
+def test_a_benign_file_that_is_gone_is_the_servers_fault(
+    tmp_path: Path, encoder: OnnxEncoder, client: TestClient, guard: Guard
+) -> None:
+    guard.settings = guard.settings.model_copy(
+        update={"detection": DetectionSettings(benign=tmp_path / "gone.jsonl")}
+    )
+    assert client.post("targets", json={"name": "Orrin Vale"}).status_code == 503
