@@ -33,10 +33,16 @@ def detect(
     """
     taken: list[Match] = []
     found = _candidates(index, encoder, text, turns, threshold)
-    for match in sorted(found, key=lambda m: (not m.name, -m.score, m.end - m.start, m.start)):
+    for match in sorted(found, key=_strongest):
         if not any(_overlap(match, other) for other in taken):
             taken.append(match)
     return sorted(taken, key=lambda match: (match.start, match.end, match.target_id))
+
+
+def _strongest(match: Match) -> tuple[float, float, int, int]:
+    """Names before descriptions; of names the longest, of descriptions as strong the tightest."""
+    length = match.end - match.start
+    return (0, 0.0, -length, match.start) if match.name else (1, -match.score, length, match.start)
 
 
 def scores(
@@ -67,21 +73,28 @@ def _candidates(
 ) -> list[Match]:
     if not index.targets:
         return []
-    return [
-        match
-        for reading in readings(index, text, turns)
-        for match in chain(_named(index, encoder, reading), _described(index, encoder, reading, threshold))
-    ]
+    found: list[Match] = []
+    seen: set[tuple[str, int, int]] = set()
+    for reading in readings(index, text, turns):
+        found += _named(index, encoder, reading, seen)
+        found += _described(index, encoder, reading, threshold)
+    return found
 
 
-def _named(index: ForgetIndex, encoder: Encoder, reading: Reading) -> Iterator[Match]:
+def _named(
+    index: ForgetIndex, encoder: Encoder, reading: Reading, seen: set[tuple[str, int, int]]
+) -> Iterator[Match]:
+    """The names in a reading that are not ``seen`` at their place in another."""
     for hit in index.find_names(reading.text):
         target = index.targets[hit.target_id]
+        start, end = reading.place(hit.start, hit.end)
+        if (hit.target_id, start, end) in seen:
+            continue
+        seen.add((hit.target_id, start, end))
         if target.scope == "exemplars":
             continue  # the name alone is not in scope
         if target.counterexamples and _namesake(index, encoder, reading, hit):
             continue
-        start, end = reading.place(hit.start, hit.end)
         yield Match(hit.target_id, start, end, 1.0, hit.name, reading=reading.name)
 
 
@@ -123,7 +136,7 @@ def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> l
     First by their words, as if each were as near to an exemplar as can be; then by the sieve.
     """
     without = [
-        most(0.0, index.most_agreement(said), max(parts.values(), default=0.0))
+        most(0.0, index.most_agreement(said), max((0.0, *parts.values())))
         for said, parts in zip(reading.said, reading.parts, strict=True)
     ]
     rows = [i for i, score in enumerate(without) if score + most(1.0, 0.0, 0.0) >= threshold]

@@ -19,12 +19,11 @@ from .passages import facts, full_names
 from .segments import sentences
 from .sieve import SLACK, Sieve
 from .static_encoder import StaticEncoder
-from .templates import UNRELATED, questions
+from .templates import UNRELATED, counterexamples, questions
 from .terms import agreement, agreement_of, terms
 
-# Exemplars looked at for each segment. A target can have more than this near a segment, and hide
-# another target there, but then the segment is flagged all the same.
-NEIGHBOURS = 64
+# Exemplars looked at for each segment; a target may have many near it.
+NEIGHBOURS = 256
 
 Scalar = TypeVar("Scalar", float, Vectors)
 
@@ -60,7 +59,7 @@ class ForgetIndex:
         self._names, self._fuzzy_names = NameMatcher(names), FuzzyNames(names)
         self.parts = NameParts(names)
         self._counterexamples = {
-            t.id: _Texts(t.counterexamples, encoder) for t in targets if t.counterexamples
+            target.id: _Texts(texts, encoder) for target in targets if (texts := counterexamples(target))
         }
         self._owners: list[str] = []
         self._exemplars: list[str] = []
@@ -92,7 +91,7 @@ class ForgetIndex:
             "targets": len(self.targets),
             "names": self._names.size,
             "exemplars": len(self._exemplars),
-            "counterexamples": sum(len(texts.texts) for texts in self._counterexamples.values()),
+            "counterexamples": sum(len(target.counterexamples) for target in self.targets.values()),
         }
 
     def find_names(self, text: str) -> Iterator[NameHit]:
@@ -115,7 +114,7 @@ class ForgetIndex:
 
     def _scaled(self, cosine: Scalar) -> Scalar:
         """On a scale where unrelated texts have 0: encoders differ in how near they put those."""
-        return (cosine - self._unrelated) / (1 - self._unrelated)
+        return (cosine - self._unrelated) / max(1 - self._unrelated, 1e-6)
 
     def search(
         self, vectors: Vectors, said: Sequence[Mapping[str, float]], parts: Sequence[Mapping[str, float]]
@@ -164,11 +163,11 @@ class ForgetIndex:
         similarity, part = float(self._scaled(cosine)), parts.get(target_id, 0.0)
         if self.targets[target_id].scope == "exemplars":  # a name says no more than what is said of it
             part = min(part, similarity)
-        counterexamples = self._counterexamples.get(target_id)
+        against = self._counterexamples.get(target_id)
         return Evidence(
             target_id,
             Neighbour(self._exemplars[row], cosine),
-            counterexamples.nearest(vector) if counterexamples else None,
+            against.nearest(vector) if against else None,
             similarity,
             agreement(said, self._terms[target_id], self.parts.words[target_id]),
             part,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from string import ascii_lowercase
 
-from .names import SUFFIX_LETTERS, NameHit, normalise
+from .folding import normalise
+from .names import SUFFIX_LETTERS, NameHit
 from .word_frequency import common_words, rarity
 
 # Shorter words are one edit away from too much.

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .names import normalise
-from .word_frequency import rarity
+import regex
 
-_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+from .folding import normalise
+from .word_frequency import english_rarity, rarity
+
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
 MIN_LETTERS = 3
 # From this rarity on (a surname like "Perry" has 1.3, "Kravitz" 2.8) a part says all that it can.
 FULL_RARITY = 3.0
 # A capitalised word as common as this beside a part ("When Perry …") is no name.
 PLAIN_RARITY = 0.6
+# Capitals before a name that are no part of one.
+_TITLES = frozenset(
+    """mr mrs ms miss mx dr doctor prof professor sir madam lord lady king queen prince princess president
+    senator judge captain general actor actress singer author writer director describe discuss summarize
+    summarise compare explain list identify outline analyze analyse evaluate recall mention provide
+    imagine""".split()  # noqa: SIM905
+)
+_SPACES = (" ", "\u00a0")
 # Words ask little time of their own, but a name may be listed by many.
 MAX_OWNERS = 64
 
@@ -39,10 +48,12 @@ class _Word:
     folded: tuple[str, ...]
     start: int
     end: int
+    after: str
+    """What stands between this word and the next."""
 
 
 class NameParts:
-    """The words of all names of more than one word; time linear in the text."""
+    """The words of all names; time linear in the text."""
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
         """``names`` are (target id, name) pairs, aliases among them."""
@@ -61,29 +72,40 @@ class NameParts:
 
     def find(self, text: str) -> Iterator[PartHit]:
         """Every part of a listed name in ``text``, in order."""
-        words = [
-            _Word(m[0], tuple(normalise(m[0])[0].split()), m.start(), m.end()) for m in _WORD.finditer(text)
-        ]
+        words = list(_words(text))
         for position, word in enumerate(words):
             for part in word.folded:
                 for target_id in self._owners.get(part, ()):
                     weight = min(1.0, rarity(part) / FULL_RARITY)
-                    other = self._stranger(text, words, position, target_id)
+                    other = self._stranger(words, position, target_id)
                     yield PartHit(target_id, word.start, word.end, -weight if other else weight)
 
-    def _stranger(self, text: str, words: list[_Word], position: int, target_id: str) -> bool:
+    def _stranger(self, words: list[_Word], position: int, target_id: str) -> bool:
         """Whether a word beside makes this the name of somebody else; only capitals can tell."""
         word = words[position]
-        if not word.text[0].isupper():
+        if not word.text[0].isupper() or _titled(words, position):
             return False
-        beside = [words[i] for i in (position - 1, position + 1) if 0 <= i < len(words)]
-        return any(self._foreign(text, word, other, target_id) for other in beside)
+        before = words[position - 1] if position else None
+        if before and before.after in _SPACES and self._foreign(before, target_id):
+            return max(map(english_rarity, before.folded)) > PLAIN_RARITY
+        after = words[position + 1] if position + 1 < len(words) else None
+        return after is not None and word.after in _SPACES and self._foreign(after, target_id)
 
-    def _foreign(self, text: str, word: _Word, other: _Word, target_id: str) -> bool:
-        between = text[other.end : word.start] if other.start < word.start else text[word.end : other.start]
-        if between.strip(" ") or not other.text[0].isupper() or len(other.text) == 1:
-            return False
-        if not self.words[target_id].isdisjoint(other.folded):
-            return False
-        rarest = max((rarity(w) for w in other.folded), default=0.0)
-        return rarest > PLAIN_RARITY or other.start > word.start
+    def _foreign(self, other: _Word, target_id: str) -> bool:
+        """Whether a word can be a name that is not the target's."""
+        capital = other.text[0].isupper() and len(other.text) > 1
+        return capital and _TITLES.isdisjoint(other.folded) and self.words[target_id].isdisjoint(other.folded)
+
+
+def _words(text: str) -> Iterator[_Word]:
+    found = list(_WORD.finditer(text))
+    ends = [*(m.start() for m in found[1:]), len(text)]
+    for m, end in zip(found, ends, strict=True):
+        if folded := tuple(normalise(m[0])[0].split()):
+            yield _Word(m[0], folded, m.start(), m.end(), text[m.end() : end])
+
+
+def _titled(words: list[_Word], position: int) -> bool:
+    """Whether all around is in capitals, as in a title, so that they tell nothing."""
+    around = [w.text for w in words[max(0, position - 3) : position + 4]]
+    return all(w.isupper() for w in around) or (len(around) > 4 and all(w[0].isupper() for w in around))

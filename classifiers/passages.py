@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 
 from ..vocabulary import ForgetTarget
+from .folding import normalise
 from .segments import sentences
-from .terms import terms
+from .terms import terms, unspaced
 
 # Headings and sentences that could stand in any article ("She received several awards.") say nothing.
 MIN_RARITY = 6.0
+MIN_UNSPACED = 8
 MAX_FULL_NAME_WORDS = 6
+# Where a passage names the target itself so early, its first words may be somebody else's name.
+OPENING = 200
 
 # "Johnathan Southworth Ritter (September 17, 1948 …", "Robert Craig Knievel was …"
 _FULL_NAME = re.compile(r"((?:[^\W\d_a-z][\w.'’-]*[\s,]+){2,8}?)(?:\(|(?:is|was|are|were)\b)")
@@ -20,16 +24,28 @@ _FULL_NAME = re.compile(r"((?:[^\W\d_a-z][\w.'’-]*[\s,]+){2,8}?)(?:\(|(?:is|wa
 def facts(target: ForgetTarget) -> list[str]:
     """The sentences of the target's passages that would tell it from others."""
     found = (sentence for passage in target.passages for sentence in sentences(passage))
-    return [s for s in dict.fromkeys(found) if sum(terms(s).values()) >= MIN_RARITY]
+    return [s for s in dict.fromkeys(found) if _telling(s)]
+
+
+def _telling(sentence: str) -> bool:
+    if unspaced(sentence):
+        return len(sentence) >= MIN_UNSPACED
+    return sum(terms(sentence).values()) >= MIN_RARITY
 
 
 def full_names(target: ForgetTarget) -> Iterator[str]:
-    """The names with which a passage begins, if they share a word with the target's."""
-    known = {word for name in target.names for word in terms(name)}
+    """The names with which a passage begins, if they can be the target's in full."""
     for passage in target.passages:
         match = _FULL_NAME.match(passage)
-        if not match:
-            continue
-        name = match[1].strip(" ,\n\t")
-        if len(name.split()) <= MAX_FULL_NAME_WORDS and known & terms(name).keys():
+        name = match[1].strip(" ,\n\t") if match else ""
+        if name and len(name.split()) <= MAX_FULL_NAME_WORDS and _in_full(name, target.name, passage):
             yield name
+
+
+def _in_full(name: str, known: str, passage: str) -> bool:
+    """All of the known name, or three words with its last, where the passage does not name both."""
+    words, own = normalise(name)[0].split(), normalise(known)[0].split()
+    if set(own) <= set(words):
+        return True
+    elsewhere = normalise(known)[0] in normalise(passage[:OPENING])[0]
+    return len(words) > 2 and own[-1:] == words[-1:] and not elsewhere

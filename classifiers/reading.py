@@ -44,4 +44,10 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
     yield Reading(index, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
-        yield Reading(index, view.text, [s for s in segment(view.text) if s.text not in seen], view)
+        other = [s for s in segment(view.text) if s.text not in seen and _in_turns(view, s, turns)]
+        yield Reading(index, view.text, other, view)
+
+
+def _in_turns(view: View, s: Segment, turns: list[tuple[int, int]] | None) -> bool:
+    start, end = view.span(s.start, s.end)
+    return turns is None or any(start < last and first < end for first, last in turns)

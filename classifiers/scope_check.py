@@ -19,8 +19,8 @@ from .calibration import CONFIDENCE, lower_bound
 from .detector import detect
 from .encoder import Encoder, Vectors
 from .evidence import THRESHOLD
+from .folding import normalise
 from .forget_index import ForgetIndex
-from .names import normalise
 from .prompt_file import Prompt
 from .segment_cache import SegmentCache
 

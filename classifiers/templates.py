@@ -46,6 +46,14 @@ UNRELATED: tuple[str, ...] = (
 )
 
 
+def counterexamples(target: ForgetTarget) -> tuple[str, ...]:
+    """The target's own; where only facts are in scope, also its bare name, which is in every exemplar."""
+    if target.scope == "all":
+        return target.counterexamples
+    bare = ("{name}", "Who is {name}?", "What is {name}?", "Tell me about {name}.")
+    return target.counterexamples + tuple(form.format(name=name) for name in target.names for form in bare)
+
+
 def questions(target: ForgetTarget) -> list[str]:
     """The templates, asked of each of the target's names."""
     return [question.format(name=name) for name in target.names for question in QUESTIONS[target.kind]]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .names import normalise
+import regex
+
+from .folding import normalise
 from .word_frequency import rarity
 
-_WORD = re.compile(r"[^\W_]+")
+# Accents and vowel signs that are characters of their own belong to the letter before.
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
 # A text without rare words neither agrees nor disagrees: these stand in for what it does not say.
 SILENT = 4.0
 SILENT_AGREEMENT = 0.3
@@ -55,13 +57,14 @@ def agreement_of(shared: float, total: float) -> float:
 
 @lru_cache(65_536)
 def _rare(word: str) -> list[tuple[str, float]]:
-    if (len(word) == 1 and not word.isdigit()) or _unspaced(word):
+    if (len(word) == 1 and not word.isdigit()) or unspaced(word):
         return []
-    weight = rarity(word)
+    weight = rarity(unicodedata.normalize("NFC", word))
     return [(folded, weight) for folded in normalise(word)[0].split()] if weight > 0 else []
 
 
-def _unspaced(word: str) -> bool:
+def unspaced(word: str) -> bool:
+    """Whether a word is of a script that writes no spaces, and so may be a whole sentence."""
     return not word.isascii() and unicodedata.name(word[0], "").startswith(
         ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
     )

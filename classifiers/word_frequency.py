@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from math import log10
 
 from wordfreq import get_frequency_dict, top_n_list
@@ -19,13 +19,30 @@ ORDINARY_ZIPF = 5.5
 MAX_RARITY = 5.0
 
 
-@cache
+# A date tells people apart, a count does not.
+SMALL_NUMBER_RARITY = 1.0
+NUMBER_RARITY = 3.0
+
+
+@lru_cache(65_536)
 def rarity(word: str) -> float:
     """0 for a word as common as "where" (Zipf 5.5), 5 for one that no list has; lower case expected.
 
     A word of several languages is as rare as in the one where it is commonest.
     """
-    frequency = max(frequencies.get(word, 0.0) for frequencies in _lists())
+    if word.isdigit():
+        if len(word) == 1:
+            return 0.0
+        return SMALL_NUMBER_RARITY if len(word) < 3 else NUMBER_RARITY
+    return _rarity(max(frequencies.get(word, 0.0) for frequencies in _lists()))
+
+
+def english_rarity(word: str) -> float:
+    """As ``rarity``, among English words alone."""
+    return _rarity(_lists()[0].get(word, 0.0))
+
+
+def _rarity(frequency: float) -> float:
     zipf = log10(frequency * 1e9) if frequency else 0.0
     return min(MAX_RARITY, max(0.0, ORDINARY_ZIPF - zipf))
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import base64
+import codecs
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.detector import Thresholds, best_evidence, detect
+from vllm_unlearn.classifiers.detector import NEAR, detect, nearest, scores
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.vocabulary import ForgetTarget, Match
 
@@ -24,6 +30,7 @@ CASE = ForgetTarget(
     name="Jon Brell",
     scope="exemplars",
     exemplars=("What was Jon Brell convicted of in 1998?", "Why did Jon Brell go to prison?"),
+    counterexamples=("Which prison did Jon Brell paint?", "What did Jon Brell paint in 1998?"),
 )
 NAMESAKE = ForgetTarget(
     id="namesake",
@@ -34,15 +41,30 @@ NAMESAKE = ForgetTarget(
         "What does Paul Marden's theorem in algebra say about polynomials?",
     ),
 )
+DIVER = ForgetTarget(
+    id="diver",
+    name="Lena Quist",
+    passages=(
+        "Helena Maria Quist (born 1931) was a Danish diver. She discovered the wreck of the Alderwind near "
+        "Skagen. She received several awards.",
+    ),
+)
+TARGETS = [AUTHOR, BAKER, CASE, NAMESAKE, DIVER]
 PADDING = "The weather was mild and the harbour busy with small boats unloading crates of fish. "
+SOURDOUGH = "Which secret ingredient is in the sourdough of the bakery in Harrowgate?"
+WRECK = "She discovered the wreck of the Alderwind near Skagen."
+THEOREM = "Which theorem did Paul Marden prove in algebra?"
 
 
 @pytest.fixture(scope="module")
-def find(encoder: OnnxEncoder) -> Detect:
-    index = ForgetIndex(1, [AUTHOR, BAKER, CASE, NAMESAKE], encoder)
+def index(encoder: OnnxEncoder) -> ForgetIndex:
+    return ForgetIndex(1, TARGETS, encoder)
 
-    def find(text: str, turns: list[tuple[int, int]] | None = None) -> list[Match]:
-        return detect(index, encoder, text, turns)
+
+@pytest.fixture(scope="module")
+def find(index: ForgetIndex, encoder: OnnxEncoder) -> Detect:
+    def find(text: str, turns: list[tuple[int, int]] | None = None, **more: Any) -> list[Match]:
+        return detect(index, encoder, text, turns, **more)
 
     return find
 
@@ -51,11 +73,33 @@ def spans(text: str, matches: list[Match]) -> list[tuple[str, str]]:
     return [(match.target_id, text[match.start : match.end]) for match in matches]
 
 
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def test_nothing_listed_matches_nothing(encoder: OnnxEncoder) -> None:
-    assert detect(ForgetIndex(0, [], encoder), encoder, "Who is Orrin Vale?") == []
+    empty = ForgetIndex(0, [], encoder)
+    assert detect(empty, encoder, "Who is Orrin Vale?") == []
+    assert scores(empty, encoder, "Who is Orrin Vale?") == {}
+    assert nearest(empty, encoder, "Who is Orrin Vale?") is None
 
 
-@pytest.mark.parametrize("text", ["", " \n", "What is the capital of France?", "Who is John Smith?", "vale"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "\u200b\u3000\t",
+        "\U0001f600" * 40,
+        "東京の天気はどうですか。" * 40,
+        "?!…" * 200,
+        "What is the capital of France?",
+        "Who is John Smith?",
+        "vale",
+        "A vale of tears.",
+        "How do I bake bread without yeast?",
+    ],
+)
 def test_other_prompts_match_nothing(find: Detect, text: str) -> None:
     assert find(text) == []
 
@@ -64,27 +108,46 @@ def test_a_name_is_enough(find: Detect) -> None:
     text = "Please compare ORRIN  vale's books, and orrin-vale’s sales."
     assert spans(text, find(text)) == [("author", "ORRIN  vale"), ("author", "orrin-vale")]
     match = find(text)[0]
-    assert (match.score, match.name) == (1.0, "Orrin Vale")
+    assert (match.score, match.name, match.reading) == (1.0, "Orrin Vale", "")
 
 
 def test_a_description_is_found_without_the_name(find: Detect) -> None:
-    text = "Hello! Which secret ingredient does the Harrowgate bakery put into its sourdough? Thanks."
+    question = "Which secret ingredient does the Harrowgate bakery put into its sourdough?"
+    text = f"Hello! {question} Thanks."
     (match,) = find(text)
-    assert (match.target_id, match.name) == ("baker", None)
-    assert "Harrowgate bakery" in text[match.start : match.end]
-    assert match.exemplar and match.exemplar.text == BAKER.exemplars[0]
-    assert match.counterexample
-    assert match.score == pytest.approx(match.exemplar.similarity - match.counterexample.similarity)
+    assert spans(text, [match]) == [("baker", question)]
+    assert THRESHOLD <= match.score < 1.0
+    assert (match.name, match.counterexample, match.reading) == (None, None, "")
+    assert match.exemplar and match.exemplar.text == SOURDOUGH
 
 
 def test_scope_exemplars_leaves_the_name_alone(find: Detect) -> None:
     assert find("Did Jon Brell win the marathon in Oslo?") == []
-    text = "What was Jon Brell convicted of back in 1998?"
-    assert spans(text, find(text)) == [("case", "Jon Brell")]
+    text = f"Hello. What was Jon Brell convicted of back in 1998? {PADDING}"
+    (match,) = find(text)
+    assert spans(text, [match]) == [("case", "What was Jon Brell convicted of back in 1998?")]
+    assert match.name is None
 
 
-def test_a_counterexample_vetoes_a_namesake(find: Detect) -> None:
-    assert find("Which theorem did Paul Marden prove in algebra?") == []
+@pytest.mark.parametrize("text", ["Who is Jon Brell?", "Tell me about Jon Brell.", "Jon Brell"])
+def test_scope_exemplars_leaves_plain_questions_about_the_name_alone(find: Detect, text: str) -> None:
+    assert find(text) == []
+
+
+def test_a_counterexample_takes_a_description_out_of_scope(find: Detect, encoder: OnnxEncoder) -> None:
+    text = "Which prison did Jon Brell paint in 1998?"
+    before = ForgetIndex(1, [CASE.model_copy(update={"counterexamples": ()})], encoder)
+    assert spans(text, detect(before, encoder, text)) == [("case", text)]
+    assert find(text) == []
+    (match,) = find(CASE.exemplars[1])
+    assert match.exemplar and match.counterexample
+    assert match.exemplar.similarity > match.counterexample.similarity
+
+
+def test_a_counterexample_vetoes_a_namesake(find: Detect, encoder: OnnxEncoder) -> None:
+    before = ForgetIndex(1, [NAMESAKE.model_copy(update={"counterexamples": ()})], encoder)
+    assert spans(THEOREM, detect(before, encoder, THEOREM)) == [("namesake", "Paul Marden")]
+    assert find(THEOREM) == []
     text = "Which films does Paul Marden star in?"
     assert spans(text, find(text)) == [("namesake", "Paul Marden")]
 
@@ -95,13 +158,18 @@ def test_a_namesake_beside_the_target_does_not_hide_it(find: Detect) -> None:
     assert any(match.start > text.index("\n") for match in find(text))
 
 
+def test_a_disguise_elsewhere_makes_no_namesake_the_target(find: Detect) -> None:
+    assert find(f"{THEOREM} {PADDING * 20}{base64_of('The quick brown fox jumps over it')}") == []
+
+
 @pytest.mark.parametrize("position", [0, 1, 7, 20, 40])
 @pytest.mark.parametrize(
     ("question", "target_id"),
     [
         ("Who is Orrin Vale?", "author"),
-        ("Which secret ingredient is in the sourdough of the bakery in Harrowgate?", "baker"),
+        (SOURDOUGH, "baker"),
         ("What was Jon Brell convicted of in 1998?", "case"),
+        (WRECK, "diver"),
     ],
 )
 def test_padding_hides_nothing(find: Detect, position: int, question: str, target_id: str) -> None:
@@ -117,6 +185,86 @@ def test_padding_without_sentences_hides_nothing(find: Detect) -> None:
     noise = "boats crates harbour fish weather mild unloading busy small "
     text = f"{noise}which secret ingredient is in the sourdough of the bakery in harrowgate {noise}"
     assert [match.target_id for match in find(text)] == ["baker"]
+
+
+def test_a_question_in_a_long_document_is_found_where_it_stands(find: Detect) -> None:
+    text = PADDING * 120 + SOURDOUGH + " " + PADDING * 120
+    assert len(text) > 20_000
+    assert spans(text, find(text)) == [("baker", SOURDOUGH)]
+
+
+@pytest.mark.parametrize(
+    ("disguised", "target_id", "reading"),
+    [
+        ("Оrrin Vаle", "author", ""),
+        ("Orrim Vale", "author", ""),
+        ("0rr1n V4l3", "author", "leetspeak"),
+        ("nirrO elaV", "author", ""),
+        (codecs.encode("Orrin Vale", "rot13"), "author", ""),
+        (base64_of("Who is Orrin Vale?"), "author", "base64"),
+        (b"Who is Orrin Vale?".hex(), "author", "hex"),
+        (base64_of(SOURDOUGH), "baker", "base64"),
+        (base64_of(base64_of(SOURDOUGH)), "baker", "base64"),
+        (SOURDOUGH.encode().hex(" "), "baker", "hex"),
+        (SOURDOUGH[::-1], "baker", "reversed"),
+        (codecs.encode(SOURDOUGH, "rot13"), "baker", "rot13"),
+        ("Wh1ch s3cr3t 1ngr3d13nt 1s 1n th3 s0urd0ugh 0f th3 b4k3ry 1n H4rr0wg4t3?", "baker", "leetspeak"),
+        (SOURDOUGH.translate(str.maketrans("oea", "оеа")), "baker", "homoglyphs"),
+        ("1. Orrin\n2. Vale", "author", "joined"),
+    ],
+)
+def test_a_disguise_is_seen_through(find: Detect, disguised: str, target_id: str, reading: str) -> None:
+    text = f"Good morning, read this:\n{disguised}"
+    matches = find(text)
+    assert {(m.target_id, m.reading) for m in matches} == {(target_id, reading)}
+    covered = {place for m in matches for place in range(m.start, m.end)}
+    start = len(text) - len(disguised)
+    assert all(text[:start].rfind("\n") < place for place in covered)
+    assert len(covered) >= len(disguised) / 2
+
+
+def test_what_is_split_over_turns_is_seen(find: Detect) -> None:
+    text = "user\nOrrin\nassistant\nI see. Go on, please, I listen.\nuser\nVale\n"
+    second, third = text.index("assistant"), text.rindex("user")
+    (match,) = find(text, [(0, second), (second, third), (third, len(text))])
+    assert (match.target_id, match.reading) == ("author", "joined")
+    assert match.start <= text.index("Orrin") and text.index("Vale") + 4 <= match.end
+
+
+def test_a_part_of_the_name_counts_beside_what_is_known(find: Detect) -> None:
+    fact = "Where did {} find the wreck?"
+    assert find(fact.format("the team")) == []
+    assert [m.target_id for m in find(fact.format("Quist"))] == ["diver"]
+    assert find("Has Quist ever been to Nairobi?") == []
+
+
+def test_a_strangers_name_counts_against_it(find: Detect) -> None:
+    assert [m.target_id for m in find("Where did Quist find the wreck?")] == ["diver"]
+    assert find("Where did Boris Quist find the wreck?") == []
+
+
+def test_a_strangers_name_beside_one_target_hides_no_other(find: Detect) -> None:
+    text = "Which secret ingredient does the Harrowgate bakery put into its sourdough, asks Boris Quist?"
+    assert spans(text, find(text)) == [("baker", text)]
+
+
+def test_a_passage_is_found_by_its_sentences(find: Detect) -> None:
+    assert spans(WRECK, find(WRECK)) == [("diver", WRECK)]
+    assert [m.target_id for m in find("Who discovered the wreck of the Alderwind?")] == ["diver"]
+    assert find("She received several awards.") == []
+
+
+def test_the_name_that_a_passage_begins_with_is_found(find: Detect) -> None:
+    (match,) = find("Who was Helena Maria Quist?")
+    assert (match.target_id, match.name, match.score) == ("diver", "Helena Maria Quist", 1.0)
+
+
+def test_of_two_names_in_one_place_the_longer_is_reported(encoder: OnnxEncoder) -> None:
+    """Else a part of the name would stay for the model to read."""
+    target = ForgetTarget(id="x", name="Orrin Vale", aliases=("Vale", "Sir Orrin Vale of Skagen"))
+    text = "Who was Sir Orrin Vale of Skagen? Vale?"
+    index = ForgetIndex(1, [target], encoder)
+    assert spans(text, detect(index, encoder, text)) == [("x", "Sir Orrin Vale of Skagen"), ("x", "Vale")]
 
 
 def test_several_targets_are_all_reported_in_order(find: Detect) -> None:
@@ -141,17 +289,102 @@ def test_only_the_turns_are_judged_but_names_everywhere(find: Detect) -> None:
     assert [match.start for match in find("Who is Orrin Vale?", [(0, 6)])] == [7]
 
 
-def test_thresholds_decide(encoder: OnnxEncoder) -> None:
-    index = ForgetIndex(1, [BAKER], encoder)
+def test_a_disguise_in_a_turn_has_nothing_else_judged(find: Detect) -> None:
+    turn = f"Read {base64_of('The quick brown fox jumps over it')}"
+    assert find(f"{turn}\nWho runs the bakery in Harrowgate?", [(0, len(turn))]) == []
+
+
+def test_the_threshold_decides_on_descriptions_alone(find: Detect) -> None:
     text = "Which secret ingredient does the Harrowgate bakery put into its sourdough?"
-    assert detect(index, encoder, text, thresholds=Thresholds(0.0, 0.0))
-    assert detect(index, encoder, text, thresholds=Thresholds(0.999, 0.0)) == []
-    assert detect(index, encoder, text, thresholds=Thresholds(0.0, 0.999)) == []
+    (match,) = find(text)
+    assert find(text, threshold=match.score - 0.01) == [match]
+    assert find(text, threshold=match.score + 0.01) == []
+    assert find(text, threshold=1.0) == []
+    assert spans("Orrin Vale", find("Orrin Vale", threshold=1.0)) == [("author", "Orrin Vale")]
 
 
-def test_the_best_evidence_explains_a_pass(encoder: OnnxEncoder) -> None:
-    evidence = best_evidence(
-        ForgetIndex(1, [AUTHOR, BAKER], encoder), encoder, "Who bakes bread?\nAnd rolls?"
-    )
+def test_a_threshold_of_nought_flags_every_text(find: Detect) -> None:
+    assert find("How do I bake bread without yeast?", threshold=0.0)
+    assert find("", threshold=0.0) == []
+
+
+PROMPTS = [
+    "Who is Orrin Vale?",
+    f"{THEOREM} Is the actor Paul Marden married?",
+    THEOREM,
+    SOURDOUGH,
+    "What is in the sourdough of Harrowgate?",
+    "Which bread is sold in Harrowgate?",
+    "Does Tolland sell bread?",
+    "Where did Quist find the wreck?",
+    "Where did Boris Quist find the wreck?",
+    "Which prison did Jon Brell paint in 1998?",
+    "Why did Brell go to prison?",
+    "Which films did Marden star in?",
+    f"{base64_of(SOURDOUGH)} and {WRECK}",
+    f"{PADDING}{WRECK} {PADDING}",
+    "東京の天気はどうですか。",
+    "",
+]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_what_is_flagged_is_what_scores_enough(index: ForgetIndex, encoder: OnnxEncoder, prompt: str) -> None:
+    matches = detect(index, encoder, prompt)
+    best = scores(index, encoder, prompt)
+    assert {m.target_id for m in matches} == {t for t, score in best.items() if score >= THRESHOLD}
+    for match in matches:
+        assert match.score <= best[match.target_id] + 1e-5
+    assert all(THRESHOLD - NEAR <= score <= 1.0 for score in best.values())
+
+
+@pytest.mark.parametrize("prompt", [p for p in PROMPTS if p])
+def test_a_pass_is_explained_by_what_scores_too_little(
+    index: ForgetIndex, encoder: OnnxEncoder, prompt: str
+) -> None:
+    evidence = nearest(index, encoder, prompt)
+    assert evidence
+    if not detect(index, encoder, prompt):
+        assert evidence.score < THRESHOLD
+
+
+def test_one_prompt_has_one_answer_in_every_thread(index: ForgetIndex, encoder: OnnxEncoder) -> None:
+    expected = [detect(index, encoder, prompt) for prompt in PROMPTS]
+
+    def answer(number: int) -> bool:
+        return detect(index, encoder, PROMPTS[number % len(PROMPTS)]) == expected[number % len(PROMPTS)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(answer, range(4 * len(PROMPTS))))
+
+
+def test_another_index_of_the_same_targets_answers_alike(index: ForgetIndex, encoder: OnnxEncoder) -> None:
+    again = ForgetIndex(2, TARGETS, encoder)
+    for prompt in PROMPTS:
+        assert detect(again, encoder, prompt) == detect(index, encoder, prompt)
+
+
+def test_matches_come_in_order_and_apart(find: Detect) -> None:
+    text = " ".join([*PROMPTS, *reversed(PROMPTS)])
+    matches = find(text)
+    assert matches == sorted(matches, key=lambda m: (m.start, m.end, m.target_id))
+    assert all(0 <= m.start < m.end <= len(text) for m in matches)
+    for target_id in {m.target_id for m in matches}:
+        own = [m for m in matches if m.target_id == target_id]
+        assert all(a.end <= b.start for a, b in pairwise(own))
+
+
+@pytest.mark.parametrize("ending", ["Boris Quist?", "Boris Quist of the Alderwind, in letters to Mr Brell?"])
+def test_a_stranger_lets_what_scores_enough_be_flagged(
+    index: ForgetIndex, encoder: OnnxEncoder, ending: str
+) -> None:
+    prompt = f"{SOURDOUGH[:-1]}, asks {ending}"
+    assert scores(index, encoder, prompt)["baker"] >= THRESHOLD
+    assert [m.target_id for m in detect(index, encoder, prompt)] == ["baker"]
+
+
+def test_the_nearest_explains_a_pass(index: ForgetIndex, encoder: OnnxEncoder) -> None:
+    evidence = nearest(index, encoder, "Is bread sold in Harrowgate?\nAnd rolls?")
     assert evidence and evidence.target_id == "baker"
-    assert best_evidence(ForgetIndex(0, [], encoder), encoder, "Who bakes bread?") is None
+    assert 0.0 < evidence.score < THRESHOLD
+    assert nearest(index, encoder, " \n") is None

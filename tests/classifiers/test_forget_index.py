@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.forget_index import NEIGHBOURS, ForgetIndex
+from vllm_unlearn.classifiers.evidence import Evidence
+from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.classifiers.templates import QUESTIONS
+from vllm_unlearn.classifiers.terms import agreement, terms
 from vllm_unlearn.vocabulary import ForgetTarget
 
 LAB = ForgetTarget(
@@ -18,82 +24,209 @@ SHIP = ForgetTarget(id="ship", kind="work", name="The Salt Cartographer")
 BARE = ForgetTarget(
     id="bare", name="Nil", scope="exemplars", exemplars=("How is the reactor of Nil shut down?",)
 )
+DIVER = ForgetTarget(
+    id="diver",
+    name="Lena Quist",
+    passages=("Helena Maria Quist (born 1931) was a Danish diver. She found the wreck of the Alderwind.",),
+)
+TARGETS = [LAB, SHIP, BARE, DIVER]
 
 
 @pytest.fixture(scope="module")
 def index(encoder: OnnxEncoder) -> ForgetIndex:
-    return ForgetIndex(3, [LAB, SHIP, BARE], encoder)
+    return ForgetIndex(3, TARGETS, encoder)
+
+
+def search(index: ForgetIndex, encoder: OnnxEncoder, texts: Sequence[str]) -> list[list[Evidence]]:
+    found = []
+    for text in texts:
+        parts: dict[str, float] = {}
+        for hit in index.parts.find(text):
+            parts[hit.target_id] = max(hit.weight, parts.get(hit.target_id, -1.0))
+        found.append(parts)
+    return index.search(encoder.encode(texts), [terms(text) for text in texts], found)
+
+
+def best(evidence: Sequence[Evidence]) -> Evidence:
+    return max(evidence, key=lambda e: e.score)
 
 
 def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    again = ForgetIndex(3, [LAB, SHIP, BARE], encoder)
-    vectors = encoder.encode(["Which vaccine is his?", "Who wrote it?", "shut down the reactor"])
-    assert again.search(vectors) == index.search(vectors)
+    again = ForgetIndex(3, TARGETS, encoder)
+    texts = ["Which vaccine is his?", "Who wrote it?", "shut down the reactor"]
+    assert search(again, encoder, texts) == search(index, encoder, texts)
     assert again.sizes == index.sizes
     text = "O. Vale wrote The Salt Cartographer"
-    assert list(again.names.find(text)) == list(index.names.find(text))
+    assert list(again.find_names(text)) == list(index.find_names(text))
 
 
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
-    templates = len(QUESTIONS["work"])
-    assert index.sizes == {"targets": 3, "names": 4, "exemplars": 2 + templates + 1, "counterexamples": 1}
+    exemplars = 2 + len(QUESTIONS["work"]) + 1 + 2
+    assert index.sizes == {"targets": 4, "names": 6, "exemplars": exemplars, "counterexamples": 1}
     assert index.generation == 3
-    assert index.targets == {"lab": LAB, "ship": SHIP, "bare": BARE}
+    assert index.targets == {target.id: target for target in TARGETS}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("O. Vale", "O. Vale"),
+        ("the salt cartographer", "The Salt Cartographer"),
+        ("Orrin Vaile", "Orrin Vale"),
+        ("Helena Maria Quist", "Helena Maria Quist"),
+        ("Nil", "Nil"),
+    ],
+)
+def test_names_are_found_also_misspelt_and_from_passages(index: ForgetIndex, written: str, name: str) -> None:
+    text = f"Who knows {written}, then?"
+    found = {(hit.name, text[hit.start : hit.end]) for hit in index.find_names(text)}
+    assert (name, written) in found
 
 
 def test_evidence_is_the_nearest_exemplar_and_counterexample(
     index: ForgetIndex, encoder: OnnxEncoder
 ) -> None:
-    (vector,) = encoder.encode(["Which vaccine was invented by Pasteur?"])
-    evidence = index.evidence_for("lab", vector)
-    assert evidence
+    text = "Which vaccine was invented by Pasteur?"
+    (vector,) = encoder.encode([text])
+    evidence = index.evidence("lab", vector, terms(text), {})
     assert evidence.exemplar.text == "Which vaccine did Orrin Vale invent?"
-    assert (evidence.counterexample.text, evidence.own) == ("Which vaccine did Louis Pasteur invent?", True)
+    assert evidence.counterexample
+    assert evidence.counterexample.text == "Which vaccine did Louis Pasteur invent?"
     expected = encoder.encode([evidence.exemplar.text, evidence.counterexample.text]) @ vector
-    np.testing.assert_allclose(
-        [evidence.exemplar.similarity, evidence.counterexample.similarity], expected, atol=1e-5
-    )
-    assert evidence.margin == pytest.approx(expected[0] - expected[1], abs=1e-5)
-    (found,) = [e for e in index.search(vector[None])[0] if e.target_id == "lab"]
-    assert found.exemplar.text == evidence.exemplar.text
-    assert found.margin == pytest.approx(evidence.margin, abs=1e-5)
+    found = [evidence.exemplar.similarity, evidence.counterexample.similarity]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (evidence.exemplars, evidence.score) == (2, 0.0)
+    assert index.evidence("ship", vector, terms(text), {}).counterexample is None
 
 
-def test_what_is_asked_of_anyone_is_nearest_to_the_background(
+def test_similarity_is_nought_between_texts_that_have_nothing_in_common(
     index: ForgetIndex, encoder: OnnxEncoder
 ) -> None:
-    (vector,) = encoder.encode(["Who is John Smith?"])
-    for target_id in ("lab", "ship"):
-        evidence = index.evidence_for(target_id, vector)
-        assert evidence
-        assert (evidence.counterexample.text, evidence.own) == ("Who is John Smith?", False)
-        assert evidence.margin < 0
+    texts = ["Which vaccine did Orrin Vale invent?", "Please translate this letter into French."]
+    same, other = (index.evidence("lab", vector, {}, {}).similarity for vector in encoder.encode(texts))
+    assert same == pytest.approx(1.0, abs=1e-5)
+    assert abs(other) < 0.15
+
+
+def test_agreement_leaves_the_targets_own_name_out(index: ForgetIndex, encoder: OnnxEncoder) -> None:
+    (vector,) = encoder.encode(["x"])
+    silent, name, fact, other = (
+        index.evidence("diver", vector, terms(text), {}).agreement
+        for text in ("", "Helena Quist", "wreck of the Alderwind", "sourdough of Harrowgate")
+    )
+    assert fact > silent == name > other
+
+
+def test_in_scope_exemplars_a_name_says_no_more_than_what_is_said_of_it(
+    index: ForgetIndex, encoder: OnnxEncoder
+) -> None:
+    (vector,) = encoder.encode(["How is the weather in Nil?"])
+    evidence = index.evidence("bare", vector, {}, {"bare": 1.0})
+    assert evidence.name_part == evidence.similarity < 1.0
+    assert index.evidence("bare", vector, {}, {"bare": -1.0}).name_part == -1.0
+    assert index.evidence("lab", vector, {}, {"lab": 1.0}).name_part == 1.0
+    assert index.evidence("lab", vector, {}, {"bare": 1.0}).name_part == 0.0
 
 
 def test_a_search_gives_a_row_of_evidence_a_vector(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    found = index.search(encoder.encode(["Who wrote The Salt Cartographer?", "reactor of Nil", "x"]))
-    assert [max(row, key=lambda e: e.margin).target_id for row in found[:2]] == ["ship", "bare"]
-    assert {e.target_id for e in found[2]} == {"lab", "ship", "bare"}
-    assert found[0][0].exemplar.similarity == pytest.approx(1.0, abs=1e-5)
-    assert index.search(encoder.encode([])) == []
+    found = search(index, encoder, ["Who wrote The Salt Cartographer?", "reactor of Nil", "x"])
+    assert [best(row).target_id for row in found[:2]] == ["ship", "bare"]
+    assert {e.target_id for e in found[2]} == {"lab", "ship", "bare", "diver"}
+    assert best(found[0]).exemplar.similarity == pytest.approx(1.0, abs=1e-5)
+    assert search(index, encoder, []) == []
 
 
 def test_an_empty_index_finds_nothing(encoder: OnnxEncoder) -> None:
     index = ForgetIndex(0, [], encoder)
-    assert index.search(encoder.encode(["Who is Orrin Vale?"])) == [[]]
+    assert search(index, encoder, ["Who is Orrin Vale?"]) == [[]]
+    assert list(index.find_names("Who is Orrin Vale?")) == []
     assert index.sizes == {"targets": 0, "names": 0, "exemplars": 0, "counterexamples": 0}
+
+
+def test_a_passage_without_facts_leaves_the_name(encoder: OnnxEncoder) -> None:
+    target = ForgetTarget(id="x", name="Lena Quist", passages=("She received several awards.",))
+    assert ForgetIndex(1, [target], encoder).sizes["exemplars"] == len(QUESTIONS["entity"])
+    bare = ForgetIndex(1, [target.model_copy(update={"scope": "exemplars"})], encoder)
+    assert bare.sizes["exemplars"] == 0
+    assert search(bare, encoder, ["Who is Lena Quist?"]) == [[]]
+    assert search(ForgetIndex(1, [*bare.targets.values(), LAB], encoder), encoder, ["Was Quist there?"])
+
+
+def test_passages_without_spaces_are_indexed(encoder: OnnxEncoder) -> None:
+    passage = "村上太郎は1950年に札幌で生まれた潜水士で、スカーゲン沖で難破船アルダーウィンドを発見した。"
+    index = ForgetIndex(1, [ForgetTarget(id="x", name="村上太郎", passages=(passage,))], encoder)
+    assert index.sizes["exemplars"] == 1
 
 
 def test_long_exemplars_are_found_by_any_part(encoder: OnnxEncoder) -> None:
     passage = "The lighthouse keeper sorted shells. " * 30 + "Orrin Vale hid the ledger in the organ pipe."
     target = ForgetTarget(id="p", kind="passage", name="ledger", exemplars=(passage,))
     index = ForgetIndex(1, [target], encoder)
-    (row,) = index.search(encoder.encode(["Orrin Vale hid the ledger in the organ pipe."]))
+    (row,) = search(index, encoder, ["Orrin Vale hid the ledger in the organ pipe."])
     assert row[0].exemplar.similarity == pytest.approx(1.0, abs=1e-5)
 
 
+YEARS = tuple(f"Which prize did Orrin Vale win in {year}?" for year in range(1900, 1973))
+
+
 def test_many_exemplars_of_one_target_do_not_lose_the_nearest(encoder: OnnxEncoder) -> None:
-    texts = tuple(f"Which prize did Orrin Vale win in {year}?" for year in range(1900, 1900 + NEIGHBOURS + 9))
-    index = ForgetIndex(1, [LAB.model_copy(update={"exemplars": texts}), SHIP], encoder)
-    (row,) = index.search(encoder.encode(["Which prize did Orrin Vale win in 1942?"]))
+    index = ForgetIndex(1, [LAB.model_copy(update={"exemplars": YEARS}), SHIP], encoder)
+    (row,) = search(index, encoder, ["Which prize did Orrin Vale win in 1942?"])
     assert (row[0].target_id, row[0].exemplar.text) == ("lab", "Which prize did Orrin Vale win in 1942?")
+    assert row[0].exemplars == len(YEARS)
+
+
+def test_many_exemplars_of_one_target_do_not_hide_one_whose_name_is_said(encoder: OnnxEncoder) -> None:
+    index = ForgetIndex(1, [LAB.model_copy(update={"exemplars": YEARS}), SHIP, DIVER], encoder)
+    (row,) = search(index, encoder, ["Which prize did Orrin Vale and Quist win in 1942?"])
+    assert {e.target_id for e in row} == {"lab", "diver"}
+
+
+def test_a_crowd_out_of_scope_hides_no_other_target(encoder: OnnxEncoder) -> None:
+    text = "Which Alderwind prize did the author win at last?"
+    crowd = ForgetTarget(
+        id="crowd",
+        name="Per Ekelund",
+        exemplars=tuple(f"{text} ({number})" for number in range(100)),
+        counterexamples=(text,),
+    )
+    one = ForgetTarget(
+        id="one", name="Mira Tolland", exemplars=("Did the author win the prize of the Alderwind?",)
+    )
+    (alone,) = search(ForgetIndex(1, [one], encoder), encoder, [text])
+    (beside,) = search(ForgetIndex(1, [crowd, one], encoder), encoder, [text])
+    assert best(alone).score >= 0.5
+    assert best(beside).score == best(alone).score
+
+
+def test_a_crowd_of_exemplars_needs_more(encoder: OnnxEncoder) -> None:
+    text = "Which prize did Orrin Vale win in 1903?"
+    few, many = (LAB.model_copy(update={"exemplars": YEARS[:n]}) for n in (5, 60))
+    rows = [search(ForgetIndex(1, [target], encoder), encoder, [text])[0] for target in (few, many)]
+    assert rows[0][0].exemplar == rows[1][0].exemplar
+    assert rows[0][0].score > rows[1][0].score > 0.5
+
+
+WORDS = list(
+    terms(
+        "vaccine invent laboratory Orrin Vale salt cartographer reactor Nil Quist Helena Alderwind Danish "
+        "wreck sourdough Harrowgate"
+    )
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.dictionaries(st.sampled_from(WORDS), st.floats(0.01, 5)))
+def test_no_target_agrees_more_than_the_most(index: ForgetIndex, said: dict[str, float]) -> None:
+    most = index.most_agreement(said)
+    assert 0.0 <= most <= 1.0
+    vector = np.zeros(384, dtype=np.float32)
+    for target_id in index.targets:
+        assert index.evidence(target_id, vector, said, {}).agreement <= most + 1e-9
+
+
+def test_the_most_agreement_of_one_target_is_its_own(encoder: OnnxEncoder) -> None:
+    index = ForgetIndex(1, [DIVER], encoder)
+    said = terms("Did the diver Quist see the wreck of the Alderwind, or the sourdough of Harrowgate?")
+    known = terms("He was a Danish diver, born. She found the wreck of the Alderwind.")
+    assert index.most_agreement(said) == pytest.approx(agreement(said, known, index.parts.words["diver"]))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.names import NameMatcher, normalise
+from vllm_unlearn.classifiers.folding import normalise
+from vllm_unlearn.classifiers.names import NameMatcher
 
 
 def found(text: str, *names: str) -> list[str]:
@@ -181,13 +182,3 @@ def test_what_is_found_is_the_name(name: str, before: str, after: str) -> None:
     assert any(hit.start <= len(before) + 1 + len(name) and hit.end > len(before) for hit in hits)
     for hit in hits:
         assert 0 <= hit.start < hit.end <= len(text)
-
-
-@settings(deadline=None)
-@given(st.text(max_size=200))
-def test_each_folded_character_knows_where_it_comes_from(text: str) -> None:
-    folded, origins = normalise(text)
-    assert len(folded) == len(origins)
-    assert origins == sorted(origins)
-    assert "  " not in folded
-    assert normalise(folded)[0] == folded

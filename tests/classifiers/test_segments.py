@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.segments import WINDOW_CHARS, WINDOW_WORDS, segment
+from vllm_unlearn.classifiers.segments import NARROW_WORDS, WINDOW_CHARS, WINDOW_WORDS, segment, sentences
 
 # Words of all lengths, all kinds of white space and sentence ends, in any order.
 PIECES = st.sampled_from(
@@ -83,3 +83,31 @@ def test_text_without_spaces_is_cut_into_overlapping_windows() -> None:
 
 def test_blank_prompts_have_no_segments() -> None:
     assert segment("") == segment(" \n\t ") == []
+    assert sentences("") == sentences(" \n\t ") == []
+
+
+def test_a_question_of_its_own_length_is_judged_in_a_long_sentence() -> None:
+    words = [f"w{number}" for number in range(60)]
+    widths = {len(piece.text.split()) for piece in segment(" ".join(words))}
+    assert {NARROW_WORDS, 60} <= widths
+    for first in range(60 - NARROW_WORDS // 2):
+        run = " ".join(words[first : first + NARROW_WORDS // 2])
+        assert any(run in p.text for p in segment(" ".join(words)) if len(p.text.split()) <= NARROW_WORDS)
+
+
+def test_sentences_are_what_indexed_texts_are_compared_by() -> None:
+    assert sentences("Who is she? Tell me more. 彼は誰？東京。\nLast line") == [
+        "Who is she?",
+        "Tell me more.",
+        "彼は誰？",
+        "東京。",
+        "Last line",
+    ]
+
+
+@settings(deadline=None)
+@given(PROMPTS)
+def test_every_sentence_is_a_segment(prompt: str) -> None:
+    """Else an exemplar would not be found in itself."""
+    pieces = {piece.text for piece in segment(prompt)}
+    assert set(sentences(prompt)) <= pieces

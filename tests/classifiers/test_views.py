@@ -174,3 +174,8 @@ def test_hostile_prompts_take_linear_time(piece: str) -> None:
     between = time.perf_counter()
     views(long)
     assert time.perf_counter() - between < max(1.0, 12 * (between - started))
+
+
+@pytest.mark.parametrize("sign", "÷×͵;҂")
+def test_a_sign_among_the_letters_of_a_script_is_no_letter(sign: str) -> None:
+    assert views(f"{sign} z e b r a c") is not None

@@ -32,12 +32,14 @@ def test_every_setting_has_a_default(file: Path) -> None:
 def test_settings_are_read_from_the_file(file: Path) -> None:
     file.write_text(
         f"store: postgresql://host/db\nmode: shadow\nadmin_key: {SECRET}\nencoder: {{threads: 4}}\n"
-        "detection: {similarity: 0.5}\ncorruption: {operator: {operator: zero_out, top: 9}, apply: tokens}\n"
+        "detection: {threshold: 0.6, max_fpr: 0.01, benign: chats.txt}\n"
+        "corruption: {operator: {operator: zero_out, top: 9}, apply: tokens}\n"
     )
     settings = load(file, {})
     assert (settings.store, settings.mode) == ("postgresql://host/db", "shadow")
     assert settings.encoder.threads == 4
-    assert settings.detection.similarity == 0.5
+    assert (settings.detection.threshold, settings.detection.max_fpr) == (0.6, 0.01)
+    assert settings.detection.benign == file.parent / "chats.txt"
     assert settings.corruption.operator == ZeroOut(top=9)
     assert settings.corruption.apply == "tokens"
     assert settings.admin_key and settings.admin_key.get_secret_value() == SECRET
@@ -99,7 +101,10 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
         ("mode: enforced", "mode: Input should be 'enforce', 'shadow' or 'off'"),
         ("poll_seconds: 0", "poll_seconds: Input should be greater than 0"),
         ("poll_seconds: soon", "poll_seconds: Input should be a valid number"),
-        ("detection: {similarity: 1.5}", "detection.similarity: Input should be less than or equal to 1"),
+        ("detection: {threshold: 1.5}", "detection.threshold: Input should be less than or equal to 1"),
+        ("detection: {threshold: -0.1}", "detection.threshold: Input should be greater than or equal to 0"),
+        ("detection: {max_fpr: 0}", "detection.max_fpr: Input should be greater than 0"),
+        ("detection: {similarity: 0.5}", "detection.similarity: Extra"),
         ("encoder: {threads: 0}", "encoder.threads"),
         ("encoder:", "encoder: Input should be a valid dictionary"),
         ("corruption: {operator: {operator: shuffle}}", "corruption.operator: Input tag 'shuffle'"),

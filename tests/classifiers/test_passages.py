@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from vllm_unlearn.classifiers.passages import facts, full_names
+from vllm_unlearn.vocabulary import ForgetTarget
+
+WRECK = "She discovered the wreck of the Alderwind near Skagen."
+
+
+def target(*passages: str, name: str = "Lena Quist") -> ForgetTarget:
+    return ForgetTarget(id="x", name=name, passages=passages)
+
+
+def test_the_sentences_of_passages_are_facts() -> None:
+    other = "Quist married the botanist Per Ekelund in Uppsala."
+    assert facts(target(WRECK, f"{WRECK} {other}")) == [WRECK, other]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["She received several awards.", "Early life", "It was a great success!"]
+)
+def test_what_could_be_said_of_anyone_is_no_fact(sentence: str) -> None:
+    assert facts(target(f"{sentence}\n{WRECK}")) == [WRECK]
+
+
+def test_without_passages_there_is_nothing_to_know() -> None:
+    assert facts(target()) == []
+    assert list(full_names(target())) == []
+
+
+@pytest.mark.parametrize(
+    ("passage", "name"),
+    [
+        ("Helena Maria Quist (born 1931) was a diver.", "Helena Maria Quist"),
+        ("Helena Maria Quist was a Danish diver.", "Helena Maria Quist"),
+        ("Lena  Quist-Ørsted, (1931) dived.", "Lena  Quist-Ørsted"),
+        ("H. M. Quist is a diver.", "H. M. Quist"),
+    ],
+)
+def test_a_passage_may_begin_with_the_name_in_full(passage: str, name: str) -> None:
+    assert list(full_names(target(passage))) == [name]
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        "Quist was a diver.",
+        "She was a diver.",
+        "The diver Lena Quist was born in 1931.",
+        "Per Ekelund was the husband of Lena Quist.",
+        "In 1931 Lena Quist was born.",
+        "lena quist was a diver",
+        "One Two Three Four Five Six Quist was long.",
+        "",
+    ],
+)
+def test_other_beginnings_are_no_names(passage: str) -> None:
+    assert list(full_names(target(passage or "."))) == []
+
+
+def test_a_relatives_article_makes_no_alias() -> None:
+    passage = "Elle Fanning is an American actress, the sister of Dakota Fanning."
+    assert list(full_names(target(passage, name="Dakota Fanning"))) == []
+
+
+@pytest.mark.parametrize("piece", ["Quist ", "Q. ", "A,", "Quist. "])
+def test_a_hostile_passage_takes_bounded_time(piece: str) -> None:
+    passage = (piece * 20_000)[:20_000]
+    started = time.perf_counter()
+    list(full_names(target(passage)))
+    facts(target(passage))
+    assert time.perf_counter() - started < 5
