@@ -13,7 +13,7 @@ from .names import NameHit
 from .reading import Reading, readings
 
 # Where `scores` stops looking: this far below what flags.
-NEAR = 0.15
+NEAR = 0.1
 # A name is evidence enough, unless what stands around it is this much nearer to a counterexample
 # of the target's own than to its exemplars: a namesake.
 NAMESAKE_MARGIN = -0.05

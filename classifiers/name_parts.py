@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import regex
 
@@ -99,10 +100,10 @@ class NameParts:
 
 def _words(text: str) -> Iterator[_Word]:
     found = list(_WORD.finditer(text))
-    ends = [*(m.start() for m in found[1:]), len(text)]
-    for m, end in zip(found, ends, strict=True):
+    for m, following in zip_longest(found, found[1:]):
         if folded := tuple(normalise(m[0])[0].split()):
-            yield _Word(m[0], folded, m.start(), m.end(), text[m.end() : end])
+            after = text[m.end() : following.start() if following else len(text)]
+            yield _Word(m[0], folded, m.start(), m.end(), after)
 
 
 def _titled(words: list[_Word], position: int) -> bool:

@@ -22,16 +22,19 @@ from rich.table import Table
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
 from ..guard.store import Store, StoreError
 from ..vocabulary import ForgetTarget
+from .eval_command import app as eval_app
 from .target_file import make_target, read_targets
 
 if TYPE_CHECKING:
     from .scope import Finding
+
 
 app = typer.Typer(
     help="Make a served model answer as if it had never known: an unlearning guard for vLLM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(eval_app, name="eval")
 console = Console()
 # Of a file of many targets, say.
 _WARNINGS = 20

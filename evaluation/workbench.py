@@ -1,0 +1,36 @@
+"""The encoders of a benchmark run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..classifiers.encoder import BatchingEncoder, Encoder, OnnxEncoder
+from ..classifiers.encoder_export import exported
+from ..classifiers.segment_cache import SegmentCache
+from ..classifiers.static_encoder import StaticEncoder, distilled
+from ..classifiers.vector_cache import VectorCache
+from ..guard.configuration import EncoderSettings
+
+# Whole prompts, which every way to give a target asks for again: 300 MB.
+REMEMBERED = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """``vectors`` encodes what is indexed and keeps it between runs, ``prompts`` what is asked, from
+    many threads, ``whole`` prompts as one vector each; ``sieve`` is the first pass."""
+
+    vectors: VectorCache
+    prompts: Encoder
+    whole: Encoder
+    sieve: StaticEncoder
+
+    @classmethod
+    def opened(cls, settings: EncoderSettings, cache: Path) -> Workbench:
+        """Load the encoder. Raises ``ValueError`` if there is no such model."""
+        folder = exported(settings.model, settings.cache_dir)
+        encoder = OnnxEncoder(folder, settings.threads)
+        file = cache / f"{encoder.fingerprint[:12]}.vectors"
+        prompts = SegmentCache(BatchingEncoder(encoder))
+        return cls(VectorCache(encoder, file), prompts, SegmentCache(encoder, REMEMBERED), distilled(folder))
