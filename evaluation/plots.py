@@ -10,6 +10,7 @@ import numpy as np
 
 from .cases import WAYS
 from .outcomes import Key, Outcome, curve
+from .report import METHODS
 
 LOWEST = 1e-5
 BINS = np.linspace(0, 1, 41)
@@ -58,10 +59,12 @@ def _curves(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome],
         for method in dict.fromkeys(outcome.method for outcome in found):
             own = [o for o in found if o.way == way and o.method == method]
             if points := _pooled(own, every):
-                axis.step(np.maximum(points[1], LOWEST), points[0], label=method, where="post")
+                colour = f"C{METHODS.index(method)}"
+                axis.step(np.maximum(points[1], LOWEST), points[0], color=colour, label=method, where="post")
         axis.grid(alpha=0.3)
+        if axis.has_data():
+            axis.legend(loc="lower right")
     axes[0].set_ylabel("recall")
-    axes[0].legend(loc="lower right")
     return _saved(pyplot, figure, family, folder / f"curve-{family}.png")
 
 
@@ -90,11 +93,11 @@ def _spread(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome],
         axis.set(yscale="log", title=f"given by {way}", xlabel="score (0 to 1)")
         if ours:
             axis.hist(np.concatenate([o.own for o in ours]), BINS, alpha=0.6, label="about a target")
-            axis.axvline(ours[0].threshold, color="black", linewidth=1)
+            axis.axvline(ours[0].threshold, color="black", linewidth=1, label="threshold")
         other = {n.key: n.best for o in ours if (n := negatives_of(o, every))}
         if other:
             axis.hist(np.concatenate(list(other.values())), BINS, alpha=0.6, label="not about one")
-        axis.legend()
+            axis.legend(loc="upper center")
     axes[0].set_ylabel("prompts")
     return _saved(pyplot, figure, family, folder / f"scores-{family}.png")
 

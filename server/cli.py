@@ -23,7 +23,7 @@ from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_co
 from ..guard.store import Store, StoreError
 from ..vocabulary import ForgetTarget
 from .eval_command import app as eval_app
-from .target_file import make_target, read_targets
+from .target_file import make_target, read_passages, read_targets
 
 if TYPE_CHECKING:
     from .scope import Finding
@@ -164,6 +164,9 @@ def forget(
     counterexample: Annotated[
         list[str] | None, typer.Option(help="A near text that is not about it.")
     ] = None,
+    passages: Annotated[
+        list[Path] | None, typer.Option(help="A text file about it (an article, say); repeat for more.")
+    ] = None,
     scope: Annotated[str, typer.Option(help="all, or exemplars: only what the exemplars are about.")] = "all",
     note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
     expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
@@ -191,6 +194,7 @@ def forget(
                 aliases=alias or (),
                 exemplars=exemplar or (),
                 counterexamples=counterexample or (),
+                passages=[passage for path in passages or () for passage in read_passages(path)],
                 scope=scope,
                 note=note,
                 expires_at=expires and expires.replace(tzinfo=UTC),

@@ -7,11 +7,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..vocabulary import ForgetTarget
+from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget
 
 
 class TargetFileError(ValueError):
@@ -82,3 +83,20 @@ def _read(line: bytes, number: int) -> ForgetTarget:
         return make_target(**fields)
     except ValueError as error:
         raise TargetFileError(f"line {number}: {error}") from None
+
+
+def read_passages(file: Path) -> list[str]:
+    """The paragraphs of a text file, together as far as a passage may be long. Raises ``TargetFileError``."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TargetFileError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise TargetFileError(f"{file} is not UTF-8 at byte {error.start}") from None
+    passages = [""]
+    for paragraph in re.split(r"\n\s*\n", text):
+        pieces = [paragraph[i : i + MAX_TEXT_CHARS] for i in range(0, len(paragraph), MAX_TEXT_CHARS)]
+        for piece in pieces:
+            joined = f"{passages[-1]}\n\n{piece}".strip()
+            passages[-1:] = [joined] if len(joined) <= MAX_TEXT_CHARS else [passages[-1], piece]
+    return [passage for passage in passages if passage.strip()]

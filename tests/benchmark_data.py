@@ -26,7 +26,9 @@ def make(folder: Path) -> Path:
     _tofu(folder)
     long = [{"text": f"Summarise text {n}: " + "the ship sailed on a quiet sea. " * 12} for n in range(20)]
     write(folder, "benign/long_task_prompts_en.jsonl.gz", long)
-    lang = [{"text": f"Wie backe ich Brot Nummer {n}?", "lang": "de"} for n in range(20)]
+    lang: list[dict[str, Any]] = [
+        {"text": f"Wie backe ich Brot Nummer {n}?", "lang": "de"} for n in range(20)
+    ]
     lang.append({"text": "Wer ist Aldric Fenwick?", "lang": "de", "rwku_mentions": ["Aldric Fenwick"]})
     write(folder, "benign/questions_multilingual.jsonl.gz", lang)
     write(

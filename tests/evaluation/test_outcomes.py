@@ -33,7 +33,7 @@ def test_the_interval_is_wilsons(hits: int, n: int, low: float, high: float) -> 
 
 
 def outcome(name: str, goals: tuple[Goal, ...], scores: list[dict[str, float]]) -> Outcome:
-    labels = ({"type": "x"}, {"type": "x"}, {"type": "y"}, {})
+    labels: tuple[dict[str, str], ...] = ({"type": "x"}, {"type": "x"}, {"type": "y"}, {})
     cases = [Case("text", "a", labels=labels[n]) for n in range(len(scores))]
     return made_outcome(Row(name, "family", "listing", cases, goals), "name", "ours", 0.5, scores)
 

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.server.target_file import TargetFileError, make_target, read_targets, target_id
-from vllm_unlearn.vocabulary import MAX_NAME_CHARS
+from vllm_unlearn.server.target_file import (
+    TargetFileError,
+    make_target,
+    read_passages,
+    read_targets,
+    target_id,
+)
+from vllm_unlearn.vocabulary import MAX_NAME_CHARS, MAX_TEXT_CHARS
 
 GOOD = b'{"name": "Ann Lee"}'
 
@@ -127,3 +134,21 @@ def test_names_without_ascii_letters_get_ids_of_their_own() -> None:
 @given(st.text(min_size=1, max_size=80))
 def test_an_id_made_from_a_name_is_valid(name: str) -> None:
     assert make_target(name="Ann", id=target_id(name)).name == "Ann"
+
+
+def test_a_text_file_becomes_passages_of_bounded_length(tmp_path: Path) -> None:
+    file = tmp_path / "article.txt"
+    file.write_text("One.\n\nTwo.\n\n" + "x" * (MAX_TEXT_CHARS + 5) + "\n\n \n")
+    passages = read_passages(file)
+    assert passages[0] == "One.\n\nTwo."
+    assert all(0 < len(passage) <= MAX_TEXT_CHARS for passage in passages)
+    assert sum(passage.count("x") for passage in passages) == MAX_TEXT_CHARS + 5
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_file_without_text_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "article.txt"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(TargetFileError, match=r"article\.txt"):
+        read_passages(file)
