@@ -53,6 +53,12 @@ def common_words() -> dict[str, int]:
     return {word: rank for rank, word in enumerate(top_n_list("en", 40_000))}
 
 
+def preload() -> None:
+    """Read the lists now (half a second), so that no request and no change of the index waits for them."""
+    _lists()
+    common_words()
+
+
 @cache
 def _lists() -> tuple[dict[str, float], ...]:
     others = (get_frequency_dict(language, "small") for language in LANGUAGES)

@@ -20,6 +20,7 @@ from ..classifiers.names import NameMatcher
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
+from ..classifiers.word_frequency import preload
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
@@ -54,6 +55,7 @@ class Guard:
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
+        preload()
         self._sieve = None if encoder else load_sieve(settings)
         batching = BatchingEncoder(encoder or load_encoder(settings))
         self._encoder: Encoder = SegmentCache(batching)
