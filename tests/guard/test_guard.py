@@ -94,7 +94,7 @@ def test_a_long_build_delays_no_request_and_is_not_repeated(guard: Guard, store:
             asked = time.monotonic()
             guard.screen("Who is Jane Austen?")
             waits.append(time.monotonic() - asked)
-            time.sleep(0.005)  # a loop that never rests would take the interpreter from the guard's own threads
+            time.sleep(0.005)  # as clients do: a loop without rest would starve the guard's own threads
         return time.monotonic() - began, max(waits)
 
     change(TARGET)  # with nothing listed no request is encoded
