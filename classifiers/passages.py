@@ -22,9 +22,15 @@ _FULL_NAME = re.compile(r"((?:[^\W\d_a-z][\w.'’-]*[\s,]+){2,8}?)(?:\(|(?:is|wa
 
 
 def facts(target: ForgetTarget) -> list[str]:
-    """The sentences of the target's passages that would tell it from others."""
-    found = (sentence for passage in target.passages for sentence in sentences(passage))
-    return [s for s in dict.fromkeys(found) if _telling(s)]
+    """The sentences of the target's passages that would tell it from others.
+
+    All of them where none would, and nothing else says what is in scope: a target must not be listed and
+    never found.
+    """
+    found = dict.fromkeys(sentence for passage in target.passages for sentence in sentences(passage))
+    telling = [sentence for sentence in found if _telling(sentence)]
+    needed = target.scope == "exemplars" and not target.exemplars
+    return telling or (list(found) if needed else [])
 
 
 def _telling(sentence: str) -> bool:

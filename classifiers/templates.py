@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..vocabulary import ForgetTarget, Kind
+from .folding import normalise
 
 QUESTIONS: dict[Kind, tuple[str, ...]] = {
     "entity": (
@@ -50,8 +51,11 @@ def counterexamples(target: ForgetTarget) -> tuple[str, ...]:
     """The target's own; where only facts are in scope, also its bare name, which is in every exemplar."""
     if target.scope == "all":
         return target.counterexamples
-    bare = ("{name}", "Who is {name}?", "What is {name}?", "Tell me about {name}.")
-    return target.counterexamples + tuple(form.format(name=name) for name in target.names for form in bare)
+    forms = ("{name}", "Who is {name}?", "What is {name}?", "Tell me about {name}.")
+    bare = (form.format(name=name) for name in target.names for form in forms)
+    # An exemplar that asks just this is in scope: against itself it would never be found.
+    asked = {normalise(exemplar)[0].strip() for exemplar in target.exemplars}
+    return target.counterexamples + tuple(text for text in bare if normalise(text)[0].strip() not in asked)
 
 
 def questions(target: ForgetTarget) -> list[str]:

@@ -195,8 +195,8 @@ def load_sieve(settings: Settings) -> StaticEncoder | None:
     return distilled(exported(settings.encoder.model, settings.encoder.cache_dir))
 
 
-def vector_file(store: Store, store_id: str, settings: Settings, encoder: Encoder) -> Path:
-    """Where the vectors of a store's texts are kept: beside the store where that is a file, since what
-    is derived from the list is as private as the list."""
+def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:
+    """Where the vectors of a store's texts (``name`` is its id), or of a sample, are kept: beside the store
+    where that is a file, since what is derived from the list is as private as the list."""
     folder = store.path.parent if store.path else settings.encoder.cache_dir
-    return folder / f"{store_id[:8]}-{encoder.fingerprint[:8]}.vectors"
+    return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"

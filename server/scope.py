@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..classifiers.encoder import Encoder
 from ..classifiers.ordinary_prompts import ORDINARY_PROMPTS
@@ -12,6 +11,7 @@ from ..classifiers.prompt_file import Prompt, read_prompts
 from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
+from ..guard.guard import vector_file
 from ..guard.store import Store
 from ..vocabulary import ForgetTarget
 
@@ -56,9 +56,8 @@ def examine(
     """
     prompts, sample = _sample(settings)
     detection = settings.detection
-    vectors = (
-        None if isinstance(encoder, NamesOnly) else VectorCache(encoder, _file(store, settings, encoder))
-    )
+    file = vector_file(store, "benign", settings, encoder)
+    vectors = None if isinstance(encoder, NamesOnly) else VectorCache(encoder, file)
     scopes = check_scope(
         targets, encoder, prompts, detection.max_fpr, detection.threshold, track, vectors or encoder
     )
@@ -69,11 +68,6 @@ def examine(
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
     return Finding(tuple(scope for scope in scopes if scope.over_broad), tuple(warnings), sample)
-
-
-def _file(store: Store, settings: Settings, encoder: Encoder) -> Path:
-    folder = store.path.parent if store.path else settings.encoder.cache_dir
-    return folder / f"benign-{encoder.fingerprint[:8]}.vectors"
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

@@ -134,6 +134,12 @@ def test_scope_exemplars_leaves_plain_questions_about_the_name_alone(find: Detec
     assert find(text) == []
 
 
+@pytest.mark.parametrize("question", ["Who is Jon Brell?", "Tell me about Jon Brell."])
+def test_a_plain_question_that_was_put_in_scope_is_found(encoder: OnnxEncoder, question: str) -> None:
+    scoped = ForgetTarget(id="who", name="Jon Brell", scope="exemplars", exemplars=(question,))
+    assert [m.target_id for m in detect(ForgetIndex(1, [scoped], encoder), encoder, question)] == ["who"]
+
+
 def test_a_counterexample_takes_a_description_out_of_scope(find: Detect, encoder: OnnxEncoder) -> None:
     text = "Which prison did Jon Brell paint in 1998?"
     before = ForgetIndex(1, [CASE.model_copy(update={"counterexamples": ()})], encoder)

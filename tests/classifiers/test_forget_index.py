@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vllm_unlearn.classifiers.detector import detect
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import Evidence
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -146,10 +147,10 @@ def test_an_empty_index_finds_nothing(encoder: OnnxEncoder) -> None:
 def test_a_passage_without_facts_leaves_the_name(encoder: OnnxEncoder) -> None:
     target = ForgetTarget(id="x", name="Lena Quist", passages=("She received several awards.",))
     assert ForgetIndex(1, [target], encoder).sizes["exemplars"] == len(QUESTIONS["entity"])
-    bare = ForgetIndex(1, [target.model_copy(update={"scope": "exemplars"})], encoder)
-    assert bare.sizes["exemplars"] == 0
-    assert search(bare, encoder, ["Who is Lena Quist?"]) == [[]]
-    assert search(ForgetIndex(1, [*bare.targets.values(), LAB], encoder), encoder, ["Was Quist there?"])
+    scoped = ForgetIndex(1, [target.model_copy(update={"scope": "exemplars"})], encoder)
+    assert scoped.sizes["exemplars"] == 1  # else it would be listed and never found
+    assert detect(scoped, encoder, "Who is Lena Quist?") == []
+    assert detect(scoped, encoder, "She received several awards.")
 
 
 def test_passages_without_spaces_are_indexed(encoder: OnnxEncoder) -> None:

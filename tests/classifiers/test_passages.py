@@ -18,6 +18,12 @@ def test_the_sentences_of_passages_are_facts() -> None:
     assert facts(target(WRECK, f"{WRECK} {other}")) == [WRECK, other]
 
 
+def test_a_scope_of_plain_sentences_is_not_empty() -> None:
+    plain = "She received several awards. It was a great success!"
+    assert facts(target(plain)) == []
+    assert len(facts(target(plain).model_copy(update={"scope": "exemplars"}))) == 2
+
+
 @pytest.mark.parametrize(
     "sentence", ["She received several awards.", "Early life", "It was a great success!"]
 )

@@ -178,4 +178,5 @@ def test_hostile_prompts_take_linear_time(piece: str) -> None:
 
 @pytest.mark.parametrize("sign", "÷×͵;҂")
 def test_a_sign_among_the_letters_of_a_script_is_no_letter(sign: str) -> None:
-    assert views(f"{sign} z e b r a c") is not None
+    (view,) = views(f"{sign} s t e p h e n k i n g")
+    assert view.text == f"{sign} stephen king"
