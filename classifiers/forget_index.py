@@ -180,9 +180,9 @@ def _names(target: ForgetTarget) -> list[str]:
 
 
 def _exemplars(target: ForgetTarget) -> list[str]:
-    """The target's own; the templates where its name alone is given."""
-    own = [*target.exemplars, *facts(target)]
-    return own or (questions(target) if target.scope == "all" else [])
+    """The target's own; the templates beside them, unless only some of its facts are in scope."""
+    asked = questions(target) if target.scope == "all" else []
+    return [*target.exemplars, *facts(target), *asked]
 
 
 def _unrelated_similarity(encoder: Encoder) -> float:
