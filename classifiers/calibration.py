@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log, log1p, nextafter
+from math import ceil, log, log1p
 from math import floor as whole
 
 import numpy as np
@@ -115,18 +115,6 @@ def calibrate(
     threshold = max(least, _just_above(float(unnamed[may])))
     flagged = int((unnamed >= threshold).sum())
     return Calibration(threshold, n, len(every) - n, flagged, may, max_fpr, confidence)
-
-
-def conformal_threshold(scores: Sequence[float] | Scores, alpha: float) -> float:
-    """The threshold of plain split conformal prediction: P(next score >= it) <= ``alpha``, marginally.
-
-    Just above the ceil((n + 1)(1 - alpha))-th smallest score, ties included; infinite where the
-    scores are fewer than 1 / ``alpha`` - 1. Weaker than ``calibrate``: over the draws of the sample the rate
-    is ``alpha`` on average, and higher for about half of them.
-    """
-    every = np.sort(_checked(scores))
-    rank = whole((len(every) + 1) * alpha + 1e-9)  # from the top; the sum of floats may fall short
-    return nextafter(float(every[-rank]), inf) if rank else inf
 
 
 def _checked(scores: Sequence[float] | Scores) -> Scores:

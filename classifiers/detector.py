@@ -46,14 +46,18 @@ def _strongest(match: Match) -> tuple[float, float, int, int]:
 
 
 def scores(
-    index: ForgetIndex, encoder: Encoder, text: str, turns: list[tuple[int, int]] | None = None
+    index: ForgetIndex,
+    encoder: Encoder,
+    text: str,
+    turns: list[tuple[int, int]] | None = None,
+    threshold: float = THRESHOLD,
 ) -> dict[str, float]:
     """The best score in ``text`` of every target that comes near: flagged or not, 1.0 for a name.
 
-    What stays more than ``NEAR`` below ``THRESHOLD`` is left out, and not measured.
+    What stays more than ``NEAR`` below ``threshold`` is left out, and not measured.
     """
     best: dict[str, float] = {}
-    for match in _candidates(index, encoder, text, turns, THRESHOLD - NEAR):
+    for match in _candidates(index, encoder, text, turns, threshold - NEAR):
         best[match.target_id] = max(match.score, best.get(match.target_id, 0.0))
     return best
 

@@ -48,6 +48,7 @@ class Options:
     data_dir: Path
     out: Path
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    threshold: float = THRESHOLD
     sample: int | None = None
     only: tuple[str, ...] = ()
     split: Split = "report"
@@ -144,7 +145,7 @@ class _Run:
         return made_outcome(row, way, method.name, method.threshold, found)
 
     def _methods(self, listing: Listing, way: Way, targets: Sequence[ForgetTarget]) -> Iterator[Method]:
-        yield Ours(targets, self.bench.vectors, self.bench.prompts, self.bench.sieve)
+        yield Ours(targets, self.bench.vectors, self.bench.prompts, self.bench.sieve, self.options.threshold)
         if not self.options.baselines:
             return
         yield Names(targets)
@@ -190,7 +191,7 @@ class _Run:
         options = self.options
         return {
             "split": f"{options.split} ({HALVES})",
-            "threshold": f"ours {THRESHOLD} for all; the baselines' at {MAX_FPR:.2%} of "
+            "threshold": f"ours {options.threshold:g} for all; the baselines' at {MAX_FPR:.2%} of "
             f"{self._calibrated:,} benign prompts of the tuning half",
             "recall": "a case counts if its own subject is flagged; the classifier knows no subjects",
             "sample": f"{options.sample or 'all'} cases of each group",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 from ..classifiers.detector import detect, scores
@@ -46,25 +47,31 @@ class Ours:
     """The detector as it is served."""
 
     name = "ours"
-    threshold = THRESHOLD
 
     def __init__(
-        self, targets: Sequence[ForgetTarget], vectors: Encoder, encoder: Encoder, sieve: StaticEncoder | None
+        self,
+        targets: Sequence[ForgetTarget],
+        vectors: Encoder,
+        encoder: Encoder,
+        sieve: StaticEncoder | None,
+        threshold: float = THRESHOLD,
     ) -> None:
         """``vectors`` encodes the targets' texts, ``encoder`` the prompts (from many threads)."""
+        self.threshold = threshold
         self.index = ForgetIndex(1, targets, vectors, sieve)
         self._encoder = encoder
 
     def scores(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Method.scores``."""
-        return _in_threads(lambda c: scores(self.index, self._encoder, c.text, _turns(c)), cases)
+        judge = partial(scores, self.index, self._encoder, threshold=self.threshold)
+        return _in_threads(lambda case: judge(case.text, _turns(case)), cases)
 
     def covered(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Spans.covered``."""
         return _in_threads(lambda c: _covered(c, self._ranges(c)), cases)
 
     def _ranges(self, case: Case) -> Iterator[tuple[int, int]]:
-        for match in detect(self.index, self._encoder, case.text, _turns(case)):
+        for match in detect(self.index, self._encoder, case.text, _turns(case), self.threshold):
             if match.target_id == case.subject:
                 yield match.start, match.end
 

@@ -8,12 +8,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from ..classifiers.evidence import THRESHOLD
 from ..guard.configuration import ConfigurationError, EncoderSettings, load
 
 app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
 
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Whose encoder is measured: a YAML file.")
+    Path | None, typer.Option("--config", "-c", help="Whose encoder and threshold are measured: a YAML file.")
 ]
 Encoder = Annotated[
     str | None, typer.Option(help="Another encoder: a folder, package:PACKAGE/FOLDER, or a hub name.")
@@ -26,12 +27,15 @@ def _fail(message: object) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _encoder(config: Path | None, model: str | None) -> EncoderSettings:
+def _measured(config: Path | None, model: str | None) -> tuple[EncoderSettings, float]:
+    """The encoder and the threshold that are measured."""
     try:
-        settings = load(config).encoder if config else EncoderSettings()
+        settings = load(config) if config else None
     except ConfigurationError as error:
         _fail(error)
-    return settings.model_copy(update={"model": model}) if model else settings
+    encoder = settings.encoder if settings else EncoderSettings()
+    threshold = settings.detection.threshold if settings else THRESHOLD
+    return (encoder.model_copy(update={"model": model}) if model else encoder), threshold
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -64,10 +68,12 @@ def detection(
 
     if split not in SPLITS:
         _fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
+    measured, threshold = _measured(config, encoder)
     options = Options(
         data_dir,
         out,
-        _encoder(config, encoder),
+        measured,
+        threshold,
         sample,
         _names(only),
         SPLITS[split],
@@ -97,7 +103,7 @@ def latency(
 
     try:
         sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
-        measure(out, _encoder(config, encoder), sizes, lengths, repeats)
+        measure(out, _measured(config, encoder)[0], sizes, lengths, repeats)
     except ValueError as error:
         _fail(error)
     typer.echo((out / "latency.md").read_text())

@@ -11,7 +11,6 @@ from vllm_unlearn.classifiers.calibration import (
     Recall,
     allowed,
     calibrate,
-    conformal_threshold,
     lower_bound,
     prompts_needed,
     upper_bound,
@@ -57,9 +56,8 @@ def test_too_few_prompts_are_told_how_many_are_needed() -> None:
 
 @pytest.mark.parametrize("bad", [[0.1, float("nan")], [-0.1], [1.1], [inf]])
 def test_a_score_out_of_range_is_refused(bad: list[float]) -> None:
-    for fitted in (lambda: calibrate(bad, 0.5), lambda: conformal_threshold(bad, 0.5)):
-        with pytest.raises(ValueError, match="a score must be from 0 to 1"):
-            fitted()
+    with pytest.raises(ValueError, match="a score must be from 0 to 1"):
+        calibrate(bad, 0.5)
 
 
 @pytest.mark.parametrize(("max_fpr", "confidence"), [(0.0, 0.95), (1.0, 0.95), (0.1, 0.0), (0.1, 1.0)])
@@ -122,24 +120,6 @@ def test_the_true_rate_is_within_the_limit_as_often_as_promised(ties: bool) -> N
     assert over <= promised + 3 * promised**0.5
     # The promise is nearly used up: a threshold any lower would break it.
     assert ties or over >= 0.7 * promised
-
-
-def test_on_average_the_next_prompt_is_flagged_as_rarely_as_plain_conformal_promises() -> None:
-    rng, alpha = np.random.default_rng(8), 0.05
-    rates = [1 - conformal_threshold(rng.random(99), alpha) for _ in range(4_000)]
-    assert np.mean(rates) == pytest.approx(alpha, rel=0.05)
-    # Which is why it is not enough: half of the samples have a higher rate.
-    assert np.mean(np.array(rates) > alpha) > 0.4
-
-
-@pytest.mark.parametrize(("n", "alpha", "rank"), [(99, 0.05, 5), (9, 0.1, 1), (19, 0.1, 2), (999, 1e-3, 1)])
-def test_the_conformal_threshold_is_just_above_its_order_statistic(n: int, alpha: float, rank: int) -> None:
-    scores = [i / n for i in range(n)]
-    assert conformal_threshold(scores, alpha) == np.nextafter(scores[-rank], inf)
-
-
-def test_too_few_scores_for_plain_conformal_allow_no_threshold() -> None:
-    assert conformal_threshold([0.1] * 8, 0.1) == inf
 
 
 def test_recall_tells_the_prompts_without_a_name_apart() -> None:
