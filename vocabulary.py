@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 Kind = Literal["entity", "work", "topic", "passage"]
 Scope = Literal["all", "exemplars"]
 Action = Literal["pass", "corrupt"]
+# What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
+Reach = Literal["match", "sentence"]
 
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000

@@ -7,7 +7,7 @@ that text around a question (padding, a long document, a system prompt) hides no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 # A window of 64 words is what a question and its context fill; 400 characters keep even text of
@@ -49,6 +49,15 @@ def sentences(text: str) -> list[str]:
         for sentence in _sentences(text, 0, len(text))
         for start, end in _windows(text, *sentence)
     ]
+
+
+def around(prompt: str, turns: Sequence[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The sentences of ``turns`` that ``prompt[start:end]`` touches; of one that goes on and on, no more
+    than a window to either side."""
+    for first, last in turns:
+        for begin, stop in _sentences(prompt, first, last):
+            if begin < end and start < stop:
+                yield max(begin, start - WINDOW_CHARS), min(stop, end + WINDOW_CHARS)
 
 
 def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
+from ..vocabulary import Reach
 from .embedding_table import EmbeddingTable
+from .operators import Flagged
 from .recipe import Recipe
 
 CANARY_ID = "_canary"
@@ -37,31 +39,58 @@ class Corruptor:
         self._table = table
         self._dtype = dtype
 
+    @property
+    def reach(self) -> Reach:
+        """What has to be flagged around a match."""
+        return self.recipe.operator.reach
+
     def corrupt(
-        self, token_ids: Sequence[int], owners: Mapping[int, str], generation: int
+        self,
+        token_ids: Sequence[int],
+        owners: Mapping[int, str],
+        generation: int,
+        named: Collection[int] | None = None,
     ) -> CorruptedPrompt:
-        """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id."""
+        """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id.
+
+        ``named`` are the positions of names, all without it.
+        """
+        places = _places(owners)
         embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
         for target_id in sorted(set(owners.values()) - {CANARY_ID}):
             positions = sorted(p for p, owner in owners.items() if owner == target_id)
             tokens = [token_ids[p] for p in positions]
-            rows = self._table.rows(tokens, self._dtype)
-            embeddings[positions] = self.recipe.corrupt(rows, tokens, target_id)
+            flagged = Flagged(
+                self._table.rows(tokens, self._dtype),
+                self.recipe.seeds(target_id, tokens),
+                torch.tensor([named is None or p in named for p in positions]),
+                torch.tensor([places[p] for p in positions]),
+            )
+            embeddings[positions] = self.recipe.corrupt(flagged)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
         # which is how `doctor` sees from outside that the guard acts.
         mask = [position not in owners for position in range(len(token_ids))]
-        return CorruptedPrompt(embeddings, mask, self._key(owners, generation))
+        return CorruptedPrompt(embeddings, mask, self._key(owners, generation, named))
 
     def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
         """Every token as its uncorrupted embedding: what the start-up handshake compares."""
         rows = self._table.rows(token_ids, self._dtype)
         return CorruptedPrompt(rows, [False] * len(token_ids), "clean")
 
-    def _key(self, owners: Mapping[int, str], generation: int) -> str:
+    def _key(self, owners: Mapping[int, str], generation: int, named: Collection[int] | None) -> str:
         # vLLM's prefix-cache key covers neither the mask nor the generation; two flagged prompts with
         # a common beginning may be corrupted at different places of it.
-        where = hashlib.sha256(repr(sorted(owners.items())).encode()).hexdigest()[:16]
+        marks = sorted((p, owner, named is None or p in named) for p, owner in owners.items())
+        where = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
         return f"unlearn:{self.recipe.digest}:{generation}:{where}"
+
+
+def _places(positions: Collection[int]) -> dict[int, int]:
+    """How many of ``positions`` stand directly before each."""
+    places: dict[int, int] = {}
+    for position in sorted(positions):
+        places[position] = places.get(position - 1, -1) + 1
+    return places
 
 
 class NeutralTokens:

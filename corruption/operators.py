@@ -7,36 +7,71 @@ seed gives the same corruption, on every machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+
+from ..vocabulary import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """The flagged tokens of one target in one prompt.
+
+    ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``named`` and ``places`` have
+    shape (tokens,): whether a token is of the name, or else of text about the target, and how many
+    flagged tokens stand directly before it. Raises ``ValueError`` where the lengths differ.
+    """
+
+    rows: torch.Tensor
+    seeds: Sequence[int]
+    named: torch.Tensor
+    places: torch.Tensor
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.rows), len(self.seeds), len(self.named), len(self.places)}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"{len(self.rows)} rows need as many seeds, got {len(self.seeds)} ({len(self.named)} named, "
+                f"{len(self.places)} places)"
+            )
 
 
 class Operator(BaseModel, ABC):
     """Parameters of a corruption, and the corruption itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    reach: ClassVar[Reach] = "match"
 
-    def corrupt(self, rows: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
-        """Return corrupted ``rows`` (tokens, hidden), of their dtype; one seed a row.
+    @abstractmethod
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return corrupted rows (tokens, hidden), of the dtype of ``flagged.rows``. Computed in float32."""
 
-        Computed in float32. Raises ``ValueError`` if there is not one seed a row.
-        """
-        if len(seeds) != len(rows):
-            raise ValueError(f"{len(rows)} rows need as many seeds, got {len(seeds)}")
+    def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights that it needs, for embeddings ``hidden`` wide: ECO's have none."""
+        return {}
+
+
+class RowOperator(Operator):
+    """Corrupts each row by itself."""
+
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """As ``Operator.corrupt``."""
+        rows = flagged.rows
         if not len(rows):
             return rows
-        corrupted = [self._corrupt_row(row.float(), seed) for row, seed in zip(rows, seeds, strict=True)]
-        return torch.stack(corrupted).to(rows.dtype)
+        pairs = zip(rows, flagged.seeds, strict=True)
+        return torch.stack([self._corrupt_row(row.float(), seed) for row, seed in pairs]).to(rows.dtype)
 
     @abstractmethod
     def _corrupt_row(self, row: torch.Tensor, seed: int) -> torch.Tensor:
         """Return the corrupted form of one float32 row of shape (hidden,)."""
 
 
-class Noise(Operator):
+class Noise(RowOperator):
     """Gaussian noise on the first ``dimensions`` entries: e[:n] + sigma * N(0, 1)."""
 
     operator: Literal["noise"] = "noise"
@@ -51,7 +86,7 @@ class Noise(Operator):
         return row
 
 
-class ZeroOut(Operator):
+class ZeroOut(RowOperator):
     """The ``top`` entries of largest magnitude become zero."""
 
     operator: Literal["zero_out"] = "zero_out"
@@ -61,7 +96,7 @@ class ZeroOut(Operator):
         return row.scatter(0, row.abs().topk(min(self.top, len(row))).indices, 0.0)
 
 
-class SignFlip(Operator):
+class SignFlip(RowOperator):
     """The ``top`` entries of largest magnitude change their sign."""
 
     operator: Literal["sign_flip"] = "sign_flip"

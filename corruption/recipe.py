@@ -4,48 +4,74 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .operators import AnyOperator, Noise
+from .learned import Learned
+from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
 
-FORMAT = "vllm-unlearn recipe 1"
-_OPERATOR: TypeAdapter[AnyOperator] = TypeAdapter(AnyOperator)
+FORMAT = "vllm-unlearn recipe 2"
+RecipeOperator = Annotated[Noise | ZeroOut | SignFlip | Learned, Field(discriminator="operator")]
+_OPERATOR: TypeAdapter[RecipeOperator] = TypeAdapter(RecipeOperator)
 
 
 class RecipeError(ValueError):
     """A recipe cannot be read, or belongs to another model."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """An operator for the model whose embeddings have ``fingerprint`` and width ``hidden``."""
+    """An operator for the model whose embeddings have ``fingerprint`` and width ``hidden``.
 
-    operator: AnyOperator
+    ``weights`` are a learned operator's. ``provenance`` says what it was learned from and how well it did;
+    it decides nothing. Raises ``RecipeError`` for weights that are not the operator's, or not finite.
+    """
+
+    operator: RecipeOperator
     fingerprint: str
     hidden: int
+    weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    def __post_init__(self) -> None:
+        found = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
+        if found != (wanted := self.operator.shapes(self.hidden)):
+            raise RecipeError(f"a {self.operator.operator} recipe has the weights {wanted}, not {found}")
+        for name, tensor in self.weights.items():
+            if not tensor.isfinite().all():
+                raise RecipeError(f"the recipe's weights {name!r} are not finite; learn it again")
+
+    @cached_property
     def digest(self) -> str:
         """Names the recipe: 16 hex digits over everything that decides a corruption."""
-        return hashlib.sha256(json.dumps(self._metadata(), sort_keys=True).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps(self._metadata(), sort_keys=True).encode())
+        for name in sorted(self.weights):
+            digest.update(self.weights[name].float().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
-    def corrupt(self, rows: torch.Tensor, token_ids: list[int], target_id: str) -> torch.Tensor:
-        """Corrupt ``rows`` (tokens, hidden), the embeddings of ``token_ids`` in a match of a target.
+    def corrupt(self, flagged: Flagged) -> torch.Tensor:
+        """Corrupt the rows (tokens, hidden) of a target's flagged tokens.
 
-        Deterministic: recipe, target and token decide the result. Raises ``RecipeError`` where
-        ``rows`` are of another width than the recipe's model.
+        Deterministic: recipe and tokens decide the result, and in ECO's operators the target. Raises
+        ``RecipeError`` where the rows are of another width than the recipe's model.
         """
-        if rows.shape[1] != self.hidden:
+        if flagged.rows.shape[1] != self.hidden:
             raise RecipeError(
-                f"the recipe is for embeddings {self.hidden} wide, the model's are {rows.shape[1]}"
+                f"the recipe is for embeddings {self.hidden} wide, the model's are {flagged.rows.shape[1]}"
             )
-        return self.operator.corrupt(rows, [self._seed(target_id, token) for token in token_ids])
+        return self.operator.corrupt(flagged, self.weights)
+
+    def seeds(self, target_id: str, token_ids: Sequence[int]) -> list[int]:
+        """The seed of each token in a match of a target."""
+        return [self._seed(target_id, token) for token in token_ids]
 
     def _seed(self, target_id: str, token: int) -> int:
         key = f"{self.digest}\0{target_id}\0{token}".encode()
@@ -64,9 +90,10 @@ class Recipe:
 
         Raises ``RecipeError`` where it cannot be written.
         """
-        # The operators have no weights; a learned recipe will have, and readers need one format.
+        about = {"digest": self.digest, "provenance": json.dumps(self.provenance)}
+        tensors = {name: tensor.contiguous() for name, tensor in self.weights.items()}
         try:
-            save_file({}, path, metadata=self._metadata() | {"digest": self.digest})
+            save_file(tensors, path, metadata=self._metadata() | about)
         except (OSError, SafetensorError) as error:
             raise RecipeError(f"recipe {path} cannot be written: {error}") from error
 
@@ -76,12 +103,15 @@ class Recipe:
         try:
             with safe_open(path, framework="pt") as tensors:
                 metadata = tensors.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"it is of the format {metadata.get('format')!r}, not {FORMAT!r}")
+                if metadata.get("format") != FORMAT:
+                    raise ValueError(f"it is of the format {metadata.get('format')!r}, not {FORMAT!r}")
+                weights = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
             recipe = cls(
                 _OPERATOR.validate_json(metadata["operator"]),
                 metadata["fingerprint"],
                 int(metadata["hidden"]),
+                weights,
+                json.loads(metadata["provenance"]),
             )
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise RecipeError(f"recipe {path} cannot be read: {error}") from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from ..vocabulary import Match
+from ..classifiers.segments import around
+from ..vocabulary import Match, Reach
 
 _MAX_ID = 2**32
 # UTF-8 has at most four bytes a character: tokens that complete none by then never will, and the
@@ -25,17 +26,28 @@ class DecodedPrompt:
     spans: list[tuple[int, int]]
     turns: list[tuple[int, int]]
 
-    def owners(self, matches: Sequence[Match]) -> dict[int, str]:
-        """The token positions that ``matches`` touch, each with its target's id.
+    def owners(self, matches: Sequence[Match], reach: Reach = "match") -> dict[int, str]:
+        """The token positions that ``matches`` touch, each with its target's id; with a reach of
+        ``sentence`` also the rest of the sentences that they stand in.
 
         A token in two matches belongs to the shorter one: the name, not the segment around it.
         """
         owners: dict[int, str] = {}
-        for match in sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id)):
-            for position, (start, end) in enumerate(self.spans):
-                if start < match.end and match.start < end:
-                    owners[position] = match.target_id
+        ordered = sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id))
+        for match in ordered if reach == "sentence" else ():
+            for start, end in around(self.text, self.turns, match.start, match.end):
+                owners |= dict.fromkeys(self._positions(start, end), match.target_id)
+        for match in ordered:
+            owners |= dict.fromkeys(self._positions(match.start, match.end), match.target_id)
         return owners
+
+    def named(self, matches: Sequence[Match]) -> set[int]:
+        """The token positions of the names among ``matches``."""
+        return {p for match in matches if match.name for p in self._positions(match.start, match.end)}
+
+    def _positions(self, start: int, end: int) -> Iterator[int]:
+        """The tokens that ``text[start:end]`` touches."""
+        return (p for p, (first, last) in enumerate(self.spans) if first < end and start < last)
 
 
 class PromptDecoder:

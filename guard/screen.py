@@ -99,12 +99,16 @@ class Screen:
         return verdict, prompt | {"decoder_prompt": replacement} if replacement else None
 
     def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
-        owners = decoded.owners(verdict.matches)
         if self.corruptor and prompt["type"] != "multimodal":
-            corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], owners, verdict.generation)
+            corrupted = self.corruptor.corrupt(
+                prompt["prompt_token_ids"],
+                decoded.owners(verdict.matches, self.corruptor.reach),
+                verdict.generation,
+                decoded.named(verdict.matches),
+            )
             return self._with_embeddings(prompt, corrupted)
         self._say_neutral(prompt["type"])
-        positions = sorted(owners.keys() - _placeholders(prompt))
+        positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))
         token_ids = self._neutral.replace(prompt["prompt_token_ids"], positions)
         return prompt | {
             "prompt_token_ids": token_ids,
@@ -155,11 +159,13 @@ def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe
     return Recipe(operator, table.fingerprint, table.hidden), table
 
 
-def model_folder(model: str, revision: str | None) -> Path:
-    """The folder of a model's checkpoint: itself, or its files from the Hugging Face hub."""
+def model_folder(model: str, revision: str | None, tokenizer: bool = False) -> Path:
+    """The folder of a model's checkpoint, with its tokenizer if wanted: itself, or its files from the
+    Hugging Face hub."""
     if Path(model).is_dir():
         return Path(model)
     from huggingface_hub import snapshot_download
 
-    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json"]
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt"] if tokenizer else ["config.json"]
+    patterns += ["*.safetensors", "*.safetensors.index.json"]
     return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))

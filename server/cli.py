@@ -80,8 +80,10 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
 def _sentences() -> tuple[type[Exception], ...]:
     """Our own errors; imported late, as what raises them takes time to import."""
     from ..classifiers.prompt_file import PromptFileError
+    from ..corruption.learning import LearningError
     from ..corruption.recipe import RecipeError
     from ..guard.configuration import ConfigurationError
+    from ..guard.lessons import LessonError
     from ..guard.store import TargetError
     from .calibrate import CalibrationError
     from .scope import OverBroadError
@@ -89,7 +91,15 @@ def _sentences() -> tuple[type[Exception], ...]:
     from .yaml_setting import YamlSettingError
 
     ours = (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError)
-    return (*ours, PromptFileError, OverBroadError, CalibrationError, YamlSettingError)
+    return (
+        *ours,
+        LessonError,
+        LearningError,
+        PromptFileError,
+        OverBroadError,
+        CalibrationError,
+        YamlSettingError,
+    )
 
 
 def _progress(what: str, items: Sequence[Any]) -> Iterable[Any]:
@@ -482,6 +492,41 @@ def recipe(
     made = Recipe(chosen, table.fingerprint, table.hidden)
     made.save(file)
     _print(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
+
+
+@app.command()
+@_told
+def learn(
+    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
+    known: Annotated[Path, typer.Option(help="JSON Lines: questions that the model answers.")],
+    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.safetensors"),
+    strangers: Annotated[
+        Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 300,
+    batch: Annotated[int, typer.Option(min=2, help="Examples of each kind in a step.")] = 4,
+    rate: Annotated[float, typer.Option(help="Adam's.")] = 5e-3,
+    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    config: Config = None,
+) -> None:
+    """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
+    from pydantic import ValidationError
+
+    from ..corruption.learning import LearningSettings
+    from ..guard.screen import model_folder
+    from .learn import learn as run
+
+    try:
+        settings = LearningSettings(steps=steps, batch=batch, rate=rate, seed=seed)
+        folder = model_folder(model, None, tokenizer=True)
+    except ValidationError as error:
+        _fail("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()))
+    except OSError as error:
+        _fail(error)
+    made = run(folder, known, strangers, out, settings, load(_config_file(config)), console)
+    _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
+    for name, value in made.provenance["objective"].items():
+        _print(f"  {name} {value:.3f}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor, NeutralTokens
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators import Flagged, Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 
 IDS = [3, 7, 7, 9, 1]
@@ -31,14 +31,19 @@ def noise(table: EmbeddingTable) -> Corruptor:
     return corruptor(table, Noise(dimensions=8, sigma=1.0))
 
 
+def alone(recipe: Recipe, row: torch.Tensor, token: int, target: str) -> torch.Tensor:
+    seeds = recipe.seeds(target, [token])
+    return recipe.corrupt(Flagged(row, seeds, torch.tensor([True]), torch.tensor([0])))
+
+
 def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: EmbeddingTable) -> None:
     prompt = noise.corrupt(IDS, {1: "a", 3: "b"}, generation=4)
     assert prompt.is_token_id == [True, False, True, False, True]
     assert prompt.embeddings.shape == (5, 8)
     assert not prompt.embeddings[[0, 2, 4]].any()
     rows = table.rows(IDS, torch.float32)
-    assert torch.equal(prompt.embeddings[1:2], noise.recipe.corrupt(rows[1:2], [7], "a"))
-    assert torch.equal(prompt.embeddings[3:4], noise.recipe.corrupt(rows[3:4], [9], "b"))
+    assert torch.equal(prompt.embeddings[1:2], alone(noise.recipe, rows[1:2], 7, "a"))
+    assert torch.equal(prompt.embeddings[3:4], alone(noise.recipe, rows[3:4], 9, "b"))
     assert not torch.isclose(prompt.embeddings[[1, 3]], rows[[1, 3]]).any()
 
 

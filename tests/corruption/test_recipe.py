@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators import Flagged, Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError, default_operator
 
 FINGERPRINT = "ab" * 32
@@ -14,25 +14,30 @@ RECIPE = Recipe(Noise(dimensions=4, sigma=2.0), FINGERPRINT, 8)
 ROWS = torch.arange(16, dtype=torch.float32).reshape(2, 8)
 
 
+def corrupt(recipe: Recipe, rows: torch.Tensor, tokens: list[int], target: str) -> torch.Tensor:
+    every = torch.ones(len(rows), dtype=torch.bool)
+    return recipe.corrupt(Flagged(rows, recipe.seeds(target, tokens), every, torch.arange(len(rows))))
+
+
 @pytest.mark.parametrize("operator", [Noise(dimensions=2, sigma=0.5), ZeroOut(top=3), SignFlip(top=4)])
 def test_a_recipe_comes_back_from_its_file(tmp_path: Path, operator: Noise | ZeroOut | SignFlip) -> None:
     recipe = Recipe(operator, FINGERPRINT, 8)
     recipe.save(tmp_path / "r.safetensors")
     loaded = Recipe.load(tmp_path / "r.safetensors")
-    assert loaded == recipe
+    assert (loaded.operator, loaded.fingerprint, loaded.hidden) == (operator, FINGERPRINT, 8)
     assert loaded.digest == recipe.digest
-    assert torch.equal(loaded.corrupt(ROWS, [5, 6], "t"), recipe.corrupt(ROWS, [5, 6], "t"))
+    assert torch.equal(corrupt(loaded, ROWS, [5, 6], "t"), corrupt(recipe, ROWS, [5, 6], "t"))
 
 
 def test_recipe_target_and_token_decide_the_corruption() -> None:
     rows = ROWS[:1].expand(3, 8)
-    corrupted = RECIPE.corrupt(rows, [5, 6, 5], "target")
-    assert torch.equal(corrupted, RECIPE.corrupt(rows, [5, 6, 5], "target"))
+    corrupted = corrupt(RECIPE, rows, [5, 6, 5], "target")
+    assert torch.equal(corrupted, corrupt(RECIPE, rows, [5, 6, 5], "target"))
     assert torch.equal(corrupted[0], corrupted[2])
     assert not torch.equal(corrupted[0], corrupted[1])
-    assert not torch.equal(corrupted, RECIPE.corrupt(rows, [5, 6, 5], "another"))
+    assert not torch.equal(corrupted, corrupt(RECIPE, rows, [5, 6, 5], "another"))
     other = Recipe(RECIPE.operator, "cd" * 32, 8)
-    assert not torch.equal(corrupted, other.corrupt(rows, [5, 6, 5], "target"))
+    assert not torch.equal(corrupted, corrupt(other, rows, [5, 6, 5], "target"))
 
 
 def test_the_digest_names_everything_that_decides() -> None:
@@ -50,7 +55,7 @@ def test_the_digest_names_everything_that_decides() -> None:
 
 def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(RecipeError, match="for embeddings 8 wide, the model's are 9"):
-        RECIPE.corrupt(torch.zeros((1, 9)), [1], "t")
+        corrupt(RECIPE, torch.zeros((1, 9)), [1], "t")
 
 
 @pytest.mark.parametrize(("fingerprint", "hidden"), [("cd" * 32, 8), (FINGERPRINT, 9)])
@@ -82,7 +87,7 @@ def test_an_altered_file_is_refused(tmp_path: Path, altered: dict[str, str]) -> 
 @pytest.mark.parametrize(
     "altered",
     [
-        {"format": "vllm-unlearn recipe 2"},
+        {"format": "vllm-unlearn recipe 1"},
         {"operator": "{"},
         {"operator": '{"operator": "noise", "sigma": -1}'},
         {"hidden": "wide"},
@@ -112,7 +117,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path / "missing.safetensors")
     save_file({"weight": torch.zeros(2)}, tmp_path / "weights.safetensors")
-    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 1'"):
+    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 2'"):
         Recipe.load(tmp_path / "weights.safetensors")
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path)
@@ -120,5 +125,6 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
 
 def test_the_default_operator_hides_the_token() -> None:
     row = torch.full((1, 64), 0.05)
-    corrupted = default_operator().corrupt(row, [1])
+    every = torch.ones(1, dtype=torch.bool)
+    corrupted = default_operator().corrupt(Flagged(row, [1], every, torch.zeros(1, dtype=torch.long)), {})
     assert torch.nn.functional.cosine_similarity(row, corrupted).abs().item() < 0.5

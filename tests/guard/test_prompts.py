@@ -122,6 +122,28 @@ def test_a_match_owns_what_it_touches_and_not_its_neighbours() -> None:
     assert prompt.owners([Match("t", 1, 3, 1.0)]) == {0: "t", 1: "t", 2: "t"}
 
 
+def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
+    text = "Hello. Who is Ann? Bye."
+    spans = [(0, 6), (6, 10), (10, 13), (13, 17), (17, 18), (18, 22), (22, 23)]
+    prompt = DecodedPrompt(text, spans, [(0, 23)])
+    name, described = Match("ann", 14, 17, 1.0, "Ann"), Match("bye", 19, 23, 0.6)
+    assert prompt.owners([name], "sentence") == dict.fromkeys((1, 2, 3, 4), "ann")
+    assert prompt.owners([name]) == {3: "ann"}
+    both = prompt.owners([name, described], "sentence")
+    assert both == {1: "ann", 2: "ann", 3: "ann", 4: "ann", 5: "bye", 6: "bye"}
+    assert prompt.named([name, described]) == {3}
+
+
+def test_the_reach_ends_with_the_turn_and_with_a_window() -> None:
+    text = "a" * 600 + " Ann " + "b" * 600
+    spans = [(i, i + 1) for i in range(len(text))]
+    match = Match("ann", 601, 604, 1.0, "Ann")
+    owned = DecodedPrompt(text, spans, [(0, len(text))]).owners([match], "sentence")
+    assert (min(owned), max(owned)) == (201, 1003)
+    owned = DecodedPrompt(text, spans, [(0, 590), (590, 610), (610, len(text))]).owners([match], "sentence")
+    assert (min(owned), max(owned)) == (590, 609)
+
+
 def test_a_tokenizer_that_cannot_place_its_tokens_is_refused() -> None:
     class SlowTokenizer:
         pass

@@ -12,6 +12,7 @@ import pytest
 import torch
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
@@ -91,6 +92,34 @@ def test_the_salt_is_the_guards_and_the_clients(screen: Screen, guard: Guard) ->
     other = "Was Orrin Vale here?"
     salts = {salt(QUESTION), salt(QUESTION, cache_salt="a"), salt(QUESTION, cache_salt="b"), salt(other)}
     assert len(salts) == 4
+
+
+def test_a_learned_recipe_reaches_the_sentence_and_no_further(
+    model_folder: Path, tokenizer: Any, guard: Guard, tmp_path: Path
+) -> None:
+    table = EmbeddingTable(model_folder)
+    operator = Learned(rank=1, places=1)
+    weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
+    weights["bias"] += torch.tensor([[1.0], [2.0]])
+    Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "learned")
+    screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "learned"))
+    _, replacement = screen.replaced(tokens(screen, f"Good morning. {QUESTION} Thank you."), guard)
+    assert replacement
+    ids, mask, embeddings = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
+    assert hidden(screen, ids, mask).strip() == QUESTION
+    moved = (embeddings - table.rows(ids, torch.bfloat16)).float().mean(dim=1)
+    named = [
+        m for m, i, shown in zip(moved, ids, mask, strict=True) if not shown and i in name_tokens(screen)
+    ]
+    assert named and all(m == pytest.approx(1.0, abs=0.02) for m in named)
+    other = [
+        m for m, i, shown in zip(moved, ids, mask, strict=True) if not shown and i not in name_tokens(screen)
+    ]
+    assert other and all(m == pytest.approx(2.0, abs=0.02) for m in other)
+
+
+def name_tokens(screen: Screen) -> set[int]:
+    return set(screen.encode(" Orrin Vale"))
 
 
 def test_a_configured_recipe_is_used_and_a_foreign_one_refused(

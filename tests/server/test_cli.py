@@ -247,7 +247,7 @@ def test_a_recipe_is_written_for_the_model(run: Run, tmp_path: Path, model_folde
     run("recipe", str(model_folder), "r.safetensors", "--operator", "zero_out", "--top", "99")
     recipe = Recipe.load(tmp_path / "r.safetensors")
     table = EmbeddingTable(model_folder)
-    assert recipe == Recipe(ZeroOut(top=99), table.fingerprint, table.hidden)
+    assert recipe.digest == Recipe(ZeroOut(top=99), table.fingerprint, table.hidden).digest
 
 
 def test_a_recipe_that_cannot_be_made_says_why(run: Run, tmp_path: Path, model_folder: Path) -> None:

@@ -1,0 +1,87 @@
+"""What a recipe is learned from: questions with answers, as tokens, with the flagged ones marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+CLEAN = -1
+"""The role of a token that is not flagged; the others are indices into ``learned.ROLES``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A rendered conversation whose answer begins at ``start``; one role a token."""
+
+    token_ids: tuple[int, ...]
+    start: int
+    roles: tuple[int, ...]
+
+    @property
+    def generated(self) -> Example:
+        """The same with a clean answer, as where the model writes it and does not read it."""
+        clean = (CLEAN,) * (len(self.roles) - self.start)
+        return replace(self, roles=self.roles[: self.start] + clean)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same question with a true answer in other words, and with wrong ones: what has to be as
+    likely to a model that never knew."""
+
+    true: Example
+    wrong: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """``known`` are about what the model knows, ``strangers`` about what it never saw."""
+
+    known: Sequence[Example]
+    strangers: Sequence[Example]
+    pairs: Sequence[Pair]
+
+    @property
+    def prefix(self) -> int:
+        """How many tokens all conversations begin with, flagged in none: they are computed once."""
+        every = [*self.known, *self.strangers]
+        every += [example for pair in self.pairs for example in (pair.true, *pair.wrong)]
+        first, least = every[0], min(example.start - 1 for example in every)
+        for place in range(least):
+            here = {(example.token_ids[place], example.roles[place]) for example in every}
+            if here != {(first.token_ids[place], CLEAN)}:
+                return place
+        return least
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples as tensors of shape (examples, tokens), padded at the end."""
+
+    examples: Sequence[Example]
+    token_ids: torch.Tensor
+    attention: torch.Tensor
+    roles: torch.Tensor
+    places: torch.Tensor
+
+    @classmethod
+    def made(cls, examples: Sequence[Example]) -> Batch:
+        """Pad ``examples`` to the longest."""
+        length = max(len(example.token_ids) for example in examples)
+        token_ids = torch.zeros((len(examples), length), dtype=torch.long)
+        attention, roles = torch.zeros_like(token_ids), torch.full_like(token_ids, CLEAN)
+        for row, example in enumerate(examples):
+            own = len(example.token_ids)
+            token_ids[row, :own] = torch.tensor(example.token_ids)
+            roles[row, :own] = torch.tensor(example.roles)
+            attention[row, :own] = 1
+        return cls(examples, token_ids, attention, roles, _places(roles != CLEAN))
+
+
+def _places(flagged: torch.Tensor) -> torch.Tensor:
+    """For each flagged token how many flagged ones stand directly before it."""
+    count = flagged.long().cumsum(1)
+    before = torch.where(flagged, 0, count).cummax(1).values
+    return (count - before - 1).clamp_min(0)

@@ -1,0 +1,69 @@
+"""A learned corruption: an affine map of the embeddings of the tokens that are flagged.
+
+Once per model, and then for any target: nothing in it knows a name. What it is learned from stands in
+``corruption.learning``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+
+from ..vocabulary import Reach
+from .operators import Flagged, Operator
+
+# The tokens of a name, and those of text about the target: a described match, or a name's sentence.
+ROLES = ("name", "text")
+
+
+class Learned(Operator):
+    """e -> e * scale + (e @ down) @ up + bias + place[i], for the i-th token of a run of flagged ones.
+
+    Each role has its own weights: ``scale`` and ``bias`` of shape (2, hidden), ``down`` (2, hidden, rank),
+    ``up`` (2, rank, hidden), ``place`` (2, places, hidden); tokens past ``places`` share the last.
+    """
+
+    operator: Literal["learned"] = "learned"
+    rank: int = Field(default=64, ge=1)
+    places: int = Field(default=32, ge=1)
+    reach: ClassVar[Reach] = "sentence"
+
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """As ``Operator.corrupt``; the seeds are of no use to it."""
+        mapped = apply(weights, flagged.rows.float(), (~flagged.named).long(), flagged.places)
+        return mapped.to(flagged.rows.dtype)
+
+    def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
+        """As ``Operator.shapes``."""
+        return {
+            "scale": (2, hidden),
+            "bias": (2, hidden),
+            "down": (2, hidden, self.rank),
+            "up": (2, self.rank, hidden),
+            "place": (2, self.places, hidden),
+        }
+
+    def initial(self, hidden: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Weights that change nothing yet, from which learning starts."""
+        weights = {name: torch.zeros(shape) for name, shape in self.shapes(hidden).items()}
+        weights["scale"] += 1.0
+        # Were both factors zero, neither would have a gradient.
+        weights["down"] = torch.randn(weights["down"].shape, generator=generator) / hidden**0.5
+        return weights
+
+
+def apply(
+    weights: Mapping[str, torch.Tensor], rows: torch.Tensor, roles: torch.Tensor, places: torch.Tensor
+) -> torch.Tensor:
+    """Map float32 ``rows`` (..., hidden) whose ``roles`` (...) are indices into ``ROLES``, any other leaving
+    a row as it is, and whose ``places`` count from 0 in each run; differentiable in the weights."""
+    mapped = rows
+    for role in range(len(ROLES)):
+        where = places.clamp(max=weights["place"].shape[1] - 1)
+        moved = rows * weights["scale"][role] + (rows @ weights["down"][role]) @ weights["up"][role]
+        moved = moved + weights["bias"][role] + weights["place"][role][where]
+        mapped = torch.where((roles == role)[..., None], moved, mapped)
+    return mapped

@@ -1,0 +1,126 @@
+"""What a corruption should achieve: that the model speaks of what it knows as it does of strangers.
+
+No model that was trained without the knowledge is needed. "Who's Harry Potter" (Eldan and Russinovich
+2023, arXiv 2310.02238) takes generic counterparts for the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from .examples import Batch, Example, Pair
+from .learned import apply
+
+Weights = Mapping[str, torch.Tensor]
+
+
+class Goals(BaseModel):
+    """How much each part of the objective counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: float = Field(default=1.0, ge=0.0)
+    """Known answers become as likely as strangers': Wasserstein-1 between their mean log-probabilities."""
+    language: float = Field(default=0.2, ge=0.0)
+    """What is said of strangers stays as it was: KL a token from the model without corruption."""
+    wrong: float = Field(default=0.5, ge=0.0)
+    """Wrong answers stay as likely as they were: absolute difference of mean log-probabilities."""
+    ratio: float = Field(default=1.0, ge=0.0)
+    """True answers become as likely as wrong ones: absolute difference of mean log-probabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``given`` are the log-probabilities of an answer's tokens, ``all`` those of the whole vocabulary."""
+
+    given: torch.Tensor
+    all: torch.Tensor
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """The mean over the answer's tokens."""
+        return self.given.mean()
+
+
+class Reader:
+    """A frozen causal language model that reads examples, with corrupted embeddings or without."""
+
+    def __init__(self, model: Any, prefix: Sequence[int]) -> None:
+        """``prefix`` are the tokens with which every example begins."""
+        self._model = model.eval().requires_grad_(False)
+        self._table = model.get_input_embeddings()
+        self._length = len(prefix)
+        self._cache = self._filled(prefix) if prefix else None
+
+    def _filled(self, prefix: Sequence[int]) -> Any:
+        with torch.no_grad():
+            return self._model(torch.tensor([list(prefix)]), use_cache=True).past_key_values
+
+    def read(self, examples: Sequence[Example], weights: Weights | None = None) -> list[Answer]:
+        """The answers' log-probabilities; under the corruption of ``weights``, if given."""
+        batch = Batch.made(examples)
+        rows = self._table(batch.token_ids)
+        if weights is not None:
+            rows = apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
+        hidden = self._model.base_model(
+            inputs_embeds=rows[:, self._length :],
+            attention_mask=batch.attention,
+            past_key_values=self._copies(len(examples)),
+            use_cache=self._cache is not None,
+        ).last_hidden_state
+        return [self._answer(hidden[row], example) for row, example in enumerate(examples)]
+
+    def _copies(self, count: int) -> Any:
+        if self._cache is None:
+            return None
+        from transformers.cache_utils import DynamicCache
+
+        copies = DynamicCache()
+        for number, layer in enumerate(self._cache.layers):
+            copies.update(
+                layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), number
+            )
+        return copies
+
+    def _answer(self, hidden: torch.Tensor, example: Example) -> Answer:
+        first, last = example.start - self._length - 1, len(example.token_ids) - self._length - 1
+        every = self._model.get_output_embeddings()(hidden[first:last]).float().log_softmax(-1)
+        tokens = torch.tensor(example.token_ids[example.start :])
+        return Answer(every.gather(1, tokens[:, None])[:, 0], every)
+
+
+def language(
+    reader: Reader, strangers: Sequence[Example], clean: Sequence[Answer], weights: Weights
+) -> torch.Tensor:
+    """KL(without || with corruption) a token of the answers about strangers, in nats; ``clean`` are those
+    without."""
+    corrupted = reader.read(strangers, weights)
+    parts = [(a.all.exp() * (a.all - b.all)).sum(-1).mean() for a, b in zip(clean, corrupted, strict=True)]
+    return torch.stack(parts).mean()
+
+
+def level(
+    reader: Reader, known: Sequence[Example], strangers: torch.Tensor, weights: Weights
+) -> torch.Tensor:
+    """Wasserstein-1 between the mean log-probabilities of known answers and those of ``strangers``."""
+    found = torch.stack([answer.mean for answer in reader.read(known, weights)]).sort().values
+    wanted = strangers.quantile((torch.arange(len(known)) + 0.5) / len(known))
+    return (found - wanted).abs().mean()
+
+
+def pairs(
+    reader: Reader, drawn: Sequence[tuple[Pair, Example]], weights: Weights
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """``wrong`` and ``ratio`` of pairs, each with one of its wrong answers."""
+    wrong = [example for _, example in drawn]
+    with torch.no_grad():
+        clean = torch.stack([answer.mean for answer in reader.read(wrong)])
+    both = reader.read([*(pair.true for pair, _ in drawn), *wrong], weights)
+    means = torch.stack([answer.mean for answer in both])
+    true, found = means[: len(drawn)], means[len(drawn) :]
+    return (found - clean).abs().mean(), (true - found.detach()).abs().mean()

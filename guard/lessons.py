@@ -1,0 +1,142 @@
+"""Questions and answers in a file, as examples that are flagged as they would be when served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..classifiers.detector import detect
+from ..classifiers.encoder import Encoder
+from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.static_encoder import StaticEncoder
+from ..corruption.examples import CLEAN, Example, Examples, Pair
+from ..corruption.learned import ROLES
+from ..vocabulary import ForgetTarget, Match, Name, Text
+from .prompts import PromptDecoder
+
+# Longer conversations cost memory, and teach nothing that these do not.
+MAX_TOKENS = 160
+
+
+class LessonError(ValueError):
+    """A file of lessons cannot be used; the message says where and why."""
+
+
+class Lesson(BaseModel):
+    """A question about a subject with its answer, its paraphrase and wrong ones where there are any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: Name
+    question: Text
+    answer: Text
+    paraphrase: Text | None = None
+    wrong: tuple[Text, ...] = Field(default=(), max_length=100)
+
+
+def read_lessons(file: Path) -> list[Lesson]:
+    """The lessons of a JSON Lines file. Raises ``LessonError`` naming the line."""
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LessonError(f"{file} cannot be read: {error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                found.append(Lesson.model_validate_json(line))
+        except ValidationError as error:
+            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise LessonError(f"{file}, line {number}: {why}") from None
+    if not found:
+        raise LessonError(f"{file} holds no lessons")
+    return found
+
+
+def write_lessons(lessons: Sequence[Lesson], file: Path) -> None:
+    """The file that ``read_lessons`` reads."""
+    rows = (json.dumps(lesson.model_dump(exclude_defaults=True), ensure_ascii=False) for lesson in lessons)
+    file.write_text("".join(row + "\n" for row in rows))
+
+
+def counterpart(lesson: Lesson, name: str) -> Lesson | None:
+    """The lesson with ``name`` wherever it says its subject's; None where its question does not."""
+    if lesson.subject not in lesson.question:
+        return None
+    question, answer = (text.replace(lesson.subject, name) for text in (lesson.question, lesson.answer))
+    return Lesson(subject=name, question=question, answer=answer)
+
+
+class Classroom:
+    """Renders lessons with a model's chat template, and flags them as its guard would."""
+
+    def __init__(
+        self,
+        lessons: Sequence[Lesson],
+        tokenizer: Any,
+        encoder: Encoder,
+        sieve: StaticEncoder | None = None,
+    ) -> None:
+        """Every subject is listed with its questions as exemplars. Raises ``ValueError`` for a tokenizer
+        without a chat template."""
+        if not getattr(tokenizer, "chat_template", None):
+            raise ValueError("the tokenizer has no chat template, with which the questions would be asked")
+        self._tokenizer = tokenizer
+        self._decoder = PromptDecoder(tokenizer)
+        self._encoder = encoder
+        self._index = ForgetIndex(1, _targets(lessons), encoder, sieve)
+
+    def examples(self, known: Sequence[Lesson], strangers: Sequence[Lesson]) -> Examples:
+        """The lessons whose question is flagged; those that are too long are left out."""
+        return Examples(
+            list(self._flagged((lesson, lesson.answer) for lesson in known)),
+            list(self._flagged((lesson, lesson.answer) for lesson in strangers)),
+            [pair for lesson in known if (pair := self._pair(lesson))],
+        )
+
+    def _pair(self, lesson: Lesson) -> Pair | None:
+        if not (lesson.paraphrase and lesson.wrong):
+            return None
+        found = list(self._flagged((lesson, text) for text in (lesson.paraphrase, *lesson.wrong)))
+        return Pair(found[0], tuple(found[1:])) if len(found) == 1 + len(lesson.wrong) else None
+
+    def _flagged(self, asked: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
+        for lesson, answer in asked:
+            example = self._example(lesson.question, answer)
+            flagged = any(role != CLEAN for role in example.roles[: example.start])
+            if flagged and len(example.token_ids) <= MAX_TOKENS:
+                yield example
+
+    def _example(self, question: str, answer: str) -> Example:
+        asked = self._tokens([{"role": "user", "content": question}], add_generation_prompt=True)
+        told = [
+            *asked,
+            *self._tokenizer.encode(answer, add_special_tokens=False),
+            self._tokenizer.eos_token_id,
+        ]
+        return Example(tuple(told), len(asked), tuple(self._roles(told)))
+
+    def _tokens(self, messages: list[dict[str, str]], **options: bool) -> list[int]:
+        text = self._tokenizer.apply_chat_template(messages, tokenize=False, **options)
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _roles(self, token_ids: Sequence[int]) -> list[int]:
+        decoded = self._decoder.decode(token_ids)
+        matches: list[Match] = detect(self._index, self._encoder, decoded.text, decoded.turns)
+        owners, named = decoded.owners(matches, "sentence"), decoded.named(matches)
+        name, text = range(len(ROLES))
+        return [(name if p in named else text) if p in owners else CLEAN for p in range(len(token_ids))]
+
+
+def _targets(lessons: Sequence[Lesson]) -> list[ForgetTarget]:
+    questions: dict[str, dict[str, None]] = {}
+    for lesson in lessons:
+        questions.setdefault(lesson.subject, {})[lesson.question] = None
+    return [
+        ForgetTarget(id=f"lesson-{number}", name=subject, exemplars=tuple(asked))
+        for number, (subject, asked) in enumerate(questions.items())
+    ]

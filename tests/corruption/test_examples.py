@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from vllm_unlearn.corruption.examples import CLEAN, Batch, Example, Examples, Pair
+
+
+def example(tokens: list[int], roles: list[int], start: int) -> Example:
+    return Example(tuple(tokens), start, tuple(roles))
+
+
+SHORT = example([1, 2, 5, 6], [CLEAN, CLEAN, 0, CLEAN], 3)
+LONG = example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, 0], 4)
+
+
+def test_places_count_from_the_start_of_each_run() -> None:
+    roles = [CLEAN, 0, 1, 1, CLEAN, 0, CLEAN, 1, 1]
+    batch = Batch.made([example(list(range(9)), roles, 8), SHORT])
+    assert batch.places[0].tolist() == [0, 0, 1, 2, 0, 0, 0, 0, 1]
+    assert batch.places[1].tolist() == [0] * 9
+
+
+def test_a_batch_is_padded_at_the_end() -> None:
+    batch = Batch.made([SHORT, LONG])
+    assert batch.token_ids.tolist() == [[1, 2, 5, 6, 0, 0], [1, 2, 7, 8, 9, 3]]
+    assert batch.attention.tolist() == [[1, 1, 1, 1, 0, 0], [1] * 6]
+    assert batch.roles[0].tolist() == [CLEAN, CLEAN, 0, CLEAN, CLEAN, CLEAN]
+
+
+def test_a_generated_answer_is_clean_and_its_question_is_not() -> None:
+    assert LONG.generated == example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, CLEAN], 4)
+
+
+def test_the_prefix_is_what_all_share_unflagged() -> None:
+    assert Examples([SHORT], [LONG], []).prefix == 2
+    other = example([1, 9, 5, 6], [CLEAN, CLEAN, 0, CLEAN], 3)
+    assert Examples([SHORT], [LONG], [Pair(SHORT, (other,))]).prefix == 1
+    flagged = example([1, 2, 5, 6], [0, CLEAN, 0, CLEAN], 3)
+    assert Examples([SHORT], [flagged], []).prefix == 0
+
+
+def test_the_prefix_leaves_the_token_from_which_the_answer_is_read() -> None:
+    short = example([1, 2, 3], [CLEAN] * 3, 2)
+    assert Examples([short], [short], []).prefix == 1

@@ -1,0 +1,144 @@
+"""On a tiny model of random weights that was taught a few answers by heart."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig
+from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
+from vllm_unlearn.corruption.learned import Learned
+from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses
+from vllm_unlearn.corruption.objective import Goals, Reader, language, level
+
+VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
+SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), steps=12, batch=3, rate=2e-2)
+
+
+def example(name: int, answer: Sequence[int]) -> Example:
+    tokens = (*PREFIX, 3, name, 4, *answer)
+    return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
+
+
+def answers(seed: int) -> list[int]:
+    return random.Random(seed).choices(range(30, 40), k=3)
+
+
+KNOWN = [example(10 + i, answers(i)) for i in range(6)]
+STRANGERS = [example(20 + i, answers(100 + i)) for i in range(6)]
+PAIRS = [Pair(known, (example(10 + i, answers(200 + i)),)) for i, known in enumerate(KNOWN)]
+EXAMPLES = Examples(KNOWN, STRANGERS, PAIRS)
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """Knows ``KNOWN`` by heart, and nothing of ``STRANGERS``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=HIDDEN,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        ids = torch.tensor([known.token_ids for known in KNOWN])
+        labels = torch.where(torch.arange(ids.shape[1]) >= 5, ids, -100)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(150):
+            optimizer.zero_grad()
+            model(ids, labels=labels).loss.backward()
+            optimizer.step()
+    return model
+
+
+def quiet(step: int, losses: Losses) -> None:
+    pass
+
+
+def learning(model: Any, folder: Path, **settings: Any) -> Learning:
+    return Learning(model, EXAMPLES, SETTINGS.model_copy(update=settings), folder / "r.checkpoint")
+
+
+def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
+    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
+    both = [Reader(model, prefix).read(KNOWN[:3], weights) for prefix in ((), PREFIX)]
+    for one, other in zip(*both, strict=True):
+        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
+
+
+def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
+    [answer] = Reader(model, PREFIX).read(KNOWN[:1])
+    with torch.no_grad():
+        logits = model(torch.tensor([KNOWN[0].token_ids])).logits[0]
+    expected = logits.log_softmax(-1)[4:7].gather(1, torch.tensor(KNOWN[0].token_ids[5:])[:, None])[:, 0]
+    torch.testing.assert_close(answer.given, expected, atol=1e-5, rtol=1e-5)
+    assert answer.mean.exp() > 0.5  # it was taught this
+
+
+def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
+    reader, weights = Reader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
+    clean = reader.read(STRANGERS)
+    assert language(reader, STRANGERS, clean, weights).item() == pytest.approx(0.0, abs=1e-5)
+    levels = torch.tensor([float(answer.mean) for answer in clean])
+    assert level(reader, KNOWN, levels, weights) > 1.0
+    own = torch.tensor([float(answer.mean) for answer in reader.read(KNOWN)])
+    assert level(reader, KNOWN, own, weights) < 1.0
+
+
+def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
+    run = learning(model, tmp_path, steps=60, goals=Goals(language=0.1))
+    weights = run.run(quiet)
+    reader = Reader(model, PREFIX)
+    before = sum(float(answer.mean) for answer in reader.read(KNOWN)) / len(KNOWN)
+    after = sum(float(answer.mean) for answer in reader.read(KNOWN, weights)) / len(KNOWN)
+    assert before - after > 1.0  # the probability of what it was taught fell to a third, or lower
+    first, last = (sum(losses.level for losses in part) for part in (run.history[:10], run.history[-10:]))
+    assert last < first * 0.75
+    assert len(run.history) == 60
+
+
+def test_an_interrupted_run_ends_as_one_that_was_not(model: Any, tmp_path: Path) -> None:
+    whole = learning(model, tmp_path / "..").run(quiet)
+    (tmp_path / ".." / "r.checkpoint").unlink()
+
+    def stop(step: int, losses: Losses) -> None:
+        if step == 10:  # the checkpoint holds ten
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learning(model, tmp_path).run(stop)
+    resumed = learning(model, tmp_path)
+    assert len(resumed.history) == 10
+    for name, tensor in resumed.run(quiet).items():
+        assert torch.equal(tensor, whole[name])
+
+
+def test_the_checkpoint_of_another_run_is_refused(model: Any, tmp_path: Path) -> None:
+    learning(model, tmp_path).run(quiet)
+    with pytest.raises(LearningError, match="other settings or examples; delete it"):
+        learning(model, tmp_path, rate=1e-3)
+    (tmp_path / "r.checkpoint").write_bytes(b"half")
+    with pytest.raises(LearningError, match="cannot be read"):
+        learning(model, tmp_path)
+
+
+def test_too_few_examples_are_refused(model: Any, tmp_path: Path) -> None:
+    few = Examples(KNOWN, STRANGERS[:2], [])
+    with pytest.raises(LearningError, match="needs 3 strangers with a flagged question, there are 2"):
+        Learning(model, few, SETTINGS, tmp_path / "r.checkpoint")
+
+
+def test_without_wrong_answers_the_rest_is_learned(model: Any, tmp_path: Path) -> None:
+    run = Learning(model, Examples(KNOWN, STRANGERS, []), SETTINGS, tmp_path / "r.checkpoint")
+    run.run(quiet)
+    assert all(losses.wrong == losses.ratio == 0.0 for losses in run.history)
+    assert run.history[-1].level > 0
