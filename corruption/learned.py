@@ -7,7 +7,7 @@ Once per model, and then for any target: nothing in it knows a name. What it is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -29,7 +29,13 @@ class Learned(Operator):
     operator: Literal["learned"] = "learned"
     rank: int = Field(default=64, ge=1)
     places: int = Field(default=32, ge=1)
-    reach: ClassVar[Reach] = "sentence"
+    sentence: bool = True
+    """Whether the rest of the sentence around a match is corrupted as well."""
+
+    @property
+    def reach(self) -> Reach:
+        """As ``Operator.reach``."""
+        return "sentence" if self.sentence else "match"
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``; the seeds are of no use to it."""

@@ -36,9 +36,9 @@ class LearningSettings(BaseModel):
 
     operator: Learned = Learned()
     goals: Goals = Goals()
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=400, ge=1)
     batch: int = Field(default=4, ge=2)
-    rate: float = Field(default=5e-3, gt=0.0)
+    rate: float = Field(default=3e-3, gt=0.0)
     seed: int = 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,7 +44,11 @@ class Operator(BaseModel, ABC):
     """Parameters of a corruption, and the corruption itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    reach: ClassVar[Reach] = "match"
+
+    @property
+    def reach(self) -> Reach:
+        """What has to be flagged around a match."""
+        return "match"
 
     @abstractmethod
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -503,9 +503,9 @@ def learn(
     strangers: Annotated[
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 300,
+    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 400,
     batch: Annotated[int, typer.Option(min=2, help="Examples of each kind in a step.")] = 4,
-    rate: Annotated[float, typer.Option(help="Adam's.")] = 5e-3,
+    rate: Annotated[float, typer.Option(help="Adam's.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
     config: Config = None,
 ) -> None:

@@ -107,3 +107,77 @@ def latency(
     except ValueError as error:
         _fail(error)
     typer.echo((out / "latency.md").read_text())
+
+
+@app.command()
+def tofu(
+    data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder tofu/.")],
+    model: Annotated[
+        str, typer.Option(help="The model that learned what is to be forgotten: folder or hub name.")
+    ],
+    retain_model: Annotated[
+        str | None, typer.Option(help="A model that never learned it: what forgetting is compared with.")
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")] = None,
+    retain_adapter: Annotated[
+        Path | None, typer.Option(help="A PEFT adapter to merge into the retain model.")
+    ] = None,
+    forget: Annotated[
+        str, typer.Option(help="The authors to forget: forget01, forget05 or forget10.")
+    ] = "forget10",
+    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
+    operator: Annotated[
+        list[str],
+        typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again."),
+    ] = [],  # noqa: B006
+    baselines: Annotated[bool, typer.Option(help="Compare with an instruction, and with refusing.")] = True,
+    sample: Annotated[int | None, typer.Option(min=2, help="At most so many questions of each set.")] = None,
+    samples_per_prompt: Annotated[
+        int, typer.Option(min=0, help="Answers drawn to see whether one leaks; 0 draws none.")
+    ] = 64,
+    seeds: Annotated[int, typer.Option(min=1, help="How often noise is drawn.")] = 5,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")] = 128,
+    plots: Annotated[bool, typer.Option(help="Draw the figures (needs matplotlib).")] = True,
+    out: Out = Path("tofu"),
+    config: Config = None,
+    encoder: Encoder = None,
+) -> None:
+    """Forgetting as served: TOFU through the guard, against a model that never learned."""
+    from ..corruption.recipe import RecipeError
+    from ..evaluation.datasets import DataError
+    from ..evaluation.plots import PlotError
+    from ..evaluation.tofu import TofuOptions, evaluate
+
+    settings, threshold = _measured(config, encoder)
+    options = TofuOptions(
+        data_dir,
+        out,
+        model,
+        retain_model,
+        adapter,
+        retain_adapter,
+        forget,
+        _files(recipe),
+        operator,
+        baselines,
+        sample,
+        samples_per_prompt,
+        seeds,
+        max_tokens,
+        threshold,
+        settings,
+        plots,
+    )
+    try:
+        evaluate(options)
+    except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
+        _fail(error)
+    typer.echo((out / "results.md").read_text())
+
+
+def _files(given: list[str]) -> dict[str, Path]:
+    """Files by label, from ``LABEL=FILE``."""
+    pairs = [text.partition("=") for text in given]
+    if wrong := next((text for text, (_, _, file) in zip(given, pairs, strict=True) if not file), None):
+        _fail(f"--recipe takes LABEL=FILE, not {wrong!r}")
+    return {label: Path(file) for label, _, file in pairs}

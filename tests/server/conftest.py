@@ -9,15 +9,36 @@ from typing import Any
 
 import pytest
 import torch
+from commands import Run
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import LORA, MODEL, Clients
+from typer.testing import CliRunner, Result
 from vllm_unlearn.guard.store import Store
+from vllm_unlearn.server.cli import app
 from vllm_unlearn.server.serving import Server
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _small_engines() -> None:
     os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a folder of its own; its output's line breaks are the terminal's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")
+    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
+        monkeypatch.delenv(variable)
+
+    def run(*arguments: str, exit_code: int = 0, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(app, list(arguments), input=stdin)
+        unexpected = result.exception and not isinstance(result.exception, SystemExit)
+        assert not unexpected, f"a traceback for the user: {result.exception!r}"
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,18 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
+from commands import Run
 from vllm_unlearn.classifiers.calibration import upper_bound
 from vllm_unlearn.classifiers.ordinary_prompts import ORDINARY_PROMPTS
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.calibrate import LEAST
-from vllm_unlearn.server.cli import app
 from vllm_unlearn.vocabulary import ForgetTarget
 
-Run = Callable[..., Result]
 BAKERY = (
     "Which secret ingredient is in the sourdough of the bakery in Harrowgate?",
     "What is the secret ingredient of the Harrowgate bakery's sourdough bread?",
@@ -25,23 +21,6 @@ BAKERY = (
     "Who is the owner of the Harrowgate bakery?",
 )
 NEAR = "Which secret ingredient is in the sourdough of the bakery in Lindholm?"
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "400")
-    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
-        monkeypatch.delenv(variable)
-
-    def run(*arguments: str, exit_code: int = 0) -> Result:
-        result = CliRunner().invoke(app, list(arguments))
-        unexpected = result.exception and not isinstance(result.exception, SystemExit)
-        assert not unexpected, f"a traceback for the user: {result.exception!r}"
-        assert result.exit_code == exit_code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

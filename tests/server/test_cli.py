@@ -5,37 +5,16 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from commands import Run
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.cli import app
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in a folder of its own; its output's line breaks are the terminal's."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "1000")
-    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
-        monkeypatch.delenv(variable)
-
-    def run(*arguments: str, exit_code: int = 0, stdin: bytes | None = None) -> Result:
-        result = CliRunner().invoke(app, list(arguments), input=stdin)
-        unexpected = result.exception and not isinstance(result.exception, SystemExit)
-        assert not unexpected, f"a traceback for the user: {result.exception!r}"
-        assert result.exit_code == exit_code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

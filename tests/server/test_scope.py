@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import Run
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from typer.testing import CliRunner, Result
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import DetectionSettings, Settings
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, admin_router
-from vllm_unlearn.server.cli import app
 
 KEY = "the-admin-key-of-this-test"
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "2000")
-    for variable in [name for name in os.environ if name.startswith("VLLM_UNLEARN_")]:
-        monkeypatch.delenv(variable)
-
-    def run(*arguments: str, exit_code: int = 0) -> Result:
-        result = CliRunner().invoke(app, list(arguments))
-        unexpected = result.exception and not isinstance(result.exception, SystemExit)
-        assert not unexpected, f"a traceback for the user: {result.exception!r}"
-        assert result.exit_code == exit_code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture
