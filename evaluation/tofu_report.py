@@ -18,17 +18,26 @@ LARGEST_RATIO = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure should reach; ``met`` says whether a mean over seeds does."""
+    """What a figure should reach: ``limit``, or with ``beside`` the retain model's own figure plus it."""
 
     limit: float
     at_least: bool = True
+    beside: bool = False
 
-    def met(self, value: float) -> bool:
-        """Whether ``value`` is on the right side."""
-        return value >= self.limit if self.at_least else value <= self.limit
+    def met(self, value: float, retained: float | None = None) -> bool:
+        """Whether ``value`` is on the right side; without a retain model nothing beside it is missed."""
+        if self.beside and retained is None:
+            return True
+        limit = self.limit + (retained or 0.0) * self.beside
+        return value >= limit if self.at_least else value <= limit
 
     def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+        return f"{'≥' if self.at_least else '≤'} {'retain + ' * self.beside}{self.limit:g}"
+
+
+def _near(points: float) -> Goal:
+    """At most so many points of a hundred above the retain model's own rate."""
+    return Goal(points / 100, at_least=False, beside=True)
 
 
 # A figure that is not listed stands below the others, without a goal.
@@ -47,17 +56,17 @@ ROWS: dict[str, Goal | None] = {
     "membership AUC: min-k": None,
     "membership AUC: min-k++": None,
     "memorisation score": None,
-    "privacy score": None,
+    "privacy score": Goal(0.9),
     "utility": None,
     "aggregate": None,
-    "utility against no guard": Goal(0.99),
-    "fact present": None,
+    "utility against no guard": Goal(0.995),
+    "fact present": _near(2),
     "observer AUC": Goal(0.6, at_least=False),
-    "aftermath: any": None,
-    "aftermath: empty": None,
-    "aftermath: degenerate": None,
-    "aftermath: refusal": None,
-    "aftermath: off topic": None,
+    "aftermath: any": _near(2),
+    "aftermath: empty": _near(2),
+    "aftermath: degenerate": _near(2),
+    "aftermath: refusal": _near(2),
+    "aftermath: off topic": _near(2),
     "white-box forget quality (KS p)": None,
     "white-box KS distance": None,
     "white-box truth ratio": None,
@@ -116,7 +125,7 @@ class TofuReport:
         yield _line(["figure", "goal", *self.figures])
         yield _line(["---"] * (len(self.figures) + 2))
         for figure in self._rows():
-            goal = ROWS.get(figure)
+            goal = _near(5) if figure.startswith("Leak@") else ROWS.get(figure)
             cells = (self._cell(method, figure, goal) for method in self.figures)
             yield _line([figure, str(goal or ""), *cells])
         if self.left_out:
@@ -132,7 +141,8 @@ class TofuReport:
         if not values:
             return "—"
         shown = f"{mean(values):.3g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
-        missed = goal and method not in (NO_GUARD, RETAIN_MODEL) and not goal.met(mean(values))
+        retained = self.value(RETAIN_MODEL, figure) if RETAIN_MODEL in self.figures else None
+        missed = goal and method not in (NO_GUARD, RETAIN_MODEL) and not goal.met(mean(values), retained)
         return f"**{shown}**" if missed else shown
 
     def _plot_ratios(self, file: Path) -> None:

@@ -20,7 +20,7 @@ from vllm_unlearn.evaluation.checkpoints import checkpoint
 from vllm_unlearn.evaluation.datasets import DataError, DataFolder
 from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate, parsed_operator
 from vllm_unlearn.evaluation.tofu_data import load, spread
-from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
+from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.eval_command import app
 
@@ -252,3 +252,10 @@ def test_too_few_strangers_are_told(data: Path, tmp_path: Path) -> None:
     write(tmp_path, "tofu/full.jsonl.gz", [about("Nobody", n) for n in range(1270)])
     with pytest.raises(DataError, match="10 questions about unseen authors, 40 are needed"):
         load(DataFolder(tmp_path), "forget01")
+
+
+def test_a_goal_may_stand_beside_the_retain_models_figure() -> None:
+    rate = Goal(0.02, at_least=False, beside=True)
+    assert rate.met(0.12, 0.1) and not rate.met(0.13, 0.1) and rate.met(0.9, None)
+    assert str(rate) == "≤ retain + 0.02"
+    assert Goal(0.05).met(0.05) and not Goal(0.05).met(0.04)

@@ -1,0 +1,31 @@
+"""Log-probabilities of given answers by a guarded engine; run by test_parity.py in a process of its own.
+
+Arguments: the model's folder, a JSON file of prompts (token ids), the file for the results.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+Rows = list[list[float]]
+
+
+def main(model: str, prompts: list[list[int]]) -> Rows:
+    """For each prompt the log-probability of every token but the first."""
+    from vllm import LLM, SamplingParams
+
+    llm = LLM(model, enforce_eager=True, max_model_len=1024, dtype="bfloat16")
+    params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0)
+    found: Rows = []
+    for ids in prompts:  # one at a time: batches round otherwise
+        [output] = llm.generate([{"prompt_token_ids": ids}], params, use_tqdm=False)
+        told = zip(ids[1:], (output.prompt_logprobs or [])[1:], strict=True)
+        found.append([entry[token].logprob for token, entry in told if entry])
+    return found
+
+
+if __name__ == "__main__":
+    asked = json.loads(Path(sys.argv[2]).read_text())
+    Path(sys.argv[3]).write_text(json.dumps(main(sys.argv[1], asked)))
