@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .examples import Example, Examples
 from .learned import Learned
-from .objective import Goals, Reader, language, level, pairs
+from .objective import Goals, Reader, language, learned, level, pairs
 
 CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
@@ -98,13 +98,14 @@ class Learning:
         with torch.no_grad():
             clean = self._reader.read(strangers)
         self._levels.extend(float(answer.mean) for answer in clean)
-        losses = {"language": language(self._reader, strangers, clean, self.weights)}
+        corruption = learned(self.weights)
+        losses = {"language": language(self._reader, strangers, clean, corruption)}
         _backward(settings.goals.language * losses["language"])
-        losses["level"] = level(self._reader, known, torch.tensor(list(self._levels)), self.weights)
+        losses["level"] = level(self._reader, known, torch.tensor(list(self._levels)), corruption)
         _backward(settings.goals.level * losses["level"])
         if self._examples.pairs:
             drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(self._examples.pairs, settings.batch)]
-            losses["wrong"], losses["ratio"] = pairs(self._reader, drawn, self.weights)
+            losses["wrong"], losses["ratio"] = pairs(self._reader, drawn, corruption)
             _backward(settings.goals.wrong * losses["wrong"] + settings.goals.ratio * losses["ratio"])
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self._optimizer.step()

@@ -6,17 +6,42 @@ No model that was trained without the knowledge is needed. "Who's Harry Potter" 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from .examples import Batch, Example, Pair
-from .learned import apply
+from .examples import CLEAN, Batch, Example, Pair
+from .learned import ROLES, apply
+from .operators import Flagged
+from .recipe import Recipe
 
-Weights = Mapping[str, torch.Tensor]
+Corruption = Callable[[torch.Tensor, Batch], torch.Tensor]
+"""Rows of shape (examples, tokens, hidden) in, corrupted ones of the same shape and dtype out."""
+
+
+def learned(weights: Mapping[str, torch.Tensor]) -> Corruption:
+    """The corruption of weights that are being learned; differentiable in them."""
+    return lambda rows, batch: apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
+
+
+def made(recipe: Recipe) -> Corruption:
+    """The corruption of a finished recipe, token by token as it is served."""
+
+    def corrupt(rows: torch.Tensor, batch: Batch) -> torch.Tensor:
+        rows = rows.clone()
+        for number, example in enumerate(batch.examples):
+            flagged = torch.tensor([p for p, role in enumerate(example.roles) if role != CLEAN])
+            tokens = [example.token_ids[p] for p in flagged]
+            named = batch.roles[number, flagged] == ROLES.index("name")
+            places = batch.places[number, flagged]
+            corrupted = Flagged(rows[number, flagged], recipe.seeds("lesson", tokens), named, places)
+            rows[number, flagged] = recipe.corrupt(corrupted)
+        return rows
+
+    return corrupt
 
 
 class Goals(BaseModel):
@@ -61,12 +86,12 @@ class Reader:
         with torch.no_grad():
             return self._model(torch.tensor([list(prefix)]), use_cache=True).past_key_values
 
-    def read(self, examples: Sequence[Example], weights: Weights | None = None) -> list[Answer]:
-        """The answers' log-probabilities; under the corruption of ``weights``, if given."""
+    def read(self, examples: Sequence[Example], corruption: Corruption | None = None) -> list[Answer]:
+        """The answers' log-probabilities; under a corruption, if given."""
         batch = Batch.made(examples)
         rows = self._table(batch.token_ids)
-        if weights is not None:
-            rows = apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
+        if corruption:
+            rows = corruption(rows, batch)
         hidden = self._model.base_model(
             inputs_embeds=rows[:, self._length :],
             attention_mask=batch.attention,
@@ -95,32 +120,32 @@ class Reader:
 
 
 def language(
-    reader: Reader, strangers: Sequence[Example], clean: Sequence[Answer], weights: Weights
+    reader: Reader, strangers: Sequence[Example], clean: Sequence[Answer], corruption: Corruption
 ) -> torch.Tensor:
     """KL(without || with corruption) a token of the answers about strangers, in nats; ``clean`` are those
     without."""
-    corrupted = reader.read(strangers, weights)
+    corrupted = reader.read(strangers, corruption)
     parts = [(a.all.exp() * (a.all - b.all)).sum(-1).mean() for a, b in zip(clean, corrupted, strict=True)]
     return torch.stack(parts).mean()
 
 
 def level(
-    reader: Reader, known: Sequence[Example], strangers: torch.Tensor, weights: Weights
+    reader: Reader, known: Sequence[Example], strangers: torch.Tensor, corruption: Corruption
 ) -> torch.Tensor:
     """Wasserstein-1 between the mean log-probabilities of known answers and those of ``strangers``."""
-    found = torch.stack([answer.mean for answer in reader.read(known, weights)]).sort().values
+    found = torch.stack([answer.mean for answer in reader.read(known, corruption)]).sort().values
     wanted = strangers.quantile((torch.arange(len(known)) + 0.5) / len(known))
     return (found - wanted).abs().mean()
 
 
 def pairs(
-    reader: Reader, drawn: Sequence[tuple[Pair, Example]], weights: Weights
+    reader: Reader, drawn: Sequence[tuple[Pair, Example]], corruption: Corruption
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``wrong`` and ``ratio`` of pairs, each with one of its wrong answers."""
     wrong = [example for _, example in drawn]
     with torch.no_grad():
         clean = torch.stack([answer.mean for answer in reader.read(wrong)])
-    both = reader.read([*(pair.true for pair, _ in drawn), *wrong], weights)
+    both = reader.read([*(pair.true for pair, _ in drawn), *wrong], corruption)
     means = torch.stack([answer.mean for answer in both])
     true, found = means[: len(drawn)], means[len(drawn) :]
     return (found - clean).abs().mean(), (true - found.detach()).abs().mean()

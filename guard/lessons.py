@@ -15,7 +15,7 @@ from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.static_encoder import StaticEncoder
 from ..corruption.examples import CLEAN, Example, Examples, Pair
 from ..corruption.learned import ROLES
-from ..vocabulary import ForgetTarget, Match, Name, Text
+from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
 from .prompts import PromptDecoder
 
 # Longer conversations cost memory, and teach nothing that these do not.
@@ -80,14 +80,18 @@ class Classroom:
         tokenizer: Any,
         encoder: Encoder,
         sieve: StaticEncoder | None = None,
+        reach: Reach = "sentence",
     ) -> None:
-        """Every subject is listed with its questions as exemplars. Raises ``ValueError`` for a tokenizer
-        without a chat template."""
+        """Every subject is listed with its questions as exemplars; ``reach`` is the operator's.
+
+        Raises ``ValueError`` for a tokenizer without a chat template.
+        """
         if not getattr(tokenizer, "chat_template", None):
             raise ValueError("the tokenizer has no chat template, with which the questions would be asked")
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._encoder = encoder
+        self._reach = reach
         self._index = ForgetIndex(1, _targets(lessons), encoder, sieve)
 
     def examples(self, known: Sequence[Lesson], strangers: Sequence[Lesson]) -> Examples:
@@ -127,7 +131,7 @@ class Classroom:
     def _roles(self, token_ids: Sequence[int]) -> list[int]:
         decoded = self._decoder.decode(token_ids)
         matches: list[Match] = detect(self._index, self._encoder, decoded.text, decoded.turns)
-        owners, named = decoded.owners(matches, "sentence"), decoded.named(matches)
+        owners, named = decoded.owners(matches, self._reach), decoded.named(matches)
         name, text = range(len(ROLES))
         return [(name if p in named else text) if p in owners else CLEAN for p in range(len(token_ids))]
 

@@ -507,23 +507,36 @@ def learn(
     batch: Annotated[int, typer.Option(min=2, help="Examples of each kind in a step.")] = 4,
     rate: Annotated[float, typer.Option(help="Adam's.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    operator: Annotated[
+        str | None,
+        typer.Option(help="Only search the strength of noise, zero_out or sign_flip, as ECO does."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from ..corruption.learning import LearningSettings
+    from ..corruption.operators import AnyOperator
     from ..guard.screen import model_folder
     from .learn import learn as run
+    from .learn import search_strength
 
     try:
         settings = LearningSettings(steps=steps, batch=batch, rate=rate, seed=seed)
+        chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
+            {"operator": operator} if operator else None
+        )
         folder = model_folder(model, None, tokenizer=True)
     except ValidationError as error:
-        _fail("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()))
+        _fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {e['msg']}" for e in error.errors()))
     except OSError as error:
         _fail(error)
-    made = run(folder, known, strangers, out, settings, load(_config_file(config)), console)
+    guard = load(_config_file(config))
+    if chosen:
+        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console)
+    else:
+        made = run(folder, known, strangers, out, settings, guard, console)
     _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         _print(f"  {name} {value:.3f}")

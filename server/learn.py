@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,21 +14,34 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
 from ..corruption.learning import Learning, LearningSettings, Losses
+from ..corruption.objective import Reader, level, made
+from ..corruption.operators import AnyOperator
 from ..corruption.recipe import Recipe
+from ..corruption.strength import STEPS, search
 from ..evaluation.people import names
 from ..guard.configuration import Settings
 from ..guard.guard import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
+from ..vocabulary import Reach
 
 # Losses of single steps differ by what they drew; this many are averaged in what is shown.
 SHOWN = 20
+# Lessons of each kind that a search reads for each strength that it tries.
+SEARCHED = 32
 
 
 def learn(
@@ -45,28 +59,21 @@ def learn(
     goes on from ``out`` with the ending ``.checkpoint``. Raises ``LessonError``, ``LearningError``,
     ``ValueError`` for a model without embeddings, ``RecipeError`` where ``out`` cannot be written.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     table = EmbeddingTable(folder)
-    lessons = read_lessons(known)
-    others = read_lessons(strangers) if strangers else _counterparts(lessons)
-    preload()
-    with console.status("flagging the lessons as the guard would"):
-        encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        classroom = Classroom([*lessons, *others], tokenizer, encoder, load_sieve(guard))
-        examples = classroom.examples(lessons, others)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    examples = _examples(folder, known, strangers, settings.operator.reach, guard, console)
     checkpoint = out.with_suffix(".checkpoint")
-    learning = Learning(model, examples, settings, checkpoint)
+    learning = Learning(_model(folder), examples, settings, checkpoint)
     weights = _run(learning, console)
-    files = [file for file in (known, strangers) if file]
+    about = {
+        "settings": settings.model_dump(mode="json"),
+        "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
+    }
     recipe = Recipe(
         settings.operator,
         table.fingerprint,
         table.hidden,
         weights,
-        _provenance(settings, examples, files, learning.history),
+        about | _provenance(examples, known, strangers),
     )
     recipe.save(out)
     _plot(learning.history, out.with_suffix(".png"))
@@ -74,9 +81,75 @@ def learn(
     return recipe
 
 
+def search_strength(
+    folder: Path,
+    known: Path,
+    strangers: Path | None,
+    out: Path,
+    operator: AnyOperator,
+    seed: int,
+    guard: Settings,
+    console: Console,
+) -> Recipe:
+    """Search the strength of one of ECO's operators by queries alone, and write the recipe to ``out``.
+
+    What is to be small is the distance of known answers' likelihoods to strangers' (``objective.level``),
+    over ``SEARCHED`` of each. Raises as ``learn``.
+    """
+    table = EmbeddingTable(folder)
+    examples = _examples(folder, known, strangers, operator.reach, guard, console)
+    chance = random.Random(seed)
+    asked, others = (
+        chance.sample(found, min(SEARCHED, len(found))) for found in (examples.known, examples.strangers)
+    )
+    if not (asked and others):
+        raise LessonError("no question is flagged among the known lessons, or among the strangers'")
+    reader = Reader(_model(folder), examples.known[0].token_ids[: examples.prefix])
+    with torch.no_grad():
+        levels = torch.stack([answer.mean for answer in reader.read(others)])
+
+    def loss(tried: AnyOperator) -> float:
+        recipe = Recipe(tried, table.fingerprint, table.hidden)
+        with torch.no_grad():
+            return float(level(reader, asked, levels, made(recipe)))
+
+    with Progress(*_columns(), console=console) as progress:
+        task = progress.add_task("searching", total=2 * STEPS)
+        best = search(operator, loss, track=lambda tried: progress.advance(task))
+    about = {"objective": {"level": round(best.loss, 4)}, "seed": seed}
+    about |= _provenance(examples, known, strangers)
+    recipe = Recipe(best.operator, table.fingerprint, table.hidden, {}, about)
+    recipe.save(out)
+    return recipe
+
+
+def _examples(
+    folder: Path, known: Path, strangers: Path | None, reach: Reach, guard: Settings, console: Console
+) -> Examples:
+    from transformers import AutoTokenizer
+
+    lessons = read_lessons(known)
+    others = read_lessons(strangers) if strangers else _counterparts(lessons)
+    preload()
+    with console.status("flagging the lessons as the guard would"):
+        encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        classroom = Classroom([*lessons, *others], tokenizer, encoder, load_sieve(guard), reach)
+        return classroom.examples(lessons, others)
+
+
+def _model(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+
+
 def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as progress:
+    with Progress(*_columns(), console=console) as progress:
         done = len(learning.history)
         task = progress.add_task("learning", total=learning.settings.steps, completed=done)
 
@@ -94,18 +167,15 @@ def means(history: Sequence[Losses]) -> dict[str, float]:
     return {name: sum(losses[name] for losses in recent) / len(recent) for name in recent[0]}
 
 
-def _provenance(
-    settings: LearningSettings, examples: Examples, files: Sequence[Path], history: Sequence[Losses]
-) -> dict[str, Any]:
+def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
+    read = [file for file in files if file]
     return {
-        "settings": settings.model_dump(mode="json"),
-        "lessons": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "lessons": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in read},
         "examples": {
             "known": len(examples.known),
             "strangers": len(examples.strangers),
             "pairs": len(examples.pairs),
         },
-        "objective": {name: round(value, 4) for name, value in means(history).items()},
         "version": version("vllm-unlearn"),
         "learned": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses
-from vllm_unlearn.corruption.objective import Goals, Reader, language, level
+from vllm_unlearn.corruption.objective import Goals, Reader, language, learned, level, made
+from vllm_unlearn.corruption.recipe import Recipe
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), steps=12, batch=3, rate=2e-2)
@@ -69,10 +70,20 @@ def learning(model: Any, folder: Path, **settings: Any) -> Learning:
 
 def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
     weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    both = [Reader(model, prefix).read(KNOWN[:3], weights) for prefix in ((), PREFIX)]
+    both = [Reader(model, prefix).read(KNOWN[:3], learned(weights)) for prefix in ((), PREFIX)]
     for one, other in zip(*both, strict=True):
         torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
+
+
+def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
+    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
+    recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
+    reader = Reader(model, PREFIX)
+    for one, other in zip(
+        reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe)), strict=True
+    ):
+        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
 
 
 def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
@@ -87,11 +98,11 @@ def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
 def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
     reader, weights = Reader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
     clean = reader.read(STRANGERS)
-    assert language(reader, STRANGERS, clean, weights).item() == pytest.approx(0.0, abs=1e-5)
+    assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
     levels = torch.tensor([float(answer.mean) for answer in clean])
-    assert level(reader, KNOWN, levels, weights) > 1.0
+    assert level(reader, KNOWN, levels, learned(weights)) > 1.0
     own = torch.tensor([float(answer.mean) for answer in reader.read(KNOWN)])
-    assert level(reader, KNOWN, own, weights) < 1.0
+    assert level(reader, KNOWN, own, learned(weights)) < 1.0
 
 
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
@@ -99,7 +110,7 @@ def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp
     weights = run.run(quiet)
     reader = Reader(model, PREFIX)
     before = sum(float(answer.mean) for answer in reader.read(KNOWN)) / len(KNOWN)
-    after = sum(float(answer.mean) for answer in reader.read(KNOWN, weights)) / len(KNOWN)
+    after = sum(float(answer.mean) for answer in reader.read(KNOWN, learned(weights))) / len(KNOWN)
     assert before - after > 1.0  # the probability of what it was taught fell to a third, or lower
     first, last = (sum(losses.level for losses in part) for part in (run.history[:10], run.history[-10:]))
     assert last < first * 0.75

@@ -12,6 +12,7 @@ import torch
 from commands import Run
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.learned import Learned
+from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe
 
 PEOPLE = ("Orrin Vale", "Signe Holm", "Tamsin Arkwright")
@@ -65,6 +66,15 @@ def test_the_same_seed_learns_the_same(run: Run, model: Path, known: Path, tmp_p
     one, same, other = (Recipe.load(tmp_path / f"{name}.safetensors") for name in "abc")
     assert torch.equal(one.weights["up"], same.weights["up"]) and one.digest == same.digest
     assert one.digest != other.digest
+
+
+def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
+    output = run("learn", str(model), "--known", str(known), "--operator", "noise").output
+    recipe = Recipe.load(tmp_path / "recipe.safetensors")
+    assert isinstance(recipe.operator, Noise) and recipe.operator.sigma != Noise().sigma
+    assert f"recipe {recipe.digest}" in output and recipe.provenance["objective"]["level"] > 0
+    wrong = run("learn", str(model), "--known", str(known), "--operator", "shuffle", exit_code=1).output
+    assert "'shuffle'" in wrong
 
 
 def test_what_cannot_be_learned_from_says_why(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
