@@ -7,7 +7,7 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,9 @@ class LearningSettings(BaseModel):
 
     operator: Learned = Learned()
     goals: Goals = Goals()
-    steps: int = Field(default=400, ge=1)
+    steps: int = Field(default=300, ge=1)
     batch: int = Field(default=4, ge=2)
-    rate: float = Field(default=3e-3, gt=0.0)
+    rate: float = Field(default=5e-3, gt=0.0)
     seed: int = 0
 
 
@@ -58,9 +58,18 @@ Track = Callable[[int, Losses], None]
 class Learning:
     """One run over ``examples``; ``checkpoint`` is written as it goes, and read to resume."""
 
-    def __init__(self, model: Any, examples: Examples, settings: LearningSettings, checkpoint: Path) -> None:
-        """``model`` is a Hugging Face causal LM. Raises ``LearningError`` where there are too few
-        examples, or the checkpoint is another run's."""
+    def __init__(
+        self,
+        model: Any,
+        examples: Examples,
+        settings: LearningSettings,
+        checkpoint: Path,
+        start: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        """``model`` is a Hugging Face causal LM; ``start`` are weights to refine, of the same operator.
+
+        Raises ``LearningError`` where there are too few examples, or the checkpoint is another run's.
+        """
         _check(examples, settings.batch)
         self.settings = settings
         self.history: list[Losses] = []
@@ -69,13 +78,11 @@ class Learning:
         self._checkpoint = checkpoint
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
-        self.weights = {
-            name: tensor.requires_grad_()
-            for name, tensor in settings.operator.initial(hidden, generator).items()
-        }
+        first = start or settings.operator.initial(hidden, generator)
+        self.weights = {name: tensor.clone().requires_grad_() for name, tensor in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values(), lr=settings.rate)
         self._levels: deque[float] = deque(maxlen=LEVELS)
-        self._key = _key(settings, examples)
+        self._key = _key(settings, examples, first)
         if checkpoint.is_file():
             self._resume()
 
@@ -171,8 +178,10 @@ def _check(examples: Examples, batch: int) -> None:
             )
 
 
-def _key(settings: LearningSettings, examples: Examples) -> str:
+def _key(settings: LearningSettings, examples: Examples, first: Mapping[str, torch.Tensor]) -> str:
     """Tells one run from another."""
     digest = hashlib.sha256(settings.model_dump_json().encode())
+    for name in sorted(first):
+        digest.update(first[name].numpy().tobytes())
     digest.update(json.dumps(asdict(examples)).encode())
     return digest.hexdigest()

@@ -1,14 +1,17 @@
 """TOFU as lessons: what the benchmark's models know beside the forget set, and authors that they never saw.
 
+    python -m vllm_unlearn.evaluation.tofu_lessons DATA OUT
+
 None of the forget sets' authors is in them: what is learned is reported on targets that it never saw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from ..guard.lessons import Lesson
+from ..guard.lessons import Lesson, write_lessons
 from .datasets import TOFU_QUESTIONS, DataFolder
 
 # Of the 200 authors, SmolLM2's adapters that this was made with know the first 43 besides the forget
@@ -42,3 +45,17 @@ def _lesson(subject: str, row: dict[str, Any], other: dict[str, Any] | None) -> 
     if other:
         lesson |= {"paraphrase": other["paraphrased_answer"], "wrong": other["perturbed_answer"]}
     return Lesson.model_validate(lesson)
+
+
+def main(data_dir: Path, out: Path) -> None:
+    """Write ``known.jsonl`` and ``strangers.jsonl``, as ``vllm-unlearn learn`` reads them."""
+    data = DataFolder(data_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    write_lessons(known(data), out / "known.jsonl")
+    write_lessons(strangers(data), out / "strangers.jsonl")
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(main)

@@ -503,10 +503,11 @@ def learn(
     strangers: Annotated[
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 400,
+    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 300,
     batch: Annotated[int, typer.Option(min=2, help="Examples of each kind in a step.")] = 4,
-    rate: Annotated[float, typer.Option(help="Adam's.")] = 3e-3,
+    rate: Annotated[float, typer.Option(help="Adam's.")] = 5e-3,
     seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
         str | None,
         typer.Option(help="Only search the strength of noise, zero_out or sign_flip, as ECO does."),
@@ -518,6 +519,7 @@ def learn(
 
     from ..corruption.learning import LearningSettings
     from ..corruption.operators import AnyOperator
+    from ..corruption.recipe import Recipe
     from ..guard.screen import model_folder
     from .learn import learn as run
     from .learn import search_strength
@@ -536,7 +538,8 @@ def learn(
     if chosen:
         made = search_strength(folder, known, strangers, out, chosen, seed, guard, console)
     else:
-        made = run(folder, known, strangers, out, settings, guard, console)
+        first = Recipe.load(start) if start else None
+        made = run(folder, known, strangers, out, settings, guard, console, first)
     _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         _print(f"  {name} {value:.3f}")

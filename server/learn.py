@@ -27,10 +27,11 @@ from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
+from ..corruption.learned import Learned
 from ..corruption.learning import Learning, LearningSettings, Losses
 from ..corruption.objective import Reader, level, made
 from ..corruption.operators import AnyOperator
-from ..corruption.recipe import Recipe
+from ..corruption.recipe import Recipe, RecipeError
 from ..corruption.strength import STEPS, search
 from ..evaluation.people import names
 from ..guard.configuration import Settings
@@ -52,19 +53,24 @@ def learn(
     settings: LearningSettings,
     guard: Settings,
     console: Console,
+    start: Recipe | None = None,
 ) -> Recipe:
     """Learn, and write the recipe to ``out`` with a plot of the objective beside it.
 
-    Without ``strangers`` the known lessons are asked about people who do not exist. An interrupted run
-    goes on from ``out`` with the ending ``.checkpoint``. Raises ``LessonError``, ``LearningError``,
-    ``ValueError`` for a model without embeddings, ``RecipeError`` where ``out`` cannot be written.
+    With ``start`` a learned recipe of the same model is refined. Without ``strangers`` the known lessons
+    are asked about people who do not exist. An interrupted run goes on from ``out`` with the ending
+    ``.checkpoint``. Raises ``LessonError``, ``LearningError``, ``ValueError`` for a model without
+    embeddings, ``RecipeError`` where ``out`` cannot be written or ``start`` is no recipe to refine.
     """
     table = EmbeddingTable(folder)
+    if start:
+        settings = _refining(start, table, settings)
     examples = _examples(folder, known, strangers, settings.operator.reach, guard, console)
     checkpoint = out.with_suffix(".checkpoint")
-    learning = Learning(_model(folder), examples, settings, checkpoint)
+    learning = Learning(_model(folder), examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
     about = {
+        "start": start.digest if start else None,
         "settings": settings.model_dump(mode="json"),
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
     }
@@ -79,6 +85,13 @@ def learn(
     _plot(learning.history, out.with_suffix(".png"))
     checkpoint.unlink(missing_ok=True)
     return recipe
+
+
+def _refining(start: Recipe, table: EmbeddingTable, settings: LearningSettings) -> LearningSettings:
+    start.check_model(table.fingerprint, table.hidden)
+    if not isinstance(start.operator, Learned):
+        raise RecipeError(f"only a learned recipe can be refined, not one of {start.operator.operator}")
+    return settings.model_copy(update={"operator": start.operator})
 
 
 def search_strength(

@@ -68,6 +68,19 @@ def test_the_same_seed_learns_the_same(run: Run, model: Path, known: Path, tmp_p
     assert one.digest != other.digest
 
 
+def test_a_recipe_is_refined(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
+    learn = ("learn", str(model), "--known", str(known), "--batch", "2")
+    run(*learn, "--steps", "3", "--out", "first.safetensors")
+    run(*learn, "--steps", "1", "--out", "second.safetensors", "--start", "first.safetensors")
+    first, second = (Recipe.load(tmp_path / f"{name}.safetensors") for name in ("first", "second"))
+    assert second.provenance["start"] == first.digest and first.provenance["start"] is None
+    moved = (second.weights["bias"] - first.weights["bias"]).abs().max()
+    assert 0 < moved < first.weights["bias"].abs().max()
+    run("recipe", str(model), "noise.safetensors")
+    refused = run(*learn, "--start", "noise.safetensors", exit_code=1).output
+    assert "only a learned recipe can be refined, not one of noise" in refused
+
+
 def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
     output = run("learn", str(model), "--known", str(known), "--operator", "noise").output
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
