@@ -30,7 +30,10 @@ class LearningError(ValueError):
 
 
 class LearningSettings(BaseModel):
-    """How to learn: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of each kind."""
+    """How to learn: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of each kind.
+
+    With ``generated`` the answer of every other example is clean, as where the model writes it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +42,7 @@ class LearningSettings(BaseModel):
     steps: int = Field(default=300, ge=1)
     batch: int = Field(default=4, ge=2)
     rate: float = Field(default=5e-3, gt=0.0)
+    generated: bool = True
     seed: int = 0
 
 
@@ -99,8 +103,9 @@ class Learning:
         chance, settings = random.Random(f"{self.settings.seed} {step}"), self.settings
         self._optimizer.param_groups[0]["lr"] = settings.rate * _schedule(step, settings.steps)
         self._optimizer.zero_grad()
-        strangers = _drawn(self._examples.strangers, settings.batch, chance)
-        known = _drawn(self._examples.known, settings.batch, chance)
+        strangers, known = (
+            self._drawn(kind, chance) for kind in (self._examples.strangers, self._examples.known)
+        )
         # Each part by itself, so that no more than one graph is in memory.
         with torch.no_grad():
             clean = self._reader.read(strangers)
@@ -118,6 +123,12 @@ class Learning:
         self._optimizer.step()
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         return Losses(**({"wrong": 0.0, "ratio": 0.0} | values))
+
+    def _drawn(self, examples: Sequence[Example], chance: random.Random) -> list[Example]:
+        drawn = chance.sample(examples, self.settings.batch)
+        if not self.settings.generated:
+            return drawn
+        return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
 
     def _save(self) -> None:
         state = {
@@ -150,12 +161,6 @@ class Learning:
         self._optimizer.load_state_dict(state["optimizer"])
         self.history = [Losses(**losses) for losses in state["history"]]
         self._levels.extend(state["levels"])
-
-
-def _drawn(examples: Sequence[Example], count: int, chance: random.Random) -> list[Example]:
-    """Every other one as the model would write it, the rest as it is read where it is given."""
-    drawn = chance.sample(examples, count)
-    return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
 
 
 def _backward(loss: torch.Tensor) -> None:

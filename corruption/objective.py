@@ -51,11 +51,11 @@ class Goals(BaseModel):
 
     level: float = Field(default=1.0, ge=0.0)
     """Known answers become as likely as strangers': Wasserstein-1 between their mean log-probabilities."""
-    language: float = Field(default=0.7, ge=0.0)
+    language: float = Field(default=1.0, ge=0.0)
     """What is said of strangers stays as it was: KL a token from the model without corruption."""
-    wrong: float = Field(default=0.7, ge=0.0)
+    wrong: float = Field(default=1.0, ge=0.0)
     """Wrong answers stay as likely as they were: absolute difference of mean log-probabilities."""
-    ratio: float = Field(default=2.0, ge=0.0)
+    ratio: float = Field(default=1.0, ge=0.0)
     """True answers become as likely as wrong ones: absolute difference of mean log-probabilities."""
 
 

@@ -110,7 +110,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     """
     if path is None and CONFIG_VARIABLE in environment:
         path = Path(environment[CONFIG_VARIABLE])
-    values = _read(path) if path else {}
+    values = read_mapping(path) if path else {}
     _overlay(values, environment)
     try:
         settings = Settings.model_validate(values)
@@ -120,7 +120,8 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     return _anchored(settings, path.absolute().parent if path else Path.cwd())
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The settings of a YAML file. Raises ``ConfigurationError`` where it holds none."""
     try:
         values = yaml.safe_load(path.read_text())
     except OSError as error:

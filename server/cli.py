@@ -19,7 +19,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
+from ..guard.configuration import (
+    CONFIG_VARIABLE,
+    DEFAULT_FILE,
+    Settings,
+    is_configured,
+    load,
+    read_mapping,
+)
 from ..guard.store import Store, StoreError
 from ..vocabulary import ForgetTarget
 from .eval_command import app as eval_app
@@ -503,10 +510,14 @@ def learn(
     strangers: Annotated[
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How long to learn.")] = 300,
-    batch: Annotated[int, typer.Option(min=2, help="Examples of each kind in a step.")] = 4,
-    rate: Annotated[float, typer.Option(help="Adam's.")] = 5e-3,
-    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, help="How long to learn. Default: 300.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Examples of each kind in a step: 4.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Adam's: 0.005.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws the start and the batches: 0.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file: these, and goals, generated, operator (docs/forgetting.md)."),
+    ] = None,
     start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
         str | None,
@@ -525,7 +536,10 @@ def learn(
     from .learn import search_strength
 
     try:
-        settings = LearningSettings(steps=steps, batch=batch, rate=rate, seed=seed)
+        given = {"steps": steps, "batch": batch, "rate": rate, "seed": seed}
+        values = read_mapping(settings) if settings else {}
+        values |= {name: value for name, value in given.items() if value is not None}
+        learning = LearningSettings.model_validate(values)
         chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
             {"operator": operator} if operator else None
         )
@@ -536,10 +550,10 @@ def learn(
         _fail(error)
     guard = load(_config_file(config))
     if chosen:
-        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console)
+        made = search_strength(folder, known, strangers, out, chosen, seed or 0, guard, console)
     else:
         first = Recipe.load(start) if start else None
-        made = run(folder, known, strangers, out, settings, guard, console, first)
+        made = run(folder, known, strangers, out, learning, guard, console, first)
     _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         _print(f"  {name} {value:.3f}")

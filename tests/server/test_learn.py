@@ -81,6 +81,23 @@ def test_a_recipe_is_refined(run: Run, model: Path, known: Path, tmp_path: Path)
     assert "only a learned recipe can be refined, not one of noise" in refused
 
 
+def test_a_file_of_settings_is_read_and_options_go_before_it(
+    run: Run, model: Path, known: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "learning.yaml").write_text(
+        "steps: 9\ngenerated: false\ngoals: {language: 0.3}\noperator: {operator: learned, rank: 2}\n"
+    )
+    options = ("--settings", "learning.yaml", "--steps", "2", "--batch", "2")
+    run("learn", str(model), "--known", str(known), *options)
+    recipe = Recipe.load(tmp_path / "recipe.safetensors")
+    used = recipe.provenance["settings"]
+    assert (used["steps"], used["generated"], used["goals"]["language"]) == (2, False, 0.3)
+    assert recipe.weights["up"].shape == (2, 2, 32)
+    (tmp_path / "learning.yaml").write_text("goal: {language: 0.3}\n")
+    refused = run("learn", str(model), "--known", str(known), *options, exit_code=1).output
+    assert "goal: Extra inputs are not permitted" in refused
+
+
 def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
     output = run("learn", str(model), "--known", str(known), "--operator", "noise").output
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
