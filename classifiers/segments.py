@@ -55,6 +55,8 @@ def around(prompt: str, turns: Sequence[tuple[int, int]], start: int, end: int) 
     """The sentences of ``turns`` that ``prompt[start:end]`` touches; of one that goes on and on, no more
     than a window to either side."""
     for first, last in turns:
+        if last <= start or end <= first:
+            continue
         for begin, stop in _sentences(prompt, first, last):
             if begin < end and start < stop:
                 yield max(begin, start - WINDOW_CHARS), min(stop, end + WINDOW_CHARS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +46,10 @@ class DecodedPrompt:
         """The token positions of the names among ``matches``."""
         return {p for match in matches if match.name for p in self._positions(match.start, match.end)}
 
-    def _positions(self, start: int, end: int) -> Iterator[int]:
-        """The tokens that ``text[start:end]`` touches."""
-        return (p for p, (first, last) in enumerate(self.spans) if first < end and start < last)
+    def _positions(self, start: int, end: int) -> range:
+        """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""
+        first = bisect_right(self.spans, start, key=lambda span: span[1])
+        return range(first, bisect_left(self.spans, end, lo=first, key=lambda span: span[0]))
 
 
 class PromptDecoder:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -150,3 +151,18 @@ def test_a_tokenizer_that_cannot_place_its_tokens_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"got SlowTokenizer; serve with `--tokenizer-mode hf`"):
         PromptDecoder(SlowTokenizer())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_tokens_of_a_match_are_those_that_touch_it(seed: int) -> None:
+    chance = random.Random(seed)
+    spans, place = [], 0
+    for _ in range(30):  # special tokens have no characters, and tokens may share a character's
+        length = chance.choice([0, 1, 3])
+        spans += [(place, place + length)] * chance.choice([1, 1, 2])
+        place += length
+    prompt = DecodedPrompt("x" * place, spans, [(0, place)])
+    for _ in range(50):
+        start, end = sorted(chance.choices(range(place + 1), k=2))
+        touched = {p for p, (first, last) in enumerate(spans) if first < end and start < last}
+        assert prompt.owners([Match("t", start, end, 1.0)]).keys() == touched
