@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 Rows = list[list[float]]
 
@@ -20,7 +21,8 @@ def main(model: str, prompts: list[list[int]]) -> Rows:
     params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0)
     found: Rows = []
     for ids in prompts:  # one at a time: batches round otherwise
-        [output] = llm.generate([{"prompt_token_ids": ids}], params, use_tqdm=False)
+        prompt: Any = {"prompt_token_ids": ids}
+        [output] = llm.generate([prompt], params, use_tqdm=False)
         told = zip(ids[1:], (output.prompt_logprobs or [])[1:], strict=True)
         found.append([entry[token].logprob for token, entry in told if entry])
     return found
