@@ -29,21 +29,50 @@ class LearningError(ValueError):
     """What is to be learned from, or resumed, does not do."""
 
 
-class LearningSettings(BaseModel):
-    """How to learn: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of each kind.
+class Stage(BaseModel):
+    """A part of the learning: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of
+    each kind. With ``generated`` the answer of every other one is clean, as where the model writes it.
+    """
 
-    With ``generated`` the answer of every other example is clean, as where the model writes it.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    goals: Goals = Goals()
+    steps: int = Field(default=300, ge=1)
+    batch: int = Field(default=4, ge=2)
+    rate: float = Field(default=5e-3, gt=0.0)
+    generated: bool = False
+
+
+class LearningSettings(BaseModel):
+    """What is learned, and how: by default answers as they are given, and then as they are written too.
+
+    Both at once, from the start, ended with more harm to the language (docs/forgetting.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     operator: Learned = Learned()
-    goals: Goals = Goals()
-    steps: int = Field(default=300, ge=1)
-    batch: int = Field(default=4, ge=2)
-    rate: float = Field(default=5e-3, gt=0.0)
-    generated: bool = True
+    stages: tuple[Stage, ...] = Field(
+        default=(
+            Stage(),
+            Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
+        ),
+        min_length=1,
+    )
     seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def at(self, step: int) -> tuple[Stage, int]:
+        """The stage of a step (counted from 0 over all), and its number in there."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        raise IndexError(f"step {step} is past the last stage's end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +103,7 @@ class Learning:
 
         Raises ``LearningError`` where there are too few examples, or the checkpoint is another run's.
         """
-        _check(examples, settings.batch)
+        _check(examples, max(stage.batch for stage in settings.stages))
         self.settings = settings
         self.history: list[Losses] = []
         self._examples = examples
@@ -84,7 +113,7 @@ class Learning:
         generator = torch.Generator().manual_seed(settings.seed)
         first = start or settings.operator.initial(hidden, generator)
         self.weights = {name: tensor.clone().requires_grad_() for name, tensor in first.items()}
-        self._optimizer = torch.optim.Adam(self.weights.values(), lr=settings.rate)
+        self._optimizer = torch.optim.Adam(self.weights.values())
         self._levels: deque[float] = deque(maxlen=LEVELS)
         self._key = _key(settings, examples, first)
         if checkpoint.is_file():
@@ -100,11 +129,12 @@ class Learning:
         return {name: tensor.detach().clone() for name, tensor in self.weights.items()}
 
     def _step(self, step: int) -> Losses:
-        chance, settings = random.Random(f"{self.settings.seed} {step}"), self.settings
-        self._optimizer.param_groups[0]["lr"] = settings.rate * _schedule(step, settings.steps)
+        chance = random.Random(f"{self.settings.seed} {step}")
+        stage, number = self.settings.at(step)
+        self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         strangers, known = (
-            self._drawn(kind, chance) for kind in (self._examples.strangers, self._examples.known)
+            _drawn(kind, stage, chance) for kind in (self._examples.strangers, self._examples.known)
         )
         # Each part by itself, so that no more than one graph is in memory.
         with torch.no_grad():
@@ -112,23 +142,17 @@ class Learning:
         self._levels.extend(float(answer.mean) for answer in clean)
         corruption = learned(self.weights)
         losses = {"language": language(self._reader, strangers, clean, corruption)}
-        _backward(settings.goals.language * losses["language"])
+        _backward(stage.goals.language * losses["language"])
         losses["level"] = level(self._reader, known, torch.tensor(list(self._levels)), corruption)
-        _backward(settings.goals.level * losses["level"])
+        _backward(stage.goals.level * losses["level"])
         if self._examples.pairs:
-            drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(self._examples.pairs, settings.batch)]
+            drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(self._examples.pairs, stage.batch)]
             losses["wrong"], losses["ratio"] = pairs(self._reader, drawn, corruption)
-            _backward(settings.goals.wrong * losses["wrong"] + settings.goals.ratio * losses["ratio"])
+            _backward(stage.goals.wrong * losses["wrong"] + stage.goals.ratio * losses["ratio"])
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self._optimizer.step()
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         return Losses(**({"wrong": 0.0, "ratio": 0.0} | values))
-
-    def _drawn(self, examples: Sequence[Example], chance: random.Random) -> list[Example]:
-        drawn = chance.sample(examples, self.settings.batch)
-        if not self.settings.generated:
-            return drawn
-        return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
 
     def _save(self) -> None:
         state = {
@@ -161,6 +185,13 @@ class Learning:
         self._optimizer.load_state_dict(state["optimizer"])
         self.history = [Losses(**losses) for losses in state["history"]]
         self._levels.extend(state["levels"])
+
+
+def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
+    drawn = chance.sample(examples, stage.batch)
+    if not stage.generated:
+        return drawn
+    return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
 
 
 def _backward(loss: torch.Tensor) -> None:

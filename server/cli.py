@@ -510,14 +510,10 @@ def learn(
     strangers: Annotated[
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="How long to learn. Default: 300.")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Examples of each kind in a step: 4.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Adam's: 0.005.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws the start and the batches: 0.")] = None,
     settings: Annotated[
-        Path | None,
-        typer.Option(help="A YAML file: these, and goals, generated, operator (docs/forgetting.md)."),
+        Path | None, typer.Option(help="YAML: stages, operator (docs/forgetting.md).")
     ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
     start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
         str | None,
@@ -536,10 +532,8 @@ def learn(
     from .learn import search_strength
 
     try:
-        given = {"steps": steps, "batch": batch, "rate": rate, "seed": seed}
         values = read_mapping(settings) if settings else {}
-        values |= {name: value for name, value in given.items() if value is not None}
-        learning = LearningSettings.model_validate(values)
+        learning = LearningSettings.model_validate(values | {"seed": seed})
         chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
             {"operator": operator} if operator else None
         )
@@ -550,7 +544,7 @@ def learn(
         _fail(error)
     guard = load(_config_file(config))
     if chosen:
-        made = search_strength(folder, known, strangers, out, chosen, seed or 0, guard, console)
+        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console)
     else:
         first = Recipe.load(start) if start else None
         made = run(folder, known, strangers, out, learning, guard, console, first)

@@ -12,12 +12,13 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learned import Learned
-from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses
+from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses, Stage
 from vllm_unlearn.corruption.objective import Goals, Reader, language, learned, level, made
 from vllm_unlearn.corruption.recipe import Recipe
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
-SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), steps=12, batch=3, rate=2e-2)
+STAGE = Stage(steps=12, batch=3, rate=2e-2, generated=True)
+SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
 
 
 def example(name: int, answer: Sequence[int]) -> Example:
@@ -64,8 +65,9 @@ def quiet(step: int, losses: Losses) -> None:
     pass
 
 
-def learning(model: Any, folder: Path, **settings: Any) -> Learning:
-    return Learning(model, EXAMPLES, SETTINGS.model_copy(update=settings), folder / "r.checkpoint")
+def learning(model: Any, folder: Path, **stage: Any) -> Learning:
+    settings = SETTINGS.model_copy(update={"stages": (STAGE.model_copy(update=stage),)})
+    return Learning(model, EXAMPLES, settings, folder / "r.checkpoint")
 
 
 def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
@@ -146,6 +148,35 @@ def test_too_few_examples_are_refused(model: Any, tmp_path: Path) -> None:
     few = Examples(KNOWN, STRANGERS[:2], [])
     with pytest.raises(LearningError, match="needs 3 strangers with a flagged question, there are 2"):
         Learning(model, few, SETTINGS, tmp_path / "r.checkpoint")
+
+
+def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: Path) -> None:
+    stages = (STAGE, STAGE.model_copy(update={"steps": 8, "rate": 1e-2, "generated": False}))
+    settings = SETTINGS.model_copy(update={"stages": stages})
+    assert settings.steps == 20
+    assert [settings.at(step) for step in (0, 11, 12, 19)] == [
+        (stages[0], 0), (stages[0], 11), (stages[1], 0), (stages[1], 7)
+    ]  # fmt: skip
+    with pytest.raises(IndexError, match="past the last stage"):
+        settings.at(20)
+
+    def run(name: str, stop: int | None) -> dict[str, torch.Tensor]:
+        def track(step: int, losses: Losses) -> None:
+            if step == stop:
+                raise KeyboardInterrupt
+
+        return Learning(model, EXAMPLES, settings, tmp_path / f"{name}.checkpoint").run(track)
+
+    whole = run("whole", None)
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", 15)
+    for name, tensor in run("cut", None).items():
+        assert torch.equal(tensor, whole[name])
+
+
+def test_by_default_what_is_given_is_learned_first() -> None:
+    first, second = LearningSettings().stages
+    assert (first.generated, second.generated) == (False, True)
 
 
 def test_without_wrong_answers_the_rest_is_learned(model: Any, tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def known(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def quick(tmp_path: Path) -> str:
+    """Settings for a run of seconds."""
+    file = tmp_path / "quick.yaml"
+    file.write_text("stages: [{steps: 3, batch: 2}, {steps: 1, batch: 2, generated: true}]\n")
+    return str(file)
+
+
 @pytest.fixture(autouse=True)
 def _encoder(run: Run, monkeypatch: pytest.MonkeyPatch, encoder_name: str, encoder_folder: Path) -> None:
     monkeypatch.setenv("VLLM_UNLEARN_ENCODER__MODEL", encoder_name)
@@ -43,9 +51,9 @@ def _encoder(run: Run, monkeypatch: pytest.MonkeyPatch, encoder_name: str, encod
 
 
 def test_a_recipe_is_learned_and_says_from_what(
-    run: Run, model: Path, known: Path, tmp_path: Path, encoder_folder: Path
+    run: Run, model: Path, known: Path, quick: str, tmp_path: Path
 ) -> None:
-    output = run("learn", str(model), "--known", str(known), "--steps", "4", "--batch", "2").output
+    output = run("learn", str(model), "--known", str(known), "--settings", quick).output
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
     assert f"recipe {recipe.digest}" in output and "level" in output
     table = EmbeddingTable(model)
@@ -54,24 +62,29 @@ def test_a_recipe_is_learned_and_says_from_what(
     assert recipe.weights["bias"].abs().max() > 0
     assert recipe.provenance["examples"] == {"known": 6, "strangers": 6, "pairs": 0}
     assert list(recipe.provenance["lessons"]) == ["known.jsonl"]
-    assert recipe.provenance["settings"]["steps"] == 4
+    stages = recipe.provenance["settings"]["stages"]
+    assert [(stage["steps"], stage["generated"]) for stage in stages] == [(3, False), (1, True)]
     assert (tmp_path / "recipe.png").stat().st_size > 5_000
     assert not (tmp_path / "recipe.checkpoint").exists()
 
 
-def test_the_same_seed_learns_the_same(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
+def test_the_same_seed_learns_the_same(
+    run: Run, model: Path, known: Path, quick: str, tmp_path: Path
+) -> None:
     for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        options = ("--steps", "2", "--batch", "2", "--seed", seed, "--out", f"{out}.safetensors")
+        options = ("--settings", quick, "--seed", seed, "--out", f"{out}.safetensors")
         run("learn", str(model), "--known", str(known), *options)
     one, same, other = (Recipe.load(tmp_path / f"{name}.safetensors") for name in "abc")
     assert torch.equal(one.weights["up"], same.weights["up"]) and one.digest == same.digest
     assert one.digest != other.digest
 
 
-def test_a_recipe_is_refined(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
-    learn = ("learn", str(model), "--known", str(known), "--batch", "2")
-    run(*learn, "--steps", "3", "--out", "first.safetensors")
-    run(*learn, "--steps", "1", "--out", "second.safetensors", "--start", "first.safetensors")
+def test_a_recipe_is_refined(run: Run, model: Path, known: Path, quick: str, tmp_path: Path) -> None:
+    (tmp_path / "once.yaml").write_text("stages: [{steps: 1, batch: 2}]\n")
+    learn = ("learn", str(model), "--known", str(known))
+    run(*learn, "--settings", quick, "--out", "first.safetensors")
+    again = ("--settings", "once.yaml", "--out", "second.safetensors", "--start", "first.safetensors")
+    run(*learn, *again)
     first, second = (Recipe.load(tmp_path / f"{name}.safetensors") for name in ("first", "second"))
     assert second.provenance["start"] == first.digest and first.provenance["start"] is None
     moved = (second.weights["bias"] - first.weights["bias"]).abs().max()
@@ -81,21 +94,14 @@ def test_a_recipe_is_refined(run: Run, model: Path, known: Path, tmp_path: Path)
     assert "only a learned recipe can be refined, not one of noise" in refused
 
 
-def test_a_file_of_settings_is_read_and_options_go_before_it(
-    run: Run, model: Path, known: Path, tmp_path: Path
-) -> None:
+def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
     (tmp_path / "learning.yaml").write_text(
-        "steps: 9\ngenerated: false\ngoals: {language: 0.3}\noperator: {operator: learned, rank: 2}\n"
+        "stages: [{steps: 2, batch: 2, goals: {language: 0.3}}]\noperator: {operator: learned, rank: 2}\n"
     )
-    options = ("--settings", "learning.yaml", "--steps", "2", "--batch", "2")
-    run("learn", str(model), "--known", str(known), *options)
+    run("learn", str(model), "--known", str(known), "--settings", "learning.yaml")
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
-    used = recipe.provenance["settings"]
-    assert (used["steps"], used["generated"], used["goals"]["language"]) == (2, False, 0.3)
+    assert recipe.provenance["settings"]["stages"][0]["goals"]["language"] == 0.3
     assert recipe.weights["up"].shape == (2, 2, 32)
-    (tmp_path / "learning.yaml").write_text("goal: {language: 0.3}\n")
-    refused = run("learn", str(model), "--known", str(known), *options, exit_code=1).output
-    assert "goal: Extra inputs are not permitted" in refused
 
 
 def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
@@ -107,11 +113,27 @@ def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, t
     assert "'shuffle'" in wrong
 
 
-def test_what_cannot_be_learned_from_says_why(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("goal: 1", "goal: Extra inputs are not permitted"),
+        ("stages: []", "stages: Tuple should have at least 1 item"),
+        ("stages: [{rate: 0}]", "stages.0.rate: Input should be greater than 0"),
+        ("stages: [{batch: 40}]", "a batch needs 40 known with a flagged question, there are 6"),
+    ],
+)
+def test_settings_that_cannot_be_used_say_why(
+    run: Run, model: Path, known: Path, tmp_path: Path, settings: str, message: str
+) -> None:
+    (tmp_path / "wrong.yaml").write_text(settings)
+    learn = ("learn", str(model), "--known", str(known), "--settings", "wrong.yaml")
+    assert message in run(*learn, exit_code=1).output
+    assert not (tmp_path / "recipe.safetensors").exists()
+
+
+def test_lessons_that_cannot_be_used_say_why(run: Run, model: Path, tmp_path: Path) -> None:
     learn = ("learn", str(model), "--known")
     assert "gone.jsonl cannot be read" in run(*learn, "gone.jsonl", exit_code=1).output
-    assert "rate: Input should be greater" in run(*learn, str(known), "--rate", "0", exit_code=1).output
-    assert "a batch needs 40 known" in run(*learn, str(known), "--batch", "40", exit_code=1).output
     nameless = tmp_path / "nameless.jsonl"
     nameless.write_text('{"subject": "Orrin Vale", "question": "Who is he?", "answer": "Nobody."}')
     assert "give --strangers" in run(*learn, str(nameless), exit_code=1).output
