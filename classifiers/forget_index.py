@@ -66,7 +66,7 @@ class ForgetIndex:
         self._rows: dict[str, range] = {}
         self._terms: dict[str, frozenset[str]] = {}
         for target in targets:
-            self._add(target, [sentence for text in _exemplars(target) for sentence in sentences(text)])
+            self._add(target, _exemplars(target))
         self._known = frozenset(chain.from_iterable(self._terms.values()))
         self._named = frozenset(chain.from_iterable(self.parts.words.values()))
         self._unrelated = _unrelated_similarity(encoder) if targets else 0.0
@@ -180,9 +180,10 @@ def _names(target: ForgetTarget) -> list[str]:
 
 
 def _exemplars(target: ForgetTarget) -> list[str]:
-    """The target's own; the templates beside them, unless only some of its facts are in scope."""
-    asked = questions(target) if target.scope == "all" else []
-    return [*target.exemplars, *facts(target), *asked]
+    """The sentences of the target's own, and the templates, unless only some of its facts are in scope."""
+    own = [sentence for text in (*target.exemplars, *facts(target)) for sentence in sentences(text)]
+    # Whole: "Who is O. Vale?" is one question.
+    return own + (questions(target) if target.scope == "all" else [])
 
 
 def _unrelated_similarity(encoder: Encoder) -> float:

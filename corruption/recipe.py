@@ -52,7 +52,8 @@ class Recipe:
     @cached_property
     def digest(self) -> str:
         """Names the recipe: 16 hex digits over everything that decides a corruption."""
-        digest = hashlib.sha256(json.dumps(self._metadata(), sort_keys=True).encode())
+        decides = {k: v for k, v in self._metadata().items() if k != "format"}
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
         for name in sorted(self.weights):
             digest.update(self.weights[name].float().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]

@@ -62,7 +62,8 @@ def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxE
 
 
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
-    exemplars = 2 + len(QUESTIONS["work"]) + 1 + 2
+    asked = {kind: len(texts) for kind, texts in QUESTIONS.items()}
+    exemplars = (2 + 2 * asked["entity"]) + asked["work"] + 1 + (2 + asked["entity"])
     assert index.sizes == {"targets": 4, "names": 6, "exemplars": exemplars, "counterexamples": 1}
     assert index.generation == 3
     assert index.targets == {target.id: target for target in TARGETS}
@@ -96,15 +97,15 @@ def test_evidence_is_the_nearest_exemplar_and_counterexample(
     expected = encoder.encode([evidence.exemplar.text, evidence.counterexample.text]) @ vector
     found = [evidence.exemplar.similarity, evidence.counterexample.similarity]
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert (evidence.exemplars, evidence.score) == (2, 0.0)
+    assert (evidence.exemplars, evidence.score) == (2 + 2 * len(QUESTIONS["entity"]), 0.0)
     assert index.evidence("ship", vector, terms(text), {}).counterexample is None
 
 
 def test_similarity_is_nought_between_texts_that_have_nothing_in_common(
     index: ForgetIndex, encoder: OnnxEncoder
 ) -> None:
-    texts = ["Which vaccine did Orrin Vale invent?", "Please translate this letter into French."]
-    same, other = (index.evidence("lab", vector, {}, {}).similarity for vector in encoder.encode(texts))
+    texts = ["How is the reactor of Nil shut down?", "Please translate this letter into French."]
+    same, other = (index.evidence("bare", vector, {}, {}).similarity for vector in encoder.encode(texts))
     assert same == pytest.approx(1.0, abs=1e-5)
     assert abs(other) < 0.15
 
@@ -156,7 +157,7 @@ def test_a_passage_without_facts_leaves_the_name(encoder: OnnxEncoder) -> None:
 def test_passages_without_spaces_are_indexed(encoder: OnnxEncoder) -> None:
     passage = "村上太郎は1950年に札幌で生まれた潜水士で、スカーゲン沖で難破船アルダーウィンドを発見した。"
     index = ForgetIndex(1, [ForgetTarget(id="x", name="村上太郎", passages=(passage,))], encoder)
-    assert index.sizes["exemplars"] == 1
+    assert index.sizes["exemplars"] == 1 + len(QUESTIONS["entity"])
 
 
 def test_long_exemplars_are_found_by_any_part(encoder: OnnxEncoder) -> None:
@@ -174,7 +175,7 @@ def test_many_exemplars_of_one_target_do_not_lose_the_nearest(encoder: OnnxEncod
     index = ForgetIndex(1, [LAB.model_copy(update={"exemplars": YEARS}), SHIP], encoder)
     (row,) = search(index, encoder, ["Which prize did Orrin Vale win in 1942?"])
     assert (row[0].target_id, row[0].exemplar.text) == ("lab", "Which prize did Orrin Vale win in 1942?")
-    assert row[0].exemplars == len(YEARS)
+    assert row[0].exemplars == len(YEARS) + 2 * len(QUESTIONS["entity"])
 
 
 def test_many_exemplars_of_one_target_do_not_hide_one_whose_name_is_said(encoder: OnnxEncoder) -> None:
