@@ -66,6 +66,7 @@ def learn(
     if start:
         settings = _refining(start, table, settings)
     examples = _examples(folder, known, strangers, settings.operator.reach, guard, console)
+    out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
     learning = Learning(_model(folder), examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
