@@ -27,7 +27,7 @@ from .datasets import DataError, DataFolder
 from .errors import Error, errors, write_errors
 from .methods import Method, Names, Ours, Spans
 from .outcomes import Key, Outcome, curve, figures, made_outcome, recall_at
-from .report import Report
+from .report import Report, Time
 from .table import FAMILIES, Table, TableMaker, make_table
 from .workbench import Workbench
 
@@ -90,6 +90,7 @@ class _Run:
         self.bench = Workbench.opened(options.encoder, self.cache)
         self.outcomes: dict[Key, Outcome] = {}
         self.errors: list[Error] = []
+        self.times: list[Time] = []
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                  TimeElapsedColumn(), console=console)  # fmt: skip
 
@@ -108,6 +109,7 @@ class _Run:
             [f for outcome in self._in_order() for f in figures(outcome, self.outcomes)],
             list(self._curves()),
             self.left_out,
+            self.times,
             {row.name: row.note for row in self.rows if row.note},
         )
         made.write(self.options.out)
@@ -128,11 +130,14 @@ class _Run:
             total = sum(len(row.cases) for row in asked)
             name = f"{listing.name}, by {way}: {method.name}"
             self.progress.update(task, description=name, total=total, completed=0)
+            began = time.monotonic()
             for row in asked:
                 outcome = self._outcome(method, row, way, task)
                 self.outcomes[outcome.key] = outcome
                 if method.name == "ours":
                     self.errors += errors(outcome, by_id)
+            if total:
+                self.times.append(Time(listing.name, way, method.name, total, time.monotonic() - began))
         self.progress.update(task, visible=False)
 
     def _outcome(self, method: Method, row: Row, way: Way, task: Any) -> Outcome:
@@ -145,16 +150,18 @@ class _Run:
         return made_outcome(row, way, method.name, method.threshold, found)
 
     def _methods(self, listing: Listing, way: Way, targets: Sequence[ForgetTarget]) -> Iterator[Method]:
-        yield Ours(targets, self.bench.vectors, self.bench.prompts, self.bench.sieve, self.options.threshold)
+        bench, threshold = self.bench, self.options.threshold
+        yield Ours(targets, bench.vectors, bench.prompts, bench.sieve, threshold)
         if not self.options.baselines:
             return
+        yield Ours(targets, bench.vectors, bench.unsieved, None, threshold)
         yield Names(targets)
         try:
             benign = self._calibration()
         except DataError as error:
             self.left_out.append(f"baselines with a threshold, for {listing.name}: {error}")
             return
-        nearest = Nearest(targets, self.bench.vectors, self.bench.whole)
+        nearest = Nearest(targets, bench.vectors, bench.whole)
         nearest.fit(benign)
         yield nearest
         if listing.retained and way == "exemplars":

@@ -44,9 +44,7 @@ class Spans(Protocol):
 
 
 class Ours:
-    """The detector as it is served."""
-
-    name = "ours"
+    """The detector as it is served; without ``sieve`` every segment is encoded."""
 
     def __init__(
         self,
@@ -57,6 +55,7 @@ class Ours:
         threshold: float = THRESHOLD,
     ) -> None:
         """``vectors`` encodes the targets' texts, ``encoder`` the prompts (from many threads)."""
+        self.name = "ours" if sieve else "without first pass"
         self.threshold = threshold
         self.index = ForgetIndex(1, targets, vectors, sieve)
         self._encoder = encoder

@@ -11,7 +11,18 @@ from typing import Any
 from .cases import WAYS
 from .outcomes import Figure
 
-METHODS = ("ours", "names", "nearest", "classifier")
+METHODS = ("ours", "without first pass", "names", "nearest", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What a method took for all prompts of a listing: seconds of the clock, many prompts at once."""
+
+    listing: str
+    way: str
+    method: str
+    prompts: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,7 @@ class Report:
     figures: Sequence[Figure]
     curves: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[str] = ()
+    times: Sequence[Time] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
@@ -31,6 +43,7 @@ class Report:
             "run": dict(self.run),
             "left_out": list(self.left_out),
             "figures": [asdict(figure) for figure in self.figures],
+            "times": [asdict(time) for time in self.times],
             "curves": list(self.curves),
         }
         (folder / "results.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False))
@@ -45,6 +58,9 @@ class Report:
         if grouped:
             yield "\n## By group\n"
             yield from _table(grouped, grouped=True)
+        if self.times:
+            yield "\n## Milliseconds a prompt, many at once\n"
+            yield from _times(self.times)
         if self.notes or self.left_out:
             yield "\n## Notes\n"
             yield from (f"- {row}: {note}" for row, note in self.notes.items())
@@ -65,6 +81,17 @@ def _table(figures: Sequence[Figure], grouped: bool) -> Iterator[str]:
         for name in methods:
             cells += _cells(same.get(name), name == "ours")
         yield _line(cells)
+
+
+def _times(times: Sequence[Time]) -> Iterator[str]:
+    """A line for each listing and way, with a column for each method."""
+    methods = [name for name in METHODS if any(time.method == name for time in times)]
+    yield _line(["listing", "way", "prompts", *methods])
+    yield _line(["---"] * (len(methods) + 3))
+    for listing, way in dict.fromkeys((time.listing, time.way) for time in times):
+        same = {time.method: time for time in times if (time.listing, time.way) == (listing, way)}
+        taken = [f"{1e3 * same[m].seconds / same[m].prompts:.1f}" if m in same else "" for m in methods]
+        yield _line([listing, way, f"{max(time.prompts for time in same.values()):,}", *taken])
 
 
 def _lines(figures: Iterable[Figure]) -> Iterator[dict[str, Figure]]:

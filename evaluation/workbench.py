@@ -19,10 +19,12 @@ REMEMBERED = 200_000
 @dataclass(frozen=True, slots=True)
 class Workbench:
     """``vectors`` encodes what is indexed and keeps it between runs, ``prompts`` what is asked, from
-    many threads, ``whole`` prompts as one vector each; ``sieve`` is the first pass."""
+    many threads, ``unsieved`` the same for what is asked without the first pass (so that neither finds
+    what the other paid for), ``whole`` prompts as one vector each; ``sieve`` is the first pass."""
 
     vectors: VectorCache
     prompts: Encoder
+    unsieved: Encoder
     whole: Encoder
     sieve: StaticEncoder
 
@@ -32,5 +34,6 @@ class Workbench:
         folder = exported(settings.model, settings.cache_dir)
         encoder = OnnxEncoder(folder, settings.threads)
         file = cache / f"{encoder.fingerprint[:12]}.vectors"
-        prompts = SegmentCache(BatchingEncoder(encoder))
-        return cls(VectorCache(encoder, file), prompts, SegmentCache(encoder, REMEMBERED), distilled(folder))
+        prompts, unsieved = (SegmentCache(BatchingEncoder(encoder)) for _ in range(2))
+        whole = SegmentCache(encoder, REMEMBERED)
+        return cls(VectorCache(encoder, file), prompts, unsieved, whole, distilled(folder))

@@ -48,9 +48,9 @@ def test_every_row_has_figures_of_every_method(out: Path) -> None:
     by_method: dict[str, set[str]] = {}
     for figure in found["figures"]:
         by_method.setdefault(figure["method"], set()).add(figure["row"])
-    assert set(by_method) == {"ours", "names", "nearest", "classifier"}
+    assert set(by_method) == {"ours", "without first pass", "names", "nearest", "classifier"}
     assert "RWKU level 3" in by_method["ours"]
-    assert by_method["ours"] == by_method["names"]
+    assert by_method["ours"] == by_method["names"] == by_method["without first pass"]
     assert by_method["nearest"] == by_method["classifier"] == by_method["ours"] - {"spans of named mentions"}
     assert {f["way"] for f in found["figures"] if f["method"] == "ours"} == {"name", "exemplars", "passages"}
     assert found["left_out"] == []
@@ -67,7 +67,9 @@ def test_a_named_person_is_found_and_a_benign_prompt_is_not(out: Path) -> None:
 
 def test_the_table_and_the_errors_are_written(out: Path) -> None:
     table = (out / "results.md").read_text()
-    assert "| row | figure | goal | way | n | ours | met | names | nearest | classifier |" in table
+    methods = "without first pass | names | nearest | classifier"
+    assert f"| row | figure | goal | way | n | ours | met | {methods} |" in table
+    assert f"| listing | way | prompts | ours | {methods} |" in table
     assert "| RWKU level 2 | recall | ≥ 99 % | name |" in table
     for line in (out / "errors.jsonl").read_text().splitlines():
         assert json.loads(line)["kind"] in ("missed", "flagged")
