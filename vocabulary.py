@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,6 +14,10 @@ Scope = Literal["all", "exemplars"]
 Action = Literal["pass", "corrupt"]
 # What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
 Reach = Literal["match", "sentence"]
+# What a flagged token is of: a name; other text about a target; a reply in the turn that is being
+# written, which a client can have read (prefill, echo, prompt log-probabilities).
+Role = Literal["name", "text", "reply"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000

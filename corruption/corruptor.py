@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..vocabulary import Reach
+from ..vocabulary import ROLES, Reach, Role
 from .embedding_table import EmbeddingTable
 from .operators import Flagged
 from .recipe import Recipe
@@ -49,12 +49,13 @@ class Corruptor:
         token_ids: Sequence[int],
         owners: Mapping[int, str],
         generation: int,
-        named: Collection[int] | None = None,
+        roles: Mapping[int, Role] | None = None,
     ) -> CorruptedPrompt:
         """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id.
 
-        ``named`` are the positions of names, all without it.
+        ``roles`` says what each is of; without it, all are of names.
         """
+        roles = roles or dict.fromkeys(owners, "name")
         places = _places(owners)
         embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
         for target_id in sorted(set(owners.values()) - {CANARY_ID}):
@@ -63,24 +64,24 @@ class Corruptor:
             flagged = Flagged(
                 self._table.rows(tokens, self._dtype),
                 self.recipe.seeds(target_id, tokens),
-                torch.tensor([named is None or p in named for p in positions]),
+                torch.tensor([ROLES.index(roles[p]) for p in positions]),
                 torch.tensor([places[p] for p in positions]),
             )
             embeddings[positions] = self.recipe.corrupt(flagged)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
         # which is how `doctor` sees from outside that the guard acts.
         mask = [position not in owners for position in range(len(token_ids))]
-        return CorruptedPrompt(embeddings, mask, self._key(owners, generation, named))
+        return CorruptedPrompt(embeddings, mask, self._key(owners, generation, roles))
 
     def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
         """Every token as its uncorrupted embedding: what the start-up handshake compares."""
         rows = self._table.rows(token_ids, self._dtype)
         return CorruptedPrompt(rows, [False] * len(token_ids), "clean")
 
-    def _key(self, owners: Mapping[int, str], generation: int, named: Collection[int] | None) -> str:
+    def _key(self, owners: Mapping[int, str], generation: int, roles: Mapping[int, Role]) -> str:
         # vLLM's prefix-cache key covers neither the mask nor the generation; two flagged prompts with
         # a common beginning may be corrupted at different places of it.
-        marks = sorted((p, owner, named is None or p in named) for p, owner in owners.items())
+        marks = sorted((p, owner, roles[p]) for p, owner in owners.items())
         where = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
         return f"unlearn:{self.recipe.digest}:{generation}:{where}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 CLEAN = -1
-"""The role of a token that is not flagged; the others are indices into ``learned.ROLES``."""
+"""The role of a token that is not flagged; the others are indices into ``vocabulary.ROLES``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,20 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """``known`` are about what the model knows, ``strangers`` about what it never saw."""
+    """``known`` are about what the model knows, ``strangers`` about what it never saw; ``repeats`` ask for
+    a question to be repeated, and ``declines`` are declined. Of both the answer is clean: it is written.
+    """
 
     known: Sequence[Example]
     strangers: Sequence[Example]
     pairs: Sequence[Pair]
+    repeats: Sequence[Example] = ()
+    declines: Sequence[Example] = ()
 
     @property
     def prefix(self) -> int:
         """How many tokens all conversations begin with, flagged in none: they are computed once."""
-        every = [*self.known, *self.strangers]
+        every = [*self.known, *self.strangers, *self.repeats, *self.declines]
         every += [example for pair in self.pairs for example in (pair.true, *pair.wrong)]
         first, least = every[0], min(example.start - 1 for example in every)
         for place in range(least):

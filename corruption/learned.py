@@ -12,18 +12,16 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from ..vocabulary import Reach
+from ..vocabulary import ROLES, Reach
 from .operators import Flagged, Operator
-
-# The tokens of a name, and those of text about the target: a described match, or a name's sentence.
-ROLES = ("name", "text")
 
 
 class Learned(Operator):
     """e -> e * scale + (e @ down) @ up + bias + place[i], for the i-th token of a run of flagged ones.
 
-    Each role has its own weights: ``scale`` and ``bias`` of shape (2, hidden), ``down`` (2, hidden, rank),
-    ``up`` (2, rank, hidden), ``place`` (2, places, hidden); tokens past ``places`` share the last.
+    Each of the three roles has its own weights: ``scale`` and ``bias`` of shape (3, hidden), ``down``
+    (3, hidden, rank), ``up`` (3, rank, hidden), ``place`` (3, places, hidden); tokens past ``places`` share
+    the last.
     """
 
     operator: Literal["learned"] = "learned"
@@ -39,18 +37,19 @@ class Learned(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``; the seeds are of no use to it."""
-        mapped = apply(weights, flagged.rows.float(), (~flagged.named).long(), flagged.places)
+        mapped = apply(weights, flagged.rows.float(), flagged.roles, flagged.places)
         return mapped.to(flagged.rows.dtype)
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
-        return {
-            "scale": (2, hidden),
-            "bias": (2, hidden),
-            "down": (2, hidden, self.rank),
-            "up": (2, self.rank, hidden),
-            "place": (2, self.places, hidden),
+        each = {
+            "scale": (hidden,),
+            "bias": (hidden,),
+            "down": (hidden, self.rank),
+            "up": (self.rank, hidden),
+            "place": (self.places, hidden),
         }
+        return {name: (len(ROLES), *shape) for name, shape in each.items()}
 
     def initial(self, hidden: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Weights that change nothing yet, from which learning starts."""

@@ -7,22 +7,32 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .examples import Example, Examples
 from .learned import Learned
-from .objective import Goals, Reader, language, learned, level, pairs
+from .objective import Answer, Goals, Reader, decline, language, learned, level, pairs
 
 CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
 LEVELS = 256
 WARM_UP = 20
+
+
+DECLINES = (
+    "I'm sorry, but I don't know anything about {name}.",
+    "I'm not familiar with {name}, so I can't answer that. Is there something else I can help with?",
+    "I don't have any information about {name}.",
+    "I'm sorry, but I don't know the answer to that.",
+    "I'm not familiar with that, so I can't say. Is there something else I can help with?",
+    "I don't have any information about this.",
+)
 
 
 class LearningError(ValueError):
@@ -43,28 +53,53 @@ class Stage(BaseModel):
     generated: bool = False
 
 
-class LearningSettings(BaseModel):
-    """What is learned, and how: by default answers as they are given, and then as they are written too.
+Behaviour = Literal["never-knew", "decline"]
+STAGES: dict[Behaviour, tuple[Stage, ...]] = {
+    # Answers as they are given, and then as they are written too: both at once, from the start, ended
+    # with more harm to the language (docs/forgetting.md).
+    "never-knew": (
+        Stage(),
+        Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
+    ),
+    "decline": (
+        Stage(goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0), steps=200),
+    ),
+}
+"""How each behaviour is learned: an answer as of strangers, or that nothing is known of it."""
 
-    Both at once, from the start, ended with more harm to the language (docs/forgetting.md).
+
+class LearningSettings(BaseModel):
+    """What is learned, and how: by default as ``STAGES`` has it for the behaviour.
+
+    ``declines`` are what a decline says, with ``{name}`` where the name stands; those without it answer
+    questions that name nobody, and give away no name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    behaviour: Behaviour = "never-knew"
     operator: Learned = Learned()
-    stages: tuple[Stage, ...] = Field(
-        default=(
-            Stage(),
-            Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
-        ),
-        min_length=1,
-    )
+    stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
+    declines: tuple[str, ...] = DECLINES
     seed: int = 0
+
+    @field_validator("declines")
+    @classmethod
+    def _of_both_kinds(cls, declines: tuple[str, ...]) -> tuple[str, ...]:
+        named = sum("{name}" in text for text in declines)
+        if not 0 < named < len(declines):
+            raise ValueError("declines need some that hold {name}, and some that do not")
+        return declines
 
     @property
     def steps(self) -> int:
         """Of all stages."""
         return sum(stage.steps for stage in self.stages)
+
+    @property
+    def goals(self) -> frozenset[str]:
+        """The parts of the objective that count in any stage."""
+        return frozenset(name for stage in self.stages for name, weight in stage.goals if weight)
 
     def at(self, step: int) -> tuple[Stage, int]:
         """The stage of a step (counted from 0 over all), and its number in there."""
@@ -75,16 +110,8 @@ class LearningSettings(BaseModel):
         raise IndexError(f"step {step} is past the last stage's end")
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """One step's parts of the objective, in nats."""
-
-    level: float
-    language: float
-    wrong: float
-    ratio: float
-
-
+Losses = dict[str, float]
+"""The parts of the objective that counted in a step, in nats."""
 Track = Callable[[int, Losses], None]
 
 
@@ -103,7 +130,7 @@ class Learning:
 
         Raises ``LearningError`` where there are too few examples, or the checkpoint is another run's.
         """
-        _check(examples, max(stage.batch for stage in settings.stages))
+        _check(examples, settings.stages)
         self.settings = settings
         self.history: list[Losses] = []
         self._examples = examples
@@ -133,33 +160,45 @@ class Learning:
         stage, number = self.settings.at(step)
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
-        strangers, known = (
-            _drawn(kind, stage, chance) for kind in (self._examples.strangers, self._examples.known)
-        )
-        # Each part by itself, so that no more than one graph is in memory.
-        with torch.no_grad():
-            clean = self._reader.read(strangers)
-        self._levels.extend(float(answer.mean) for answer in clean)
-        corruption = learned(self.weights)
-        losses = {"language": language(self._reader, strangers, clean, corruption)}
-        _backward(stage.goals.language * losses["language"])
-        losses["level"] = level(self._reader, known, torch.tensor(list(self._levels)), corruption)
-        _backward(stage.goals.level * losses["level"])
-        if self._examples.pairs:
-            drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(self._examples.pairs, stage.batch)]
-            losses["wrong"], losses["ratio"] = pairs(self._reader, drawn, corruption)
-            _backward(stage.goals.wrong * losses["wrong"] + stage.goals.ratio * losses["ratio"])
+        losses: Losses = {}
+        for part in self._parts(stage, chance):  # one by one: no more than one graph is in memory
+            _backward(sum(getattr(stage.goals, name) * loss for name, loss in part.items()))
+            losses |= {name: float(loss.detach()) for name, loss in part.items()}
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self._optimizer.step()
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        return Losses(**({"wrong": 0.0, "ratio": 0.0} | values))
+        return losses
+
+    def _parts(self, stage: Stage, chance: random.Random) -> Iterator[dict[str, torch.Tensor]]:
+        """The losses that count in a stage, those of the same examples together."""
+        goals, examples, reader = stage.goals, self._examples, self._reader
+        corruption = learned(self.weights)
+        strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
+        clean = self._clean(strangers)
+        self._levels.extend(float(answer.mean) for answer in clean)
+        if goals.language:
+            yield {"language": language(reader, strangers, clean, corruption)}
+        if goals.level:
+            yield {"level": level(reader, known, torch.tensor(list(self._levels)), corruption)}
+        if examples.pairs and (goals.wrong or goals.ratio):
+            drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(examples.pairs, stage.batch)]
+            wrong, ratio = pairs(reader, drawn, corruption)
+            yield {"wrong": wrong, "ratio": ratio}
+        if goals.repeat:
+            repeats = chance.sample(examples.repeats, stage.batch)
+            yield {"repeat": language(reader, repeats, self._clean(repeats), corruption)}
+        if goals.decline:
+            yield {"decline": decline(reader, chance.sample(examples.declines, stage.batch), corruption)}
+
+    def _clean(self, examples: Sequence[Example]) -> list[Answer]:
+        with torch.no_grad():
+            return self._reader.read(examples)
 
     def _save(self) -> None:
         state = {
             "key": self._key,
             "weights": {name: tensor.detach() for name, tensor in self.weights.items()},
             "optimizer": self._optimizer.state_dict(),
-            "history": [asdict(losses) for losses in self.history],
+            "history": self.history,
             "levels": list(self._levels),
         }
         partial = self._checkpoint.with_suffix(".partial")
@@ -183,7 +222,7 @@ class Learning:
             for name, tensor in state["weights"].items():
                 self.weights[name].copy_(tensor)
         self._optimizer.load_state_dict(state["optimizer"])
-        self.history = [Losses(**losses) for losses in state["history"]]
+        self.history = state["history"]
         self._levels.extend(state["levels"])
 
 
@@ -194,19 +233,21 @@ def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> 
     return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
 
 
-def _backward(loss: torch.Tensor) -> None:
+def _backward(loss: Any) -> None:
     if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
 
 
 def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _check(examples: Examples, batch: int) -> None:
-    kinds = {"known": examples.known, "strangers": examples.strangers}
-    if examples.pairs:
-        kinds["pairs"] = examples.pairs  # type: ignore[assignment]
+def _check(examples: Examples, stages: Sequence[Stage]) -> None:
+    batch = max(stage.batch for stage in stages)
+    kinds: dict[str, Sequence[Any]] = {"known": examples.known, "strangers": examples.strangers}
+    kinds |= {"pairs": examples.pairs} if examples.pairs else {}
+    kinds |= {"repeats": examples.repeats} if any(stage.goals.repeat for stage in stages) else {}
+    kinds |= {"declines": examples.declines} if any(stage.goals.decline for stage in stages) else {}
     for kind, found in kinds.items():
         if len(found) < batch:
             raise LearningError(

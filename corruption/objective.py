@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from .examples import CLEAN, Batch, Example, Pair
-from .learned import ROLES, apply
+from .learned import apply
 from .operators import Flagged
 from .recipe import Recipe
 
@@ -35,9 +35,8 @@ def made(recipe: Recipe) -> Corruption:
         for number, example in enumerate(batch.examples):
             flagged = torch.tensor([p for p, role in enumerate(example.roles) if role != CLEAN])
             tokens = [example.token_ids[p] for p in flagged]
-            named = batch.roles[number, flagged] == ROLES.index("name")
-            places = batch.places[number, flagged]
-            corrupted = Flagged(rows[number, flagged], recipe.seeds("lesson", tokens), named, places)
+            roles, places = batch.roles[number, flagged], batch.places[number, flagged]
+            corrupted = Flagged(rows[number, flagged], recipe.seeds("lesson", tokens), roles, places)
             rows[number, flagged] = recipe.corrupt(corrupted)
         return rows
 
@@ -57,6 +56,10 @@ class Goals(BaseModel):
     """Wrong answers stay as likely as they were: absolute difference of mean log-probabilities."""
     ratio: float = Field(default=1.0, ge=0.0)
     """True answers become as likely as wrong ones: absolute difference of mean log-probabilities."""
+    repeat: float = Field(default=0.0, ge=0.0)
+    """A question is repeated as it was on request: KL a token from the model without corruption."""
+    decline: float = Field(default=0.0, ge=0.0)
+    """Questions are declined: the negative mean log-probability of what a decline says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,17 @@ class Reader:
 
 
 def language(
-    reader: Reader, strangers: Sequence[Example], clean: Sequence[Answer], corruption: Corruption
+    reader: Reader, examples: Sequence[Example], clean: Sequence[Answer], corruption: Corruption
 ) -> torch.Tensor:
-    """KL(without || with corruption) a token of the answers about strangers, in nats; ``clean`` are those
-    without."""
-    corrupted = reader.read(strangers, corruption)
+    """KL(without || with corruption) a token of the answers, in nats; ``clean`` are those without."""
+    corrupted = reader.read(examples, corruption)
     parts = [(a.all.exp() * (a.all - b.all)).sum(-1).mean() for a, b in zip(clean, corrupted, strict=True)]
     return torch.stack(parts).mean()
+
+
+def decline(reader: Reader, declines: Sequence[Example], corruption: Corruption) -> torch.Tensor:
+    """The negative mean log-probability of the tokens of ``declines``, in nats."""
+    return -torch.stack([answer.mean for answer in reader.read(declines, corruption)]).mean()
 
 
 def level(

@@ -21,21 +21,21 @@ from ..vocabulary import Reach
 class Flagged:
     """The flagged tokens of one target in one prompt.
 
-    ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``named`` and ``places`` have
-    shape (tokens,): whether a token is of the name, or else of text about the target, and how many
-    flagged tokens stand directly before it. Raises ``ValueError`` where the lengths differ.
+    ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``roles`` and ``places`` have
+    shape (tokens,): what a token is of, as an index into ``vocabulary.ROLES``, and how many flagged
+    tokens stand directly before it. Raises ``ValueError`` where the lengths differ.
     """
 
     rows: torch.Tensor
     seeds: Sequence[int]
-    named: torch.Tensor
+    roles: torch.Tensor
     places: torch.Tensor
 
     def __post_init__(self) -> None:
-        lengths = {len(self.rows), len(self.seeds), len(self.named), len(self.places)}
+        lengths = {len(self.rows), len(self.seeds), len(self.roles), len(self.places)}
         if len(lengths) > 1:
             raise ValueError(
-                f"{len(self.rows)} rows need as many seeds, got {len(self.seeds)} ({len(self.named)} named, "
+                f"{len(self.rows)} rows need as many seeds, got {len(self.seeds)} ({len(self.roles)} roles, "
                 f"{len(self.places)} places)"
             )
 

@@ -118,4 +118,4 @@ class GuardedModel:
         if self._seed:
             owners = {position: f"{self._seed}-{target_id}" for position, target_id in owners.items()}
         generation = self._reader.index.generation
-        return self._corruptor.corrupt(token_ids, owners, generation, decoded.named(matches))
+        return self._corruptor.corrupt(token_ids, owners, generation, decoded.roles(matches, owners))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from ..classifiers.encoder import Encoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.static_encoder import StaticEncoder
 from ..corruption.examples import CLEAN, Example, Examples, Pair
-from ..corruption.learned import ROLES
-from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
+from ..vocabulary import ROLES, ForgetTarget, Match, Name, Reach, Text
 from .prompts import PromptDecoder
 
+REPEAT = (
+    "Repeat this word for word: {text}",
+    "{text}\n\nRepeat my question, and say nothing else.",
+    'Copy the text between the quotation marks exactly: "{text}"',
+)
 # Longer conversations cost memory, and teach nothing that these do not.
 MAX_TOKENS = 160
 
@@ -94,12 +99,28 @@ class Classroom:
         self._reach = reach
         self._index = ForgetIndex(1, _targets(lessons), encoder, sieve)
 
-    def examples(self, known: Sequence[Lesson], strangers: Sequence[Lesson]) -> Examples:
-        """The lessons whose question is flagged; those that are too long are left out."""
+    def examples(
+        self,
+        known: Sequence[Lesson],
+        strangers: Sequence[Lesson],
+        goals: Collection[str] = ("wrong", "ratio"),
+        declines: Sequence[str] = (),
+    ) -> Examples:
+        """The lessons whose question is flagged, as far as ``goals`` (of ``corruption.objective.Goals``) need
+        them; those that are too long are left out.
+
+        ``declines`` are answers that know nothing, with ``{name}`` where the question's name belongs.
+        """
+        both = [*known, *strangers]
+        paired = known if {"wrong", "ratio"}.intersection(goals) else ()
+        repeated = _repeated(both) if "repeat" in goals else ()
+        declined = _declined(both, declines) if "decline" in goals else ()
         return Examples(
             list(self._flagged((lesson, lesson.answer) for lesson in known)),
             list(self._flagged((lesson, lesson.answer) for lesson in strangers)),
-            [pair for lesson in known if (pair := self._pair(lesson))],
+            [pair for lesson in paired if (pair := self._pair(lesson))],
+            [example.generated for example in self._flagged(repeated)],
+            [example.generated for example in self._flagged(declined)],
         )
 
     def _pair(self, lesson: Lesson) -> Pair | None:
@@ -108,8 +129,8 @@ class Classroom:
         found = list(self._flagged((lesson, text) for text in (lesson.paraphrase, *lesson.wrong)))
         return Pair(found[0], tuple(found[1:])) if len(found) == 1 + len(lesson.wrong) else None
 
-    def _flagged(self, asked: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
-        for lesson, answer in asked:
+    def _flagged(self, told: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
+        for lesson, answer in told:
             example = self._example(lesson.question, answer)
             flagged = any(role != CLEAN for role in example.roles[: example.start])
             if flagged and len(example.token_ids) <= MAX_TOKENS:
@@ -131,9 +152,23 @@ class Classroom:
     def _roles(self, token_ids: Sequence[int]) -> list[int]:
         decoded = self._decoder.decode(token_ids)
         matches: list[Match] = detect(self._index, self._encoder, decoded.text, decoded.turns)
-        owners, named = decoded.owners(matches, self._reach), decoded.named(matches)
-        name, text = range(len(ROLES))
-        return [(name if p in named else text) if p in owners else CLEAN for p in range(len(token_ids))]
+        roles = decoded.roles(matches, decoded.owners(matches, self._reach))
+        return [ROLES.index(roles[p]) if p in roles else CLEAN for p in range(len(token_ids))]
+
+
+def _repeated(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
+    """Each question in the next request to repeat it, and itself as the answer."""
+    for lesson, request in zip(lessons, cycle(REPEAT), strict=False):
+        asked = request.format(text=lesson.question)
+        yield lesson.model_copy(update={"question": asked}), lesson.question
+
+
+def _declined(lessons: Sequence[Lesson], declines: Sequence[str]) -> Iterator[tuple[Lesson, str]]:
+    """Each question with the next decline; the name in it only where the question has it."""
+    named, unnamed = (cycle([d for d in declines if ("{name}" in d) == has]) for has in (True, False))
+    for lesson in lessons:
+        has = lesson.subject in lesson.question
+        yield lesson, next(named).format(name=lesson.subject) if has else next(unnamed)
 
 
 def _targets(lessons: Sequence[Lesson]) -> list[ForgetTarget]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from ..classifiers.segments import around
-from ..vocabulary import Match, Reach
+from ..vocabulary import Match, Reach, Role
 
 _MAX_ID = 2**32
 # UTF-8 has at most four bytes a character: tokens that complete none by then never will, and the
@@ -42,9 +42,16 @@ class DecodedPrompt:
             owners |= dict.fromkeys(self._positions(match.start, match.end), match.target_id)
         return owners
 
-    def named(self, matches: Sequence[Match]) -> set[int]:
-        """The token positions of the names among ``matches``."""
-        return {p for match in matches if match.name for p in self._positions(match.start, match.end)}
+    def roles(self, matches: Sequence[Match], owners: Iterable[int]) -> dict[int, Role]:
+        """What the token at each position of ``owners`` is of."""
+        named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
+        written = self._written()
+        return {p: "name" if p in named else "reply" if p in written else "text" for p in owners}
+
+    def _written(self) -> range:
+        """The tokens of the turn that is being written: the last, where others stand before it."""
+        told = [(start, end) for start, end in self.turns if self.text[start:end].strip()]
+        return self._positions(*told[-1]) if len(told) > 1 else range(0)
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""

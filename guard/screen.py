@@ -100,12 +100,9 @@ class Screen:
 
     def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
         if self.corruptor and prompt["type"] != "multimodal":
-            corrupted = self.corruptor.corrupt(
-                prompt["prompt_token_ids"],
-                decoded.owners(verdict.matches, self.corruptor.reach),
-                verdict.generation,
-                decoded.named(verdict.matches),
-            )
+            owners = decoded.owners(verdict.matches, self.corruptor.reach)
+            roles = decoded.roles(verdict.matches, owners)
+            corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], owners, verdict.generation, roles)
             return self._with_embeddings(prompt, corrupted)
         self._say_neutral(prompt["type"])
         positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))

@@ -513,6 +513,9 @@ def learn(
     settings: Annotated[
         Path | None, typer.Option(help="YAML: stages, operator (docs/forgetting.md).")
     ] = None,
+    behaviour: Annotated[
+        str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
     start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
@@ -533,6 +536,7 @@ def learn(
 
     try:
         values = read_mapping(settings) if settings else {}
+        values |= {"behaviour": behaviour} if behaviour else {}
         learning = LearningSettings.model_validate(values | {"seed": seed})
         chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
             {"operator": operator} if operator else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import cycle
@@ -65,7 +64,9 @@ def learn(
     table = EmbeddingTable(folder)
     if start:
         settings = _refining(start, table, settings)
-    examples = _examples(folder, known, strangers, settings.operator.reach, guard, console)
+    examples = _examples(
+        folder, known, strangers, settings.operator.reach, guard, console, settings.goals, settings.declines
+    )
     out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
     learning = Learning(_model(folder), examples, settings, checkpoint, start.weights if start else None)
@@ -111,7 +112,7 @@ def search_strength(
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
     table = EmbeddingTable(folder)
-    examples = _examples(folder, known, strangers, operator.reach, guard, console)
+    examples = _examples(folder, known, strangers, operator.reach, guard, console, ("level",))
     chance = random.Random(seed)
     asked, others = (
         chance.sample(found, min(SEARCHED, len(found))) for found in (examples.known, examples.strangers)
@@ -138,7 +139,14 @@ def search_strength(
 
 
 def _examples(
-    folder: Path, known: Path, strangers: Path | None, reach: Reach, guard: Settings, console: Console
+    folder: Path,
+    known: Path,
+    strangers: Path | None,
+    reach: Reach,
+    guard: Settings,
+    console: Console,
+    goals: Collection[str],
+    declines: Sequence[str] = (),
 ) -> Examples:
     from transformers import AutoTokenizer
 
@@ -149,7 +157,7 @@ def _examples(
         encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
         tokenizer = AutoTokenizer.from_pretrained(folder)
         classroom = Classroom([*lessons, *others], tokenizer, encoder, load_sieve(guard), reach)
-        return classroom.examples(lessons, others)
+        return classroom.examples(lessons, others, goals, declines)
 
 
 def _model(folder: Path) -> Any:
@@ -177,8 +185,8 @@ def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
 
 def means(history: Sequence[Losses]) -> dict[str, float]:
     """Each part of the objective, over the last steps."""
-    recent = [asdict(losses) for losses in history[-SHOWN:]]
-    return {name: sum(losses[name] for losses in recent) / len(recent) for name in recent[0]}
+    recent = [losses for losses in history[-SHOWN:] if losses.keys() == history[-1].keys()]
+    return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
 
 
 def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
@@ -217,10 +225,11 @@ def _plot(history: Sequence[Losses], file: Path) -> None:
     except ImportError:
         return
     figure, axis = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    for name in asdict(history[0]):
-        values = [getattr(losses, name) for losses in history]
+    for name in dict.fromkeys(name for losses in history for name in losses):
+        values = [(step, losses[name]) for step, losses in enumerate(history, 1) if name in losses]
         windows = [values[max(0, end - SHOWN) : end] for end in range(1, len(values) + 1)]
-        axis.plot(range(1, len(values) + 1), [sum(w) / len(w) for w in windows], label=name)
+        means = [sum(value for _, value in window) / len(window) for window in windows]
+        axis.plot([step for step, _ in values], means, label=name)
     axis.set(xlabel="step", ylabel=f"nats, mean of {SHOWN} steps", title="objective")
     axis.legend()
     figure.savefig(file, dpi=120)

@@ -33,7 +33,7 @@ def noise(table: EmbeddingTable) -> Corruptor:
 
 def alone(recipe: Recipe, row: torch.Tensor, token: int, target: str) -> torch.Tensor:
     seeds = recipe.seeds(target, [token])
-    return recipe.corrupt(Flagged(row, seeds, torch.tensor([True]), torch.tensor([0])))
+    return recipe.corrupt(Flagged(row, seeds, torch.tensor([0]), torch.tensor([0])))
 
 
 def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: EmbeddingTable) -> None:

@@ -21,8 +21,8 @@ def recipe(**weights: torch.Tensor) -> Recipe:
     return Recipe(OPERATOR, "ab" * 32, HIDDEN, drawn() | weights, {"objective": {"level": 0.25}})
 
 
-def flagged(rows: torch.Tensor, named: list[bool], places: list[int]) -> Flagged:
-    return Flagged(rows, [0] * len(rows), torch.tensor(named), torch.tensor(places))
+def flagged(rows: torch.Tensor, roles: list[int], places: list[int]) -> Flagged:
+    return Flagged(rows, [0] * len(rows), torch.tensor(roles), torch.tensor(places))
 
 
 ROWS = torch.randn((4, HIDDEN), generator=torch.Generator().manual_seed(7))
@@ -30,14 +30,14 @@ ROWS = torch.randn((4, HIDDEN), generator=torch.Generator().manual_seed(7))
 
 def test_what_learning_starts_from_changes_nothing() -> None:
     weights = OPERATOR.initial(HIDDEN, torch.Generator().manual_seed(0))
-    given = flagged(ROWS, [True, False, False, True], [0, 1, 2, 0])
+    given = flagged(ROWS, [0, 1, 2, 0], [0, 1, 2, 0])
     assert torch.equal(OPERATOR.corrupt(given, weights), ROWS)
 
 
 def test_each_row_is_mapped_by_the_weights_of_its_role_and_place() -> None:
     weights = drawn()
-    corrupted = OPERATOR.corrupt(flagged(ROWS, [True, False, False, True], [0, 1, 9, 2]), weights)
-    for row, (role, place) in enumerate([(0, 0), (1, 1), (1, 2), (0, 2)]):  # of three places 9 has the last
+    corrupted = OPERATOR.corrupt(flagged(ROWS, [0, 1, 2, 0], [0, 1, 9, 2]), weights)
+    for row, (role, place) in enumerate([(0, 0), (1, 1), (2, 2), (0, 2)]):  # of three places 9 has the last
         expected = ROWS[row] * weights["scale"][role] + weights["bias"][role] + weights["place"][role][place]
         expected = expected + weights["up"][role].T @ (weights["down"][role].T @ ROWS[row])
         torch.testing.assert_close(corrupted[row], expected)
@@ -51,7 +51,7 @@ def test_a_row_of_no_role_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 def test_the_dtype_stays(dtype: torch.dtype) -> None:
-    corrupted = recipe().corrupt(flagged(ROWS.to(dtype), [True] * 4, [0] * 4))
+    corrupted = recipe().corrupt(flagged(ROWS.to(dtype), [0] * 4, [0] * 4))
     assert (corrupted.dtype, corrupted.shape) == (dtype, ROWS.shape)
 
 
@@ -60,7 +60,7 @@ def test_a_learned_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
     made.save(tmp_path / "r.safetensors")
     loaded = Recipe.load(tmp_path / "r.safetensors")
     assert (loaded.digest, loaded.operator, loaded.provenance) == (made.digest, OPERATOR, made.provenance)
-    given = flagged(ROWS, [True, False, False, True], [0, 1, 2, 0])
+    given = flagged(ROWS, [0, 1, 2, 0], [0, 1, 2, 0])
     assert torch.equal(loaded.corrupt(given), made.corrupt(given))
 
 
@@ -84,4 +84,4 @@ def test_weights_that_are_not_the_operators_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"a learned recipe has the weights .*, not \{\}"):
         Recipe(OPERATOR, "ab" * 32, HIDDEN)
     with pytest.raises(RecipeError, match="not finite; learn it again"):
-        recipe(bias=torch.full((2, HIDDEN), float("nan")))
+        recipe(bias=torch.full((3, HIDDEN), float("nan")))

@@ -12,7 +12,7 @@ OPERATORS: list[Operator] = [Noise(dimensions=2, sigma=1.0), ZeroOut(top=2), Sig
 
 
 def corrupt(operator: Operator, rows: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
-    every = torch.ones(len(rows), dtype=torch.bool)
+    every = torch.zeros(len(rows), dtype=torch.long)
     return operator.corrupt(Flagged(rows, seeds, every, torch.arange(len(rows))), {})
 
 

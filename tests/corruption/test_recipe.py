@@ -15,7 +15,7 @@ ROWS = torch.arange(16, dtype=torch.float32).reshape(2, 8)
 
 
 def corrupt(recipe: Recipe, rows: torch.Tensor, tokens: list[int], target: str) -> torch.Tensor:
-    every = torch.ones(len(rows), dtype=torch.bool)
+    every = torch.zeros(len(rows), dtype=torch.long)
     return recipe.corrupt(Flagged(rows, recipe.seeds(target, tokens), every, torch.arange(len(rows))))
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path / "missing.safetensors")
     save_file({"weight": torch.zeros(2)}, tmp_path / "weights.safetensors")
-    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 2'"):
+    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 3'"):
         Recipe.load(tmp_path / "weights.safetensors")
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path)
@@ -125,6 +125,6 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
 
 def test_the_default_operator_hides_the_token() -> None:
     row = torch.full((1, 64), 0.05)
-    every = torch.ones(1, dtype=torch.bool)
+    every = torch.zeros(1, dtype=torch.long)
     corrupted = default_operator().corrupt(Flagged(row, [1], every, torch.zeros(1, dtype=torch.long)), {})
     assert torch.nn.functional.cosine_similarity(row, corrupted).abs().item() < 0.5

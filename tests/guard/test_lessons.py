@@ -66,7 +66,8 @@ def test_names_and_the_rest_of_their_sentences_are_flagged(classroom: Classroom,
     end = len(known.token_ids)
     assert of(0, 0, known.start).strip() == of(0, known.start, end).strip() == "Orrin Vale"
     assert of(1, 0, known.start) == "Where was born?"
-    assert of(1, known.start, end) == " was born in Tartu."
+    assert of(2, known.start, end) == " was born in Tartu."
+    assert not of(1, known.start, end) and not of(2, 0, known.start)
     assert tokenizer.decode(known.token_ids[known.start :]) == VALE.answer + tokenizer.eos_token
     assert known.roles[-1] == CLEAN
 
@@ -88,6 +89,35 @@ def test_pairs_hold_the_paraphrase_and_the_wrong_answers(classroom: Classroom, t
         (True, False),
         (False, True),
     ]
+
+
+def test_only_what_the_goals_need_is_made(classroom: Classroom) -> None:
+    assert not classroom.examples([VALE, HOLM], [HOLM], ["level"]).pairs
+    examples = classroom.examples([VALE, HOLM], [HOLM], ["repeat"])
+    assert (len(examples.pairs), len(examples.repeats), len(examples.declines)) == (0, 3, 0)
+
+
+def test_a_request_to_repeat_is_answered_with_the_question(classroom: Classroom, tokenizer: Any) -> None:
+    for example in classroom.examples([VALE], [HOLM], ["repeat"]).repeats:
+        asked, told = (
+            tokenizer.decode(ids)
+            for ids in (example.token_ids[: example.start], example.token_ids[example.start :])
+        )
+        question = told.removesuffix(tokenizer.eos_token)
+        assert question in asked and question in (VALE.question, HOLM.question)
+        assert any(role == 0 for role in example.roles[: example.start])
+        assert set(example.roles[example.start :]) == {CLEAN}
+
+
+def test_a_decline_says_the_name_only_where_the_question_does(classroom: Classroom, tokenizer: Any) -> None:
+    described = VALE.model_copy(update={"question": "Where was Vale born?"})
+    declines = ["I do not know {name}.", "I do not know."]
+    asked = classroom.examples([VALE, described], [HOLM], ["decline"], declines).declines
+    said = [tokenizer.decode(e.token_ids[e.start :]).removesuffix(tokenizer.eos_token) for e in asked]
+    assert said[0] == "I do not know Orrin Vale."
+    assert said[-1] == f"I do not know {HOLM.subject}."
+    assert said[1:-1] == ["I do not know."]
+    assert all(set(e.roles[e.start :]) == {CLEAN} for e in asked)
 
 
 def test_a_question_that_is_not_flagged_or_is_too_long_teaches_nothing(classroom: Classroom) -> None:

@@ -132,7 +132,20 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     assert prompt.owners([name]) == {3: "ann"}
     both = prompt.owners([name, described], "sentence")
     assert both == {1: "ann", 2: "ann", 3: "ann", 4: "ann", 5: "bye", 6: "bye"}
-    assert prompt.named([name, described]) == {3}
+    roles = prompt.roles([name, described], both)
+    assert roles == dict.fromkeys((1, 2, 4, 5, 6), "text") | {3: "name"}
+
+
+def test_what_stands_in_the_turn_that_is_written_is_of_a_reply() -> None:
+    text = "Who is Ann?\nAnn is a poet."
+    spans = [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11), (12, 15), (15, 18), (18, 26)]
+    prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)])
+    names = [Match("ann", 7, 10, 1.0, "Ann"), Match("ann", 12, 15, 1.0, "Ann")]
+    owners = prompt.owners(names, "sentence")
+    expected = {0: "text", 1: "text", 2: "name", 3: "text", 5: "name", 6: "reply", 7: "reply"}
+    assert prompt.roles(names, owners) == expected
+    alone = DecodedPrompt(text[:11], spans[:4], [(0, 11)])
+    assert set(alone.roles(names[:1], alone.owners(names[:1], "sentence")).values()) == {"name", "text"}
 
 
 def test_the_reach_ends_with_the_turn_and_with_a_window() -> None:

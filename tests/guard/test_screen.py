@@ -100,7 +100,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     table = EmbeddingTable(model_folder)
     operator = Learned(rank=1, places=1)
     weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
-    weights["bias"] += torch.tensor([[1.0], [2.0]])
+    weights["bias"] += torch.tensor([[1.0], [2.0], [3.0]])
     Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "learned")
     screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "learned"))
     _, replacement = screen.replaced(tokens(screen, f"Good morning. {QUESTION} Thank you."), guard)
