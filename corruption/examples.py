@@ -71,7 +71,7 @@ class Batch:
     places: torch.Tensor
 
     @classmethod
-    def made(cls, examples: Sequence[Example]) -> Batch:
+    def made(cls, examples: Sequence[Example], device: torch.device | str = "cpu") -> Batch:
         """Pad ``examples`` to the longest."""
         length = max(len(example.token_ids) for example in examples)
         token_ids = torch.zeros((len(examples), length), dtype=torch.long)
@@ -81,7 +81,8 @@ class Batch:
             token_ids[row, :own] = torch.tensor(example.token_ids)
             roles[row, :own] = torch.tensor(example.roles)
             attention[row, :own] = 1
-        return cls(examples, token_ids, attention, roles, _places(roles != CLEAN))
+        places = _places(roles != CLEAN)
+        return cls(examples, *(tensor.to(device) for tensor in (token_ids, attention, roles, places)))
 
 
 def _places(flagged: torch.Tensor) -> torch.Tensor:

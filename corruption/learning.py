@@ -139,7 +139,7 @@ class Learning:
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
         first = start or settings.operator.initial(hidden, generator)
-        self.weights = {name: tensor.clone().requires_grad_() for name, tensor in first.items()}
+        self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
         self._levels: deque[float] = deque(maxlen=LEVELS)
         self._key = _key(settings, examples, first)
@@ -153,7 +153,7 @@ class Learning:
             track(step, self.history[-1])
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == self.settings.steps:
                 self._save()
-        return {name: tensor.detach().clone() for name, tensor in self.weights.items()}
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.weights.items()}
 
     def _step(self, step: int) -> Losses:
         chance = random.Random(f"{self.settings.seed} {step}")
@@ -207,7 +207,7 @@ class Learning:
 
     def _resume(self) -> None:
         try:
-            state = torch.load(self._checkpoint, weights_only=True)
+            state = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
             found = state["key"]
         except Exception as error:
             raise LearningError(

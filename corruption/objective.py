@@ -35,9 +35,10 @@ def made(recipe: Recipe) -> Corruption:
         for number, example in enumerate(batch.examples):
             flagged = torch.tensor([p for p, role in enumerate(example.roles) if role != CLEAN])
             tokens = [example.token_ids[p] for p in flagged]
-            roles, places = batch.roles[number, flagged], batch.places[number, flagged]
-            corrupted = Flagged(rows[number, flagged], recipe.seeds("lesson", tokens), roles, places)
-            rows[number, flagged] = recipe.corrupt(corrupted)
+            # As it is served: on the CPU.
+            own, roles, places = (t[number, flagged].cpu() for t in (rows, batch.roles, batch.places))
+            corrupted = recipe.corrupt(Flagged(own, recipe.seeds("lesson", tokens), roles, places))
+            rows[number, flagged] = corrupted.to(rows.device)
         return rows
 
     return corrupt
@@ -81,17 +82,19 @@ class Reader:
     def __init__(self, model: Any, prefix: Sequence[int]) -> None:
         """``prefix`` are the tokens with which every example begins."""
         self._model = model.eval().requires_grad_(False)
+        self.device = model.device
         self._table = model.get_input_embeddings()
         self._length = len(prefix)
         self._cache = self._filled(prefix) if prefix else None
 
     def _filled(self, prefix: Sequence[int]) -> Any:
         with torch.no_grad():
-            return self._model(torch.tensor([list(prefix)]), use_cache=True).past_key_values
+            ids = torch.tensor([list(prefix)], device=self.device)
+            return self._model(ids, use_cache=True).past_key_values
 
     def read(self, examples: Sequence[Example], corruption: Corruption | None = None) -> list[Answer]:
         """The answers' log-probabilities; under a corruption, if given."""
-        batch = Batch.made(examples)
+        batch = Batch.made(examples, self.device)
         rows = self._table(batch.token_ids)
         if corruption:
             rows = corruption(rows, batch)
@@ -118,7 +121,7 @@ class Reader:
     def _answer(self, hidden: torch.Tensor, example: Example) -> Answer:
         first, last = example.start - self._length - 1, len(example.token_ids) - self._length - 1
         every = self._model.get_output_embeddings()(hidden[first:last]).float().log_softmax(-1)
-        tokens = torch.tensor(example.token_ids[example.start :])
+        tokens = torch.tensor(example.token_ids[example.start :], device=self.device)
         return Answer(every.gather(1, tokens[:, None])[:, 0], every)
 
 
@@ -142,7 +145,7 @@ def level(
     """Wasserstein-1 between the mean log-probabilities of known answers and those of ``strangers``."""
     found = torch.stack([answer.mean for answer in reader.read(known, corruption)]).sort().values
     wanted = strangers.quantile((torch.arange(len(known)) + 0.5) / len(known))
-    return (found - wanted).abs().mean()
+    return (found - wanted.to(found.device)).abs().mean()
 
 
 def pairs(

@@ -522,6 +522,7 @@ def learn(
         str | None,
         typer.Option(help="Only search the strength of noise, zero_out or sign_flip, as ECO does."),
     ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; default: a GPU if there is one.")] = None,
     config: Config = None,
 ) -> None:
     """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
@@ -548,10 +549,10 @@ def learn(
         _fail(error)
     guard = load(_config_file(config))
     if chosen:
-        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console)
+        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console, device)
     else:
         first = Recipe.load(start) if start else None
-        made = run(folder, known, strangers, out, learning, guard, console, first)
+        made = run(folder, known, strangers, out, learning, guard, console, first, device)
     _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         _print(f"  {name} {value:.3f}")

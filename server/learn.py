@@ -27,7 +27,7 @@ from ..classifiers.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
 from ..corruption.learned import Learned
-from ..corruption.learning import Learning, LearningSettings, Losses
+from ..corruption.learning import Learning, LearningError, LearningSettings, Losses
 from ..corruption.objective import Reader, level, made
 from ..corruption.operators import AnyOperator
 from ..corruption.recipe import Recipe, RecipeError
@@ -53,15 +53,19 @@ def learn(
     guard: Settings,
     console: Console,
     start: Recipe | None = None,
+    device: str | None = None,
 ) -> Recipe:
     """Learn, and write the recipe to ``out`` with a plot of the objective beside it.
 
     With ``start`` a learned recipe of the same model is refined. Without ``strangers`` the known lessons
     are asked about people who do not exist. An interrupted run goes on from ``out`` with the ending
-    ``.checkpoint``. Raises ``LessonError``, ``LearningError``, ``ValueError`` for a model without
-    embeddings, ``RecipeError`` where ``out`` cannot be written or ``start`` is no recipe to refine.
+    ``.checkpoint``. ``device`` is torch's, by default a GPU where there is one.
+
+    Raises ``LessonError``, ``LearningError`` (also for a device that there is not), ``ValueError`` for a
+    model without embeddings, ``RecipeError`` where ``out`` cannot be written or ``start`` is no recipe to
+    refine.
     """
-    table = EmbeddingTable(folder)
+    table, model = EmbeddingTable(folder), _model(folder, device)
     if start:
         settings = _refining(start, table, settings)
     examples = _examples(
@@ -69,7 +73,7 @@ def learn(
     )
     out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
-    learning = Learning(_model(folder), examples, settings, checkpoint, start.weights if start else None)
+    learning = Learning(model, examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
     about = {
         "start": start.digest if start else None,
@@ -105,13 +109,14 @@ def search_strength(
     seed: int,
     guard: Settings,
     console: Console,
+    device: str | None = None,
 ) -> Recipe:
     """Search the strength of one of ECO's operators by queries alone, and write the recipe to ``out``.
 
     What is to be small is the distance of known answers' likelihoods to strangers' (``objective.level``),
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
-    table = EmbeddingTable(folder)
+    table, model = EmbeddingTable(folder), _model(folder, device)
     examples = _examples(folder, known, strangers, operator.reach, guard, console, ("level",))
     chance = random.Random(seed)
     asked, others = (
@@ -119,7 +124,7 @@ def search_strength(
     )
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
-    reader = Reader(_model(folder), examples.known[0].token_ids[: examples.prefix])
+    reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
     with torch.no_grad():
         levels = torch.stack([answer.mean for answer in reader.read(others)])
 
@@ -160,10 +165,16 @@ def _examples(
         return classroom.examples(lessons, others, goals, declines)
 
 
-def _model(folder: Path) -> Any:
+def _model(folder: Path, device: str | None) -> Any:
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch has no such build
+        raise LearningError(f"there is no device {device!r} here ({error}); use --device cpu") from error
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    return model.to(device)
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

@@ -101,7 +101,37 @@ def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path
     run("learn", str(model), "--known", str(known), "--settings", "learning.yaml")
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
     assert recipe.provenance["settings"]["stages"][0]["goals"]["language"] == 0.3
-    assert recipe.weights["up"].shape == (2, 2, 32)
+    assert recipe.weights["up"].shape == (3, 2, 32)
+
+
+def test_a_recipe_that_declines_is_learned_in_words_of_ones_own(
+    run: Run, model: Path, known: Path, tmp_path: Path
+) -> None:
+    goals = "{level: 0, language: 0, wrong: 0, ratio: 0, decline: 1}"
+    (tmp_path / "declining.yaml").write_text(
+        f"stages: [{{steps: 2, batch: 2, goals: {goals}}}]\n"
+        'declines: ["Of {name} I know nothing.", "I know nothing."]\n'
+    )
+    declining = ("--behaviour", "decline", "--settings", "declining.yaml")
+    output = run("learn", str(model), "--known", str(known), *declining).output
+    assert "decline" in output and "level" not in output
+    provenance = Recipe.load(tmp_path / "recipe.safetensors").provenance
+    assert provenance["settings"]["behaviour"] == "decline"
+    assert "I know nothing." in provenance["settings"]["declines"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--behaviour", "forget", "behaviour: Input should be 'never-knew' or 'decline'"),
+        ("--device", "nowhere", "there is no device 'nowhere' here"),
+    ],
+)
+def test_what_there_is_not_is_named(
+    run: Run, model: Path, known: Path, option: str, value: str, said: str
+) -> None:
+    output = run("learn", str(model), "--known", str(known), option, value, exit_code=1).output
+    assert said in " ".join(output.split())
 
 
 def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
