@@ -7,15 +7,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -25,12 +24,13 @@ from ..guard.configuration import (
     Settings,
     is_configured,
     load,
-    read_mapping,
 )
-from ..guard.store import Store, StoreError
+from ..guard.store import Store
 from ..vocabulary import ForgetTarget
 from .eval_command import app as eval_app
+from .recipe_commands import learn, recipe
 from .target_file import make_target, read_passages, read_targets
+from .terminal import Config, config_file, console, fail, progress, say, settings_of, told, warn
 
 if TYPE_CHECKING:
     from .scope import Finding
@@ -42,100 +42,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(eval_app, name="eval")
-console = Console()
 # Of a file of many targets, say.
 _WARNINGS = 20
 
-Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
 
 
-def _print(text: str) -> None:
-    """Text as it is: a target's name may hold what rich would read as markup."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _warn(message: str) -> None:
-    Console(stderr=True).print(
-        f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
-    )
-
-
-def _fail(message: object) -> NoReturn:
-    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
-    raise typer.Exit(1)
-
-
-def _told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own errors are sentences for the user; anything else is a bug, and keeps its traceback."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, StoreError) as error:
-            if isinstance(error, _sentences()):
-                _fail(error)
-            raise
-
-    return run
-
-
-def _sentences() -> tuple[type[Exception], ...]:
-    """Our own errors; imported late, as what raises them takes time to import."""
-    from ..classifiers.prompt_file import PromptFileError
-    from ..corruption.learning import LearningError
-    from ..corruption.recipe import RecipeError
-    from ..guard.configuration import ConfigurationError
-    from ..guard.lessons import LessonError
-    from ..guard.store import TargetError
-    from .calibrate import CalibrationError
-    from .scope import OverBroadError
-    from .target_file import TargetFileError
-    from .yaml_setting import YamlSettingError
-
-    ours = (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError)
-    return (
-        *ours,
-        LessonError,
-        LearningError,
-        PromptFileError,
-        OverBroadError,
-        CalibrationError,
-        YamlSettingError,
-    )
-
-
-def _progress(what: str, items: Sequence[Any]) -> Iterable[Any]:
-    """A bar while ``items`` are gone through, on a terminal only."""
-    from rich.progress import track
-
-    to = Console(stderr=True)
-    return track(items, what, console=to, transient=True, disable=not to.is_terminal)
-
-
-def _config_file(config: Path | None) -> Path | None:
-    if config or CONFIG_VARIABLE in os.environ:
-        return config
-    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
-
-
-def _settings(config: Path | None) -> Settings:
-    path = _config_file(config)
-    if path is None and not is_configured():
-        _fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
-    return load(path)
-
-
 def _store(config: Path | None) -> Store:
-    return Store(_settings(config).store)
+    return Store(settings_of(config).store)
 
 
 @app.command()
-@_told
+@told
 def init(
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
     store: Annotated[
@@ -153,25 +72,25 @@ def init(
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text("\n".join(lines) + "\n")
     head = Store.create(load(config).store).head()
-    _print(f"{config}: store at generation {head.generation}")
+    say(f"{config}: store at generation {head.generation}")
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )
-@_told
+@told
 def serve(context: typer.Context, model: str, config: Config = None) -> None:
     """Serve MODEL behind the guard: vLLM's own server, with any `vllm serve` flag."""
     from .serve import serve as run
 
-    path = _config_file(config)
+    path = config_file(config)
     if path is None and not is_configured():
-        _fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
+        fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
     run(model, context.args, path)
 
 
 @app.command()
-@_told
+@told
 def forget(
     name: Annotated[str | None, typer.Argument(help="What must not be known.")] = None,
     kind: Annotated[str, typer.Option(help="entity, work, topic or passage.")] = "entity",
@@ -196,8 +115,8 @@ def forget(
 ) -> None:
     """Suppress a target from the next request on."""
     if (name is None) == (file is None):
-        _fail("give a name, or --file with targets")
-    settings = _settings(config)
+        fail("give a name, or --file with targets")
+    settings = settings_of(config)
     store = Store(settings.store)
     if file:
         lines = sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines()
@@ -221,13 +140,13 @@ def forget(
     if not force:
         finding.refuse("--force")
     for broad in finding.over_broad[:_WARNINGS]:
-        _warn(f"over-broad, and listed all the same: {broad}")
+        warn(f"over-broad, and listed all the same: {broad}")
     actor = f"{getpass.getuser()}, forced" if finding.over_broad else None
     generation = store.forget(targets, replace=replace, actor=actor)
     ids = ", ".join(target.id for target in targets[:3]) + (
         f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     )
-    _print(f"generation {generation}: {ids} suppressed")
+    say(f"generation {generation}: {ids} suppressed")
     if wait:
         _wait(store, generation, timeout)
 
@@ -243,12 +162,12 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
     try:
         encoder = load_encoder(settings)
     except (ValueError, OSError) as error:
-        _warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
-    finding = examine(targets, store, settings, encoder, partial(_progress, "scope check"))
+        warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
+    finding = examine(targets, store, settings, encoder, partial(progress, "scope check"))
     for warning in finding.warnings[:_WARNINGS]:
-        _warn(warning)
+        warn(warning)
     if len(finding.warnings) > _WARNINGS:
-        _warn(f"and {len(finding.warnings) - _WARNINGS:,} more notes of this kind")
+        warn(f"and {len(finding.warnings) - _WARNINGS:,} more notes of this kind")
     return finding
 
 
@@ -256,18 +175,18 @@ def _target(**fields: Any) -> ForgetTarget:
     try:
         return make_target(**{key: value for key, value in fields.items() if value is not None})
     except ValueError as error:
-        _fail(error)
+        fail(error)
 
 
 def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        _fail(f"{file} cannot be read: {error.strerror}")
+        fail(f"{file} cannot be read: {error.strerror}")
 
 
 @app.command()
-@_told
+@told
 def remember(
     targets: Annotated[list[str], typer.Argument(help="Ids, or exact names.")],
     wait: Annotated[bool, typer.Option(help="Return when every replica serves without them.")] = True,
@@ -278,7 +197,7 @@ def remember(
     store = _store(config)
     listed = store.targets()
     generation = store.remember([_id(given, listed) for given in targets])
-    _print(f"generation {generation}: {', '.join(targets)} no longer suppressed")
+    say(f"generation {generation}: {', '.join(targets)} no longer suppressed")
     if wait:
         _wait(store, generation, timeout)
 
@@ -289,12 +208,12 @@ def _id(given: str, listed: Sequence[ForgetTarget]) -> str:
     if any(target.id == given for target in listed) or not named:
         return given
     if len(named) > 1:
-        _fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
+        fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
     return named[0]
 
 
 @app.command()
-@_told
+@told
 def targets(as_json: AsJson = False, config: Config = None) -> None:
     """List the forget targets."""
     listed = _store(config).targets()
@@ -320,7 +239,7 @@ def targets(as_json: AsJson = False, config: Config = None) -> None:
 
 
 @app.command()
-@_told
+@told
 def log(as_json: AsJson = False, config: Config = None) -> None:
     """Show the change log: who changed what, when, and the digest of all targets after it."""
     changes = _store(config).changes()
@@ -343,7 +262,7 @@ def log(as_json: AsJson = False, config: Config = None) -> None:
 
 
 @app.command()
-@_told
+@told
 def status(as_json: AsJson = False, config: Config = None) -> None:
     """Show the newest generation, and which replicas serve which."""
     store = _store(config)
@@ -352,7 +271,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
         rows = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": rows}))
         return
-    _print(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas")
+    say(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas")
     table = Table("replica", "serves generation", "mode", "last seen")
     for r in replicas:
         table.add_row(r.id, str(r.generation), r.mode, r.seen_at.isoformat(timespec="seconds"))
@@ -361,7 +280,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
 
 
 @app.command()
-@_told
+@told
 def wait(
     generation: Annotated[int, typer.Option(help="The generation that must be served.")],
     timeout: Timeout = 30.0,
@@ -374,41 +293,41 @@ def wait(
 def _wait(store: Store, generation: int, timeout: float) -> None:
     newest = store.head().generation
     if generation > newest:
-        _fail(f"there is no generation {generation} yet; the newest is {newest}")
+        fail(f"there is no generation {generation} yet; the newest is {newest}")
     deadline = time.monotonic() + timeout
     while behind := [r for r in store.replicas() if r.generation < generation]:
         if time.monotonic() > deadline:
             names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
-            _fail(
+            fail(
                 f"after {timeout:g} s these replicas still serve an older generation: {names}; see their logs"
             )
         time.sleep(0.05)
     count = len(store.replicas())
     served = f"served by {count} replica{'s' * (count != 1)}" if count else "no server runs on this store"
-    _print(f"generation {generation}: {served}")
+    say(f"generation {generation}: {served}")
 
 
 @app.command()
-@_told
+@told
 def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
     from .explanation import explain_decision
 
-    settings = _settings(config)
+    settings = settings_of(config)
     try:
         explanation = explain_decision(settings, text)
     except ValueError as error:
-        _fail(error)
+        fail(error)
     if as_json:
         matches = [asdict(match) for match in explanation.matches]
         typer.echo(json.dumps({"generation": explanation.generation, "matches": matches}))
     else:
-        _print("\n".join(explanation.lines()))
+        say("\n".join(explanation.lines()))
     raise typer.Exit(3 if explanation.matches else 0)
 
 
 @app.command()
-@_told
+@told
 def calibrate(
     benign: Annotated[
         Path | None,
@@ -433,17 +352,17 @@ def calibrate(
     from .calibrate import fit
     from .yaml_setting import write_setting
 
-    settings, path = _settings(config), _written_file(config) if write else None
+    settings, path = settings_of(config), _written_file(config) if write else None
     file = benign or settings.detection.benign
     if file is None:
-        _fail("give --benign FILE, or name one in the configuration (detection: {benign: FILE})")
+        fail("give --benign FILE, or name one in the configuration (detection: {benign: FILE})")
     fitted = fit(
         settings,
         read_prompts(file),
         read_prompts(forget) if forget else [],
         settings.detection.max_fpr if max_fpr is None else max_fpr,
         confidence,
-        _progress,
+        progress,
     )
     if as_json:
         typer.echo(json.dumps(fitted.as_json()))
@@ -452,114 +371,26 @@ def calibrate(
         for row in fitted.rows():
             table.add_row(*map(escape, row))
         console.print(table)
-        _print("\n".join(fitted.lines()))
+        say("\n".join(fitted.lines()))
     threshold = fitted.calibration.threshold
     if path:
         write_setting(path, "detection", "threshold", threshold)
     if not as_json:
         done = f"written to {path}; restart the servers" if path else f"--write puts {threshold:g} into"
-        _print(done if path else f"{done} the configuration")
+        say(done if path else f"{done} the configuration")
 
 
 def _written_file(config: Path | None) -> Path:
     """The configuration file that a setting is to be written to. Fails where another place rules it."""
     variable = "VLLM_UNLEARN_DETECTION__THRESHOLD"
     if variable in os.environ:
-        _fail(f"{variable} is set, and rules over any file: change it there, or unset it")
-    path = _config_file(config) or (CONFIG_VARIABLE in os.environ and Path(os.environ[CONFIG_VARIABLE]))
-    return path or _fail("no configuration file is used here: run `vllm-unlearn init`, or name one")
+        fail(f"{variable} is set, and rules over any file: change it there, or unset it")
+    path = config_file(config) or (CONFIG_VARIABLE in os.environ and Path(os.environ[CONFIG_VARIABLE]))
+    return path or fail("no configuration file is used here: run `vllm-unlearn init`, or name one")
 
 
 @app.command()
-@_told
-def recipe(
-    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
-    file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
-    operator: Annotated[str, typer.Option(help="noise, zero_out or sign_flip.")] = "noise",
-    dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 32,
-    sigma: Annotated[float, typer.Option(help="noise: its standard deviation.")] = 100.0,
-    top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
-) -> None:
-    """Write a recipe of one of ECO's operators for MODEL."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..corruption.embedding_table import EmbeddingTable
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-
-    parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
-    try:
-        chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python({"operator": operator, **parameters})
-        table = EmbeddingTable(model_folder(model, None))
-    except ValidationError as error:
-        _fail("; ".join(e["msg"] for e in error.errors()))
-    except (ValueError, OSError) as error:
-        _fail(error)
-    made = Recipe(chosen, table.fingerprint, table.hidden)
-    made.save(file)
-    _print(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
-
-
-@app.command()
-@_told
-def learn(
-    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
-    known: Annotated[Path, typer.Option(help="JSON Lines: questions that the model answers.")],
-    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.safetensors"),
-    strangers: Annotated[
-        Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
-    ] = None,
-    settings: Annotated[
-        Path | None, typer.Option(help="YAML: stages, operator (docs/forgetting.md).")
-    ] = None,
-    behaviour: Annotated[
-        str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
-    start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
-    operator: Annotated[
-        str | None,
-        typer.Option(help="Only search the strength of noise, zero_out or sign_flip, as ECO does."),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; default: a GPU if there is one.")] = None,
-    config: Config = None,
-) -> None:
-    """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..corruption.learning import LearningSettings
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-    from .learn import learn as run
-    from .learn import search_strength
-
-    try:
-        values = read_mapping(settings) if settings else {}
-        values |= {"behaviour": behaviour} if behaviour else {}
-        learning = LearningSettings.model_validate(values | {"seed": seed})
-        chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
-            {"operator": operator} if operator else None
-        )
-        folder = model_folder(model, None, tokenizer=True)
-    except ValidationError as error:
-        _fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {e['msg']}" for e in error.errors()))
-    except OSError as error:
-        _fail(error)
-    guard = load(_config_file(config))
-    if chosen:
-        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console, device)
-    else:
-        first = Recipe.load(start) if start else None
-        made = run(folder, known, strangers, out, learning, guard, console, first, device)
-    _print(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
-    for name, value in made.provenance["objective"].items():
-        _print(f"  {name} {value:.3f}")
-
-
-@app.command()
-@_told
+@told
 def doctor(
     url: Annotated[
         str, typer.Argument(help="The server, such as http://localhost:8000.")
@@ -582,11 +413,15 @@ def doctor(
             colour = {"guarded": "green", "not served": "dim"}.get(finding.state, "red")
             table.add_row(finding.surface, f"[{colour}]{finding.state}", finding.detail)
     except httpx.HTTPError as error:
-        _fail(f"{url} does not answer: {error}")
+        fail(f"{url} does not answer: {error}")
     console.print(table)
     bad = [state for state in states if state in ("not guarded", "cannot tell")]
     if bad or "guarded" not in states:
-        _fail(f"{len(bad)} surfaces are not known to be guarded")
+        fail(f"{len(bad)} surfaces are not known to be guarded")
+
+
+app.command()(recipe)
+app.command()(learn)
 
 
 def main() -> None:

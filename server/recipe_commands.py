@@ -1,0 +1,97 @@
+"""``vllm-unlearn recipe`` and ``learn``: recipes written by hand, searched and learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..guard.configuration import load, read_mapping
+from .terminal import Config, config_file, console, fail, say, told
+
+
+@told
+def recipe(
+    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
+    file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
+    operator: Annotated[str, typer.Option(help="noise, zero_out or sign_flip.")] = "noise",
+    dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 32,
+    sigma: Annotated[float, typer.Option(help="noise: its standard deviation.")] = 100.0,
+    top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
+) -> None:
+    """Write a recipe of one of ECO's operators for MODEL."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..corruption.embedding_table import EmbeddingTable
+    from ..corruption.operators import AnyOperator
+    from ..corruption.recipe import Recipe
+    from ..guard.screen import model_folder
+
+    parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
+    try:
+        chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python({"operator": operator, **parameters})
+        table = EmbeddingTable(model_folder(model, None))
+    except ValidationError as error:
+        fail("; ".join(e["msg"] for e in error.errors()))
+    except (ValueError, OSError) as error:
+        fail(error)
+    made = Recipe(chosen, table.fingerprint, table.hidden)
+    made.save(file)
+    say(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
+
+
+@told
+def learn(
+    model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
+    known: Annotated[Path, typer.Option(help="JSON Lines: questions that the model answers.")],
+    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.safetensors"),
+    strangers: Annotated[
+        Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML: stages, operator (docs/forgetting.md).")
+    ] = None,
+    behaviour: Annotated[
+        str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(help="Only search the strength of noise, zero_out or sign_flip, as ECO does."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; default: a GPU if there is one.")] = None,
+    config: Config = None,
+) -> None:
+    """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..corruption.learning import LearningSettings
+    from ..corruption.operators import AnyOperator
+    from ..corruption.recipe import Recipe
+    from ..guard.screen import model_folder
+    from .learn import learn as run
+    from .learn import search_strength
+
+    try:
+        values = read_mapping(settings) if settings else {}
+        values |= {"behaviour": behaviour} if behaviour else {}
+        learning = LearningSettings.model_validate(values | {"seed": seed})
+        chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
+            {"operator": operator} if operator else None
+        )
+        folder = model_folder(model, None, tokenizer=True)
+    except ValidationError as error:
+        fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {e['msg']}" for e in error.errors()))
+    except OSError as error:
+        fail(error)
+    guard = load(config_file(config))
+    if chosen:
+        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console, device)
+    else:
+        first = Recipe.load(start) if start else None
+        made = run(folder, known, strangers, out, learning, guard, console, first, device)
+    say(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
+    for name, value in made.provenance["objective"].items():
+        say(f"  {name} {value:.3f}")

@@ -1,0 +1,102 @@
+"""What all commands share: how they speak to the user, and which configuration they mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
+from ..guard.store import StoreError
+
+console = Console()
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
+]
+
+
+def say(text: str) -> None:
+    """Text as it is: a target's name may hold what rich would read as markup."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """What does not stop the command, but should be known."""
+    Console(stderr=True).print(
+        f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def fail(message: object) -> NoReturn:
+    """Say why there is no going on, and leave with exit status 1."""
+    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
+    raise typer.Exit(1)
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Our own errors are sentences for the user; anything else is a bug, and keeps its traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, StoreError) as error:
+            if isinstance(error, _sentences()):
+                fail(error)
+            raise
+
+    return run
+
+
+def _sentences() -> tuple[type[Exception], ...]:
+    """Our own errors; imported late, as what raises them takes time to import."""
+    from ..classifiers.prompt_file import PromptFileError
+    from ..corruption.learning import LearningError
+    from ..corruption.recipe import RecipeError
+    from ..guard.configuration import ConfigurationError
+    from ..guard.lessons import LessonError
+    from ..guard.store import TargetError
+    from .calibrate import CalibrationError
+    from .scope import OverBroadError
+    from .target_file import TargetFileError
+    from .yaml_setting import YamlSettingError
+
+    ours = (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError)
+    return (
+        *ours,
+        LessonError,
+        LearningError,
+        PromptFileError,
+        OverBroadError,
+        CalibrationError,
+        YamlSettingError,
+    )
+
+
+def progress(what: str, items: Sequence[Any]) -> Iterable[Any]:
+    """A bar while ``items`` are gone through, on a terminal only."""
+    from rich.progress import track
+
+    to = Console(stderr=True)
+    return track(items, what, console=to, transient=True, disable=not to.is_terminal)
+
+
+def config_file(config: Path | None) -> Path | None:
+    """The file that was named, or else the one in this folder, unless the environment names another."""
+    if config or CONFIG_VARIABLE in os.environ:
+        return config
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The configuration; without any, the command fails."""
+    path = config_file(config)
+    if path is None and not is_configured():
+        fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
+    return load(path)
