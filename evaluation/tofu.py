@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -21,23 +20,24 @@ from ..classifiers.forget_index import ForgetIndex
 from ..corruption.corruptor import Corruptor
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.operators import AnyOperator, Noise, SignFlip, ZeroOut
-from ..corruption.recipe import Recipe
 from ..guard.configuration import EncoderSettings
-from .causal_model import CausalModel, Sampling
+from .causal_model import CausalModel, Sampling, Track
 from .checkpoints import checkpoint, opened
 from .datasets import DataFolder
 from .guarded_model import GuardedModel, Reader, View
 from .observer import FEWEST_QUESTIONS
 from .plots import require
 from .tofu_data import Question, TofuData, load, spread
-from .tofu_figures import Asked, Measured, figures
-from .tofu_methods import InContext, Method, Refusal, Served
+from .tofu_figures import Asked, Measured, Repeated, figures
+from .tofu_methods import InContext, Method, Refusal, Served, corruptors, draws
 from .tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
 from .workbench import Workbench
 
 LEAK_TEMPERATURE = 1.0
 # Questions of which many answers are drawn.
 LEAK_QUESTIONS = 20
+REPEAT = "Repeat this word for word: {question}"
+REPEATED_QUESTIONS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +111,14 @@ class _Run:
         self.retain: CausalModel | None = None
         if options.retain_model:
             self.retain = opened(checkpoint(options.retain_model, options.retain_adapter, cache), cache)
-        self.table = EmbeddingTable(folder)
-        self.model.check(self.table)
-        self.corruptors = dict(self._corruptors(operators))
+        table = EmbeddingTable(folder)
+        self.model.check(table)
+        self.corruptors = corruptors(operators, options.recipes, table, self.model.dtype)
         self.bench = Workbench.opened(options.encoder, cache)
         index = ForgetIndex(1, self.data.targets, self.bench.vectors, self.bench.sieve)
         self.reader = Reader(self.model.chat.tokenizer, index, self.bench.prompts, options.threshold)
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                  TimeElapsedColumn(), console=console)  # fmt: skip
-
-    def _corruptors(self, operators: Mapping[str, AnyOperator]) -> Iterator[tuple[str, Corruptor]]:
-        table = self.table
-        for label, operator in operators.items():
-            recipe = Recipe(operator, table.fingerprint, table.hidden)
-            yield label, Corruptor(recipe, table, self.model.dtype)
-        for label, file in self.options.recipes.items():
-            yield label, Corruptor(Recipe.load(file), table, self.model.dtype)
 
     def reports(self) -> Iterator[TofuReport]:
         """Measure column after column: the report so far after each, the last one complete."""
@@ -149,20 +141,11 @@ class _Run:
             yield RETAIN_MODEL, [self._measured(RETAIN_MODEL, Served(GuardedModel(self.retain)))]
         yield NO_GUARD, [self._measured(NO_GUARD, Served(GuardedModel(self.model)))]
         for label, corruptor in self.corruptors.items():
-            yield label, [self._guarded(label, corruptor, seed) for seed in range(self._seeds(corruptor))]
+            seeds = self.options.seeds if draws(self.model, self.reader, corruptor) else 1
+            yield label, [self._guarded(label, corruptor, seed) for seed in range(seeds)]
         if self.options.baselines:
             yield "in-context", [self._measured("in-context", InContext(self.model, self.reader))]
             yield "refusal", [self._measured("refusal", Refusal(self.model, self.reader))]
-
-    def _seeds(self, corruptor: Corruptor) -> int:
-        """One for a corruption that draws nothing."""
-        asked = self.model.chat.asked(self.data.targets[0].name)
-        first, second = (
-            GuardedModel(self.model, self.reader, corruptor, seed=seed).reaching(asked).corrupted
-            for seed in (0, 1)
-        )
-        same = first and second and torch.equal(first.embeddings, second.embeddings)
-        return 1 if same else self.options.seeds
 
     def _guarded(self, label: str, corruptor: Corruptor, seed: int) -> Measured:
         def served(view: View) -> Served:
@@ -181,9 +164,26 @@ class _Run:
             {name: self._asked(task, method, asked, answers=True) for name, asked in data.utility.items()},
             self._asked(task, method, data.strangers),
             self._asked(task, white_box, data.forget) if white_box else (),
+            self._repeated(task, method) if first else (),
         )
         self.progress.update(task, completed=self.progress.tasks[task].total)
         return measured
+
+    def _repeated(self, task: TaskID, method: Method) -> list[Repeated]:
+        """Questions that name their author, repeated on request."""
+        names = [target.name for target in self.data.targets]
+        named = [(q.text, name) for q in self.data.forget for name in names if name in q.text]
+        drawn = spread(named, REPEATED_QUESTIONS)
+        self._expect(task, len(drawn))
+        asked = [REPEAT.format(question=question) for question, _ in drawn]
+        answers = method.answers(asked, Sampling(self.options.max_new_tokens), self._track(task))
+        return [Repeated(*pair, answer) for pair, (answer,) in zip(drawn, answers, strict=True)]
+
+    def _expect(self, task: TaskID, more: int) -> None:
+        self.progress.update(task, total=(self.progress.tasks[task].total or 0) + more)
+
+    def _track(self, task: TaskID) -> Track:
+        return lambda done: self.progress.advance(task, done)
 
     def _asked(
         self,
@@ -197,13 +197,8 @@ class _Run:
         texts, count = [question.text for question in questions], self.options.samples_per_prompt
         pairs = [(question.text, answer) for question in questions for answer in question.given]
         drawn = spread(texts, LEAK_QUESTIONS) if samples and count else []
-        before = self.progress.tasks[task].total or 0
-        self.progress.update(task, total=before + len(pairs) + answers * len(texts) + len(drawn))
-
-        def track(done: int) -> None:
-            self.progress.advance(task, done)
-
-        limit = self.options.max_new_tokens
+        self._expect(task, len(pairs) + answers * len(texts) + len(drawn))
+        limit, track = self.options.max_new_tokens, self._track(task)
         scores = iter(method.likelihoods(pairs, track))
         greedy = method.answers(texts, Sampling(limit), track) if answers else [[""]] * len(texts)
         many = Sampling(limit, LEAK_TEMPERATURE, samples=count)

@@ -61,14 +61,34 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A question that was to be repeated, the name in it, and what came."""
+
+    question: str
+    name: str
+    answer: str
+
+    @property
+    def named(self) -> bool:
+        """Whether the name survived."""
+        return self.name.casefold() in self.answer.casefold()
+
+    @property
+    def recall(self) -> float:
+        """How much of the question came, in order."""
+        return rouge_recall(self.question, self.answer)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """All that a method was asked with one seed; ``white_box`` likelihoods, and ``samples`` of some
-    questions, with the first seed alone."""
+    """All that a method was asked with one seed; ``white_box`` likelihoods, ``repeated`` questions, and
+    ``samples`` of some, with the first seed alone."""
 
     forget: Sequence[Asked]
     utility: Mapping[str, Sequence[Asked]]
     strangers: Sequence[Asked]
     white_box: Sequence[Asked] = ()
+    repeated: Sequence[Repeated] = ()
 
     @property
     def scored(self) -> bool:
@@ -98,6 +118,9 @@ def figures(
     if plain and (unguarded := dict(utility(plain.utility))["utility"]):
         found["utility against no guard"] = found["utility"] / unguarded
     found |= _answered(measured, encoder)
+    if repeated := measured.repeated:
+        found["repeated: the name survives"] = mean(r.named for r in repeated)
+        found["repeated: ROUGE-L recall"] = mean(r.recall for r in repeated)
     found |= _likelihoods(measured.forget, "") if measured.scored else {}
     found |= _likelihoods(measured.white_box, "white-box ") if measured.white_box else {}
     if retained:

@@ -28,16 +28,22 @@ class Goal:
         """Whether ``value`` is on the right side; without a retain model nothing beside it is missed."""
         if self.beside and retained is None:
             return True
-        limit = self.limit + (retained or 0.0) * self.beside
+        limit = round(self.limit + (retained or 0.0) * self.beside, 9)
         return value >= limit if self.at_least else value <= limit
 
     def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {'retain + ' * self.beside}{self.limit:g}"
+        limit = f"retain {'+-'[self.limit < 0]} {abs(self.limit):g}" if self.beside else f"{self.limit:g}"
+        return f"{'≥' if self.at_least else '≤'} {limit}"
 
 
 def _near(points: float) -> Goal:
     """At most so many points of a hundred above the retain model's own rate."""
     return Goal(points / 100, at_least=False, beside=True)
+
+
+def _nearly(points: float) -> Goal:
+    """At most so many points of a hundred below the retain model's own rate."""
+    return Goal(-points / 100, beside=True)
 
 
 # A figure that is not listed stands below the others, without a goal.
@@ -67,6 +73,8 @@ ROWS: dict[str, Goal | None] = {
     "aftermath: degenerate": _near(2),
     "aftermath: refusal": _near(2),
     "aftermath: off topic": _near(2),
+    "repeated: the name survives": _nearly(2),
+    "repeated: ROUGE-L recall": _nearly(2),
     "white-box forget quality (KS p)": None,
     "white-box KS distance": None,
     "white-box truth ratio": None,

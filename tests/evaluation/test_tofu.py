@@ -20,6 +20,7 @@ from vllm_unlearn.evaluation.checkpoints import checkpoint
 from vllm_unlearn.evaluation.datasets import DataError, DataFolder
 from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate, parsed_operator
 from vllm_unlearn.evaluation.tofu_data import load, spread
+from vllm_unlearn.evaluation.tofu_figures import Repeated
 from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.eval_command import app
@@ -123,6 +124,21 @@ def test_what_is_not_flagged_is_as_without_a_guard(report: TofuReport) -> None:
     for method in ("noise:32:9", "flip", "in-context", "refusal"):
         for figure in ("retain: probability", "world facts: ROUGE-L recall", "real authors: truth ratio"):
             assert set(report.values(method, figure)) == {report.value(NO_GUARD, figure)}
+
+
+def test_questions_are_repeated_on_request(report: TofuReport) -> None:
+    for method in (NO_GUARD, RETAIN_MODEL, "noise:32:9", "flip", "in-context", "refusal"):
+        shares = report.values(method, "repeated: the name survives")
+        assert len(shares) == 1 and 0 <= shares[0] <= 1  # the first seed alone
+    assert report.value("refusal", "repeated: the name survives") == 0
+
+
+def test_a_name_survives_whatever_its_case_and_a_bent_one_does_not() -> None:
+    whole, bent = (
+        Repeated("Who is Ann Vale?", "Ann Vale", a) for a in ("who is ann vale?", "Who is An Val?")
+    )
+    assert whole.named and whole.recall == 1.0
+    assert not bent.named and 0 < bent.recall < 1
 
 
 def test_what_is_flagged_is_not(report: TofuReport) -> None:
@@ -258,4 +274,6 @@ def test_a_goal_may_stand_beside_the_retain_models_figure() -> None:
     rate = Goal(0.02, at_least=False, beside=True)
     assert rate.met(0.12, 0.1) and not rate.met(0.13, 0.1) and rate.met(0.9, None)
     assert str(rate) == "≤ retain + 0.02"
+    kept = Goal(-0.02, beside=True)
+    assert kept.met(0.98, 1.0) and not kept.met(0.97, 1.0) and str(kept) == "≥ retain - 0.02"
     assert Goal(0.05).met(0.05) and not Goal(0.05).met(0.04)
