@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ..vocabulary import ROLES, Role
 from .examples import Example, Examples
 from .learned import Learned
 from .objective import Answer, Goals, Reader, decline, language, learned, level, pairs
@@ -42,6 +43,7 @@ class LearningError(ValueError):
 class Stage(BaseModel):
     """A part of the learning: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of
     each kind. With ``generated`` the answer of every other one is clean, as where the model writes it.
+    Only the weights of ``roles`` are moved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,7 @@ class Stage(BaseModel):
     batch: int = Field(default=4, ge=2)
     rate: float = Field(default=5e-3, gt=0.0)
     generated: bool = False
+    roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
 
 
 Behaviour = Literal["never-knew", "decline"]
@@ -158,15 +161,25 @@ class Learning:
     def _step(self, step: int) -> Losses:
         chance = random.Random(f"{self.settings.seed} {step}")
         stage, number = self.settings.at(step)
+        if not number:  # without the momentum of the stage before, which might have moved other roles
+            self._optimizer = torch.optim.Adam(self.weights.values())
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         losses: Losses = {}
         for part in self._parts(stage, chance):  # one by one: no more than one graph is in memory
             _backward(sum(getattr(stage.goals, name) * loss for name, loss in part.items()))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
+        self._keep(stage.roles)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self._optimizer.step()
         return losses
+
+    def _keep(self, roles: Sequence[Role]) -> None:
+        """Let only the weights of ``roles`` move: each tensor's first dimension is the role."""
+        kept = [number for number, role in enumerate(ROLES) if role not in roles]
+        for tensor in self.weights.values():
+            if tensor.grad is not None:
+                tensor.grad[kept] = 0.0
 
     def _parts(self, stage: Stage, chance: random.Random) -> Iterator[dict[str, torch.Tensor]]:
         """The losses that count in a stage, those of the same examples together."""

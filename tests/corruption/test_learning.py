@@ -223,6 +223,26 @@ def test_what_is_to_be_repeated_comes_nearer_to_what_it_was(model: Any, tmp_path
     assert last < 0.5 * first
 
 
+def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path) -> None:
+    first = STAGE.model_copy(update={"steps": 5, "roles": ("name", "text")})
+    second = first.model_copy(update={"roles": ("text",)})
+    seen: list[dict[str, torch.Tensor]] = []
+    settings = SETTINGS.model_copy(update={"stages": (first, second)})
+    run = Learning(model, EXAMPLES, settings, tmp_path / "r.checkpoint")
+    start = {name: tensor.detach().clone() for name, tensor in run.weights.items()}
+
+    def track(step: int, losses: Losses) -> None:
+        seen.append({name: tensor.detach().clone() for name, tensor in run.weights.items()})
+
+    run.run(track)
+    middle, end = seen[4], seen[-1]
+    for name in start:
+        assert torch.equal(start[name][2], end[name][2])  # the reply's
+        assert torch.equal(middle[name][0], end[name][0])  # the name's
+    assert not torch.equal(start["bias"][0], middle["bias"][0])
+    assert not torch.equal(middle["bias"][1], end["bias"][1])
+
+
 def test_a_goal_without_examples_is_refused(model: Any, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"stages": (STAGE.model_copy(update={"goals": DECLINE}),)})
     with pytest.raises(LearningError, match="needs 3 declines with a flagged question, there are 0"):
