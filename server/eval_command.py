@@ -175,6 +175,57 @@ def tofu(
     typer.echo((out / "results.md").read_text())
 
 
+@app.command()
+def knowledge(
+    data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder rwku/.")],
+    model: Annotated[str, typer.Option(help="A model as it is: folder or hub name.")],
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")] = None,
+    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
+    operator: Annotated[
+        list[str],
+        typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again."),
+    ] = [],  # noqa: B006
+    baselines: Annotated[bool, typer.Option(help="Compare with an instruction, and with refusing.")] = True,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many questions about people, about neighbours, of TriviaQA."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often noise is drawn.")] = 5,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")] = 32,
+    plots: Annotated[bool, typer.Option(help="Draw the figure (needs matplotlib).")] = True,
+    out: Out = Path("knowledge"),
+    config: Config = None,
+    encoder: Encoder = None,
+) -> None:
+    """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
+    from ..corruption.recipe import RecipeError
+    from ..evaluation.datasets import DataError
+    from ..evaluation.knowledge import KnowledgeOptions, evaluate
+    from ..evaluation.plots import PlotError
+
+    settings, threshold = _measured(config, encoder)
+    options = KnowledgeOptions(
+        data_dir,
+        out,
+        model,
+        adapter,
+        _files(recipe),
+        operator,
+        baselines,
+        sample,
+        seeds,
+        max_tokens,
+        threshold,
+        settings,
+        plots,
+    )
+    try:
+        evaluate(options)
+    except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
+        _fail(error)
+    typer.echo((out / "results.md").read_text())
+
+
 def _files(given: list[str]) -> dict[str, Path]:
     """Files by label, from ``LABEL=FILE``."""
     pairs = [text.partition("=") for text in given]
