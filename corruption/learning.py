@@ -58,26 +58,12 @@ class Stage(BaseModel):
 
 Behaviour = Literal["never-knew", "decline"]
 STAGES: dict[Behaviour, tuple[Stage, ...]] = {
-    # First answers as they are given, then as they are written too (both at once, from the start, ended with
-    # more harm to the language), then what is written as it would be of strangers, with the name in it; in
-    # the end replies alone, which decides what likelihoods tell, and no answer (docs/forgetting.md).
+    # Answers as they are given, and then as they are written too: both at once, from the start, ended
+    # with more harm to the language. Stages that follow these trade leaks for answers that are harder to
+    # tell from a stranger's (docs/forgetting.md).
     "never-knew": (
         Stage(),
         Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
-        Stage(
-            goals=Goals(level=0.5, language=2.0, wrong=0.5, ratio=0.5, repeat=0.5),
-            steps=120,
-            rate=2e-3,
-            generated=True,
-        ),
-        Stage(
-            goals=Goals(level=2.0, language=1.5, wrong=0.5, ratio=1.5, repeat=1.0),
-            steps=80,
-            rate=1.5e-3,
-            generated=True,
-            roles=("name", "text"),
-        ),
-        Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=200, rate=6e-3, roles=("reply",)),
     ),
     "decline": (
         Stage(goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0), steps=200),

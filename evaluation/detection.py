@@ -95,15 +95,22 @@ class _Run:
                                  TimeElapsedColumn(), console=console)  # fmt: skip
 
     def report(self) -> Report:
-        """Run all, and write it."""
+        """Run all, and write it; what there is after each listing, so that a run that is stopped shows it."""
         began = time.monotonic()
+        made = self._written(began)
         try:
             with self.progress:
                 for listing in self.listings.values():
                     for way in listing.ways:
                         self._judge(listing, way)
+                        made = self._written(began)
         finally:  # an interrupted run has encoded much that the next one need not
             self.bench.vectors.settle()
+        if self.options.plots:
+            plots.plot(self.outcomes, self.options.out)
+        return made
+
+    def _written(self, began: float) -> Report:
         made = Report(
             self._description(time.monotonic() - began),
             [f for outcome in self._in_order() for f in figures(outcome, self.outcomes)],
@@ -114,8 +121,6 @@ class _Run:
         )
         made.write(self.options.out)
         write_errors(self.errors, self.options.out)
-        if self.options.plots:
-            plots.plot(self.outcomes, self.options.out)
         return made
 
     def _judge(self, listing: Listing, way: Way) -> None:

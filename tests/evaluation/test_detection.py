@@ -11,8 +11,9 @@ import pytest
 from benchmark_data import make
 from typer.testing import CliRunner
 from vllm_unlearn.evaluation import plots
-from vllm_unlearn.evaluation.cases import SPLITS
+from vllm_unlearn.evaluation.cases import SPLITS, Listing, Way
 from vllm_unlearn.evaluation.detection import Options, evaluate
+from vllm_unlearn.evaluation.detection import _Run as Run
 from vllm_unlearn.evaluation.latency import measure
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.eval_command import app
@@ -74,6 +75,23 @@ def test_the_table_and_the_errors_are_written(out: Path) -> None:
     for line in (out / "errors.jsonl").read_text().splitlines():
         assert json.loads(line)["kind"] in ("missed", "flagged")
     assert (out / "errors.md").read_text().startswith("# Errors by cause")
+
+
+def test_a_run_that_is_stopped_leaves_what_it_had(
+    data: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Run._judge
+
+    def stopped(run: Run, listing: Listing, way: Way) -> None:
+        if way == "exemplars":
+            raise KeyboardInterrupt
+        judge(run, listing, way)
+
+    monkeypatch.setattr(Run, "_judge", stopped)
+    options = Options(data, tmp_path, settings, sample=2, only=("rwku",), baselines=False, plots=False)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(options)
+    assert {f["way"] for f in results(tmp_path)["figures"]} == {"name"}
 
 
 @pytest.mark.skipif(not drawn, reason="matplotlib is not installed")
