@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..classifiers.evidence import THRESHOLD
 from ..guard.configuration import ConfigurationError, EncoderSettings, load
+from .terminal import fail
 
 app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
 
@@ -20,11 +20,14 @@ Encoder = Annotated[
     str | None, typer.Option(help="Another encoder: a folder, package:PACKAGE/FOLDER, or a hub name.")
 ]
 Out = Annotated[Path, typer.Option(help="Where the report is written.")]
-
-
-def _fail(message: object) -> NoReturn:
-    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
-    raise typer.Exit(1)
+Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")]
+Recipes = Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")]
+Operators = Annotated[
+    list[str], typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again.")
+]
+Baselines = Annotated[bool, typer.Option(help="Compare with an instruction, and with refusing.")]
+Seeds = Annotated[int, typer.Option(min=1, help="How often noise is drawn.")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")]
 
 
 def _measured(config: Path | None, model: str | None) -> tuple[EncoderSettings, float]:
@@ -32,7 +35,7 @@ def _measured(config: Path | None, model: str | None) -> tuple[EncoderSettings, 
     try:
         settings = load(config) if config else None
     except ConfigurationError as error:
-        _fail(error)
+        fail(error)
     encoder = settings.encoder if settings else EncoderSettings()
     threshold = settings.detection.threshold if settings else THRESHOLD
     return (encoder.model_copy(update={"model": model}) if model else encoder), threshold
@@ -67,7 +70,7 @@ def detection(
     from ..evaluation.plots import PlotError
 
     if split not in SPLITS:
-        _fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
+        fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
     measured, threshold = _measured(config, encoder)
     options = Options(
         data_dir,
@@ -85,7 +88,7 @@ def detection(
     try:
         evaluate(options)
     except (DataError, PlotError, ValueError) as error:
-        _fail(error)
+        fail(error)
     typer.echo((out / "results.md").read_text())
 
 
@@ -105,7 +108,7 @@ def latency(
         sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
         measure(out, _measured(config, encoder)[0], sizes, lengths, repeats)
     except ValueError as error:
-        _fail(error)
+        fail(error)
     typer.echo((out / "latency.md").read_text())
 
 
@@ -118,25 +121,22 @@ def tofu(
     retain_model: Annotated[
         str | None, typer.Option(help="A model that never learned it: what forgetting is compared with.")
     ] = None,
-    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")] = None,
+    adapter: Adapter = None,
     retain_adapter: Annotated[
         Path | None, typer.Option(help="A PEFT adapter to merge into the retain model.")
     ] = None,
     forget: Annotated[
         str, typer.Option(help="The authors to forget: forget01, forget05 or forget10.")
     ] = "forget10",
-    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
-    operator: Annotated[
-        list[str],
-        typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again."),
-    ] = [],  # noqa: B006
-    baselines: Annotated[bool, typer.Option(help="Compare with an instruction, and with refusing.")] = True,
+    recipe: Recipes = [],  # noqa: B006
+    operator: Operators = [],  # noqa: B006
+    baselines: Baselines = True,
     sample: Annotated[int | None, typer.Option(min=2, help="At most so many questions of each set.")] = None,
     samples_per_prompt: Annotated[
         int, typer.Option(min=0, help="Answers drawn to see whether one leaks; 0 draws none.")
     ] = 64,
-    seeds: Annotated[int, typer.Option(min=1, help="How often noise is drawn.")] = 5,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")] = 128,
+    seeds: Seeds = 5,
+    max_tokens: MaxTokens = 128,
     plots: Annotated[bool, typer.Option(help="Draw the figures (needs matplotlib).")] = True,
     out: Out = Path("tofu"),
     config: Config = None,
@@ -171,7 +171,7 @@ def tofu(
     try:
         evaluate(options)
     except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
-        _fail(error)
+        fail(error)
     typer.echo((out / "results.md").read_text())
 
 
@@ -179,19 +179,16 @@ def tofu(
 def knowledge(
     data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder rwku/.")],
     model: Annotated[str, typer.Option(help="A model as it is: folder or hub name.")],
-    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")] = None,
-    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
-    operator: Annotated[
-        list[str],
-        typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again."),
-    ] = [],  # noqa: B006
-    baselines: Annotated[bool, typer.Option(help="Compare with an instruction, and with refusing.")] = True,
+    adapter: Adapter = None,
+    recipe: Recipes = [],  # noqa: B006
+    operator: Operators = [],  # noqa: B006
+    baselines: Baselines = True,
     sample: Annotated[
         int | None,
         typer.Option(min=1, help="At most so many questions about people, about neighbours, of TriviaQA."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How often noise is drawn.")] = 5,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")] = 32,
+    seeds: Seeds = 5,
+    max_tokens: MaxTokens = 32,
     plots: Annotated[bool, typer.Option(help="Draw the figure (needs matplotlib).")] = True,
     out: Out = Path("knowledge"),
     config: Config = None,
@@ -222,7 +219,7 @@ def knowledge(
     try:
         evaluate(options)
     except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
-        _fail(error)
+        fail(error)
     typer.echo((out / "results.md").read_text())
 
 
@@ -230,5 +227,5 @@ def _files(given: list[str]) -> dict[str, Path]:
     """Files by label, from ``LABEL=FILE``."""
     pairs = [text.partition("=") for text in given]
     if wrong := next((text for text, (_, _, file) in zip(given, pairs, strict=True) if not file), None):
-        _fail(f"--recipe takes LABEL=FILE, not {wrong!r}")
+        fail(f"--recipe takes LABEL=FILE, not {wrong!r}")
     return {label: Path(file) for label, _, file in pairs}
