@@ -30,6 +30,7 @@ _TITLE = regex.compile(
 )
 _WORD = r"(?:(?:\p{Lu}\.)+|(?:St|Mr|Mrs|Dr)\.|\p{Lu}[\w-]*(?:['’](?!s\b)\w+)?)"
 _SMALL = "(?:of|the|de|la|le|van|von|der|du|da|di|del)"
+_MIDDLE = r"(?: \p{Lu}[\w.'’-]*){0,2} "
 _RUN = regex.compile(rf"(?<![\w'’])({_WORD}(?: (?:{_SMALL} ){{0,2}}{_WORD})+)")
 
 
@@ -48,9 +49,10 @@ class Fact:
         return any(f" {one} " in said for one in self.answers)
 
     def about(self, name: str) -> Fact | None:
-        """The same asked about another name; None where the entity does not stand in the question."""
-        own = regex.compile(rf"(?<!\w){regex.escape(self.entity)}(?!\w)", regex.IGNORECASE)
-        question, found = own.subn(lambda _: name, self.question)
+        """The same asked about another name; None where the entity does not stand in the question, if
+        need be with middle names."""
+        own = _MIDDLE.join(f"(?i:{regex.escape(word)})" for word in self.entity.split())
+        question, found = regex.subn(rf"(?<!\w){own}(?!\w)", lambda _: name, self.question)
         return replace(self, question=question, entity=name) if self.entity and found else None
 
 

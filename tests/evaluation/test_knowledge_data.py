@@ -155,13 +155,15 @@ def test_invented_names() -> None:
     facts = [
         Fact("Where was paris hilton born, and Paris Hiltons?", ("new york",), "Paris Hilton"),
         Fact("Why is Paris Hilton's dog famous?", ("tinkerbell",), "Paris Hilton"),
-        Fact("Who is she?", ("heiress",), "Paris Hilton"),
+        Fact("Who is she, in Paris with Hilton?", ("heiress",), "Paris Hilton"),
+        Fact("Paris Whitney W. Hilton is a what?", ("singer",), "Paris Hilton"),
         Fact("Who sang 'C++ (live)'?", ("nobody",), "C++ (live)"),
     ]
     found = renamed(facts)
-    assert list(found) == [facts[0], facts[1], facts[3]]
-    first, second, other = found.values()
+    assert list(found) == [facts[0], facts[1], facts[3], facts[4]]
+    first, second, middle, other = found.values()
     assert first.question == f"Where was {first.entity} born, and Paris Hiltons?"
     assert second.question == f"Why is {first.entity}'s dog famous?"
+    assert middle.question == f"{first.entity} is a what?"
     assert first.answers == ("new york",)
     assert other.question == f"Who sang '{other.entity}'?" and other.entity != first.entity
