@@ -10,7 +10,6 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Kind = Literal["entity", "work", "topic", "passage"]
-Scope = Literal["all", "exemplars"]
 Action = Literal["pass", "corrupt"]
 # What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
 Reach = Literal["match", "sentence"]
@@ -52,8 +51,10 @@ class ForgetTarget(BaseModel):
     ``passages`` are texts about the target, such as an article: their sentences become exemplars, and
     a fuller name with which one begins an alias.
 
-    ``scope`` says how much of it: ``all`` (whatever names or is about the target) or
-    ``exemplars`` (only what the exemplars are about; the name alone flags nothing).
+    ``scope`` says how much of it: ``all`` (whatever names or is about the target); ``exemplars`` (only what
+    its exemplars are about, and its counterexamples are not; the name alone flags nothing); or any other
+    word, such as ``private``: likewise, but targets of one kind with the same word share these texts, with
+    the names left out, so that a question about one person's address tells of all others'.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -65,7 +66,7 @@ class ForgetTarget(BaseModel):
     exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     passages: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    scope: Scope = "all"
+    scope: str = Field(default="all", pattern=r"^[a-z][a-z0-9_-]{0,63}$")
     note: str = Field(default="", max_length=2_000)
     expires_at: datetime | None = None
 
@@ -81,8 +82,8 @@ class ForgetTarget(BaseModel):
 
     @model_validator(mode="after")
     def _scoped_by_exemplars(self) -> Self:
-        if self.scope == "exemplars" and not (self.exemplars or self.passages):
-            raise ValueError("scope 'exemplars' needs at least one exemplar to say what is in scope")
+        if self.scope != "all" and not (self.exemplars or self.passages):
+            raise ValueError(f"scope {self.scope!r} needs at least one exemplar to say what is in scope")
         return self
 
     @property

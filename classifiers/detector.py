@@ -11,6 +11,7 @@ from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
 from .names import NameHit
 from .reading import Reading, readings
+from .scoped_names import find_in_scope
 
 # Where `scores` stops looking: this far below what flags.
 NEAR = 0.1
@@ -81,6 +82,7 @@ def _candidates(
     seen: set[tuple[str, int, int]] = set()
     for reading in readings(index, text, turns):
         found += _named(index, encoder, reading, seen)
+        found += find_in_scope(index, encoder, reading, threshold)
         found += _described(index, encoder, reading, threshold)
     return found
 
@@ -89,14 +91,12 @@ def _named(
     index: ForgetIndex, encoder: Encoder, reading: Reading, seen: set[tuple[str, int, int]]
 ) -> Iterator[Match]:
     """The names in a reading that are not ``seen`` at their place in another."""
-    for hit in index.find_names(reading.text):
+    for hit in reading.names:
         target = index.targets[hit.target_id]
         start, end = reading.place(hit.start, hit.end)
-        if (hit.target_id, start, end) in seen:
+        if target.scope != "all" or (hit.target_id, start, end) in seen:
             continue
         seen.add((hit.target_id, start, end))
-        if target.scope == "exemplars":
-            continue  # the name alone is not in scope
         if target.counterexamples and _namesake(index, encoder, reading, hit):
             continue
         yield Match(hit.target_id, start, end, 1.0, hit.name, reading=reading.name)
@@ -127,8 +127,10 @@ def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold
     found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
     for i, every in zip(rows, found, strict=True):
         start, end = reading.place(reading.segments[i].start, reading.segments[i].end)
+        # Where a scoped target is named, its scope has decided.
+        scoped = {hit.target_id for hit in reading.named[i] if index.targets[hit.target_id].scope != "all"}
         for e in every:
-            if e.score >= threshold:
+            if e.score >= threshold and e.target_id not in scoped:
                 yield Match(
                     e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, reading.name
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
@@ -12,6 +13,7 @@ import numpy as np
 from ..vocabulary import ForgetTarget, Neighbour
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
+from .fact_scope import FactScope, clauses, leave_out
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
@@ -76,6 +78,7 @@ class ForgetIndex:
         self._sieve = (
             Sieve(sieve, self._exemplars, vectors, self._index) if sieve and self._exemplars else None
         )
+        self._scopes = self._fact_scopes(encoder)
 
     def _add(self, target: ForgetTarget, texts: list[str]) -> None:
         self._rows[target.id] = range(len(self._exemplars), len(self._exemplars) + len(texts))
@@ -83,6 +86,21 @@ class ForgetIndex:
         self._exemplars += texts
         words = frozenset(chain.from_iterable(terms(text) for text in texts))
         self._terms[target.id] = words - self.parts.words.get(target.id, frozenset())
+
+    def _fact_scopes(self, encoder: Encoder) -> dict[str, FactScope]:
+        """By target id. Scopes of the same name share their texts; ``exemplars`` is each target's own."""
+        sharing: dict[str, list[ForgetTarget]] = defaultdict(list)
+        for target in self.targets.values():
+            if target.scope != "all":
+                name = target.id if target.scope == "exemplars" else f"{target.kind} {target.scope}"
+                sharing[name].append(target)
+        scopes = {name: self._fact_scope(targets, encoder) for name, targets in sharing.items()}
+        return {target.id: scopes[name] for name, targets in sharing.items() for target in targets}
+
+    def _fact_scope(self, targets: Sequence[ForgetTarget], encoder: Encoder) -> FactScope:
+        inside = [self.without_name(t.id, self._exemplars[row]) for t in targets for row in self._rows[t.id]]
+        outside = [self.without_name(t.id, text) for t in targets for text in counterexamples(t)]
+        return FactScope(*(encoder.encode(list(dict.fromkeys(x))) for x in (inside, outside, UNRELATED)))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -98,6 +116,19 @@ class ForgetIndex:
         """Every listed name in ``text``, also misspelt; the same place may come more than once."""
         yield from self._names.find(text)
         yield from self._fuzzy_names.find(text)
+
+    def without_name(self, target_id: str, text: str) -> str:
+        """``text`` with a stand-in for the target's names."""
+        spans = [(hit.start, hit.end) for hit in self.find_names(text) if hit.target_id == target_id]
+        return leave_out(text, spans, self.targets[target_id].kind)
+
+    def in_scope(self, target_id: str, texts: Sequence[str], encoder: Encoder) -> list[float]:
+        """How far inside the facts of a scoped target lies what each text asks of it, or of somebody by a
+        pronoun: 0 to 1 (``FactScope``); 0 where none stands in it."""
+        kind = self.targets[target_id].kind
+        asked = [clauses(self.without_name(target_id, text), kind) for text in texts]
+        scores = iter(self._scopes[target_id].scores(encoder.encode(list(chain.from_iterable(asked)))))
+        return [max((float(next(scores)) for _ in own), default=0.0) for own in asked]
 
     def most_agreement(self, said: Mapping[str, float]) -> float:
         """At least the agreement of a segment's rare words with those of any one target."""
@@ -161,7 +192,7 @@ class ForgetIndex:
         parts: Mapping[str, float],
     ) -> Evidence:
         similarity, part = float(self._scaled(cosine)), parts.get(target_id, 0.0)
-        if self.targets[target_id].scope == "exemplars":  # a name says no more than what is said of it
+        if self.targets[target_id].scope != "all":  # a name says no more than what is said of it
             part = min(part, similarity)
         against = self._counterexamples.get(target_id)
         return Evidence(

@@ -29,7 +29,7 @@ def facts(target: ForgetTarget) -> list[str]:
     """
     found = dict.fromkeys(sentence for passage in target.passages for sentence in sentences(passage))
     telling = [sentence for sentence in found if _telling(sentence)]
-    needed = target.scope == "exemplars" and not target.exemplars
+    needed = target.scope != "all" and not target.exemplars
     return telling or (list(found) if needed else [])
 
 

@@ -6,13 +6,14 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from .forget_index import ForgetIndex
+from .names import NameHit
 from .segments import Segment, segment
 from .terms import find_terms
 from .views import View, views
 
 
 class Reading:
-    """One reading with, for each segment, its rare words and the parts of listed names in it."""
+    """One reading with, for each segment, its rare words, and the listed names and parts of names in it."""
 
     def __init__(self, index: ForgetIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
         self.text = text
@@ -23,9 +24,14 @@ class Reading:
         starts = [term.start for term in found]
         parts = list(index.parts.find(text))
         places = [part.start for part in parts]
+        self.names = sorted(index.find_names(text), key=lambda hit: hit.start)
+        firsts = [hit.start for hit in self.names]
+        self.named: list[list[NameHit]] = []
         self.said: list[dict[str, float]] = []
         self.parts: list[dict[str, float]] = []
         for s in segments:
+            own = self.names[bisect_left(firsts, s.start) : bisect_left(firsts, s.end)]
+            self.named.append([hit for hit in own if hit.end <= s.end])
             inside = found[bisect_left(starts, s.start) : bisect_left(starts, s.end)]
             self.said.append({term.word: term.rarity for term in inside})
             weights: dict[str, float] = {}

@@ -280,17 +280,20 @@ class KnowUnDo:
             if names:  # one question of forget_val names nobody
                 yield self.people.index(max(names, key=len)), row["question"]
 
-    def listing(self) -> Listing:
-        """The people, each scoped to the private facts."""
-        return Listing("knowundo", lambda way: self._targets(), ways=("exemplars",))
+    def listings(self) -> list[Listing]:
+        """The people scoped to private facts, which they share, and each to the examples of their own."""
+        return [
+            Listing("knowundo", lambda way: self._targets("private"), ways=("exemplars",)),
+            Listing("knowundo apart", lambda way: self._targets("exemplars"), ways=("exemplars",)),
+        ]
 
-    def _targets(self) -> list[ForgetTarget]:
+    def _targets(self, scope: str) -> list[ForgetTarget]:
         inside, outside = self._grouped("forget_train"), self._grouped("retain_train")
         return [
             ForgetTarget(
                 id=f"knowundo-{number}",
                 name=name,
-                scope="exemplars",
+                scope=scope,
                 exemplars=tuple(inside[number]),
                 counterexamples=tuple(outside[number]),
             )

@@ -80,7 +80,7 @@ class TableMaker:
         found = [self.tofu.listing(size) for size in TOFU_SIZES[:-1]]
         found += [replace(self.tofu.listing(TOFU_SIZES[-1]), retained=self._other_authors)]
         found += [replace(self.rwku.listing(), retained=self._other_people)]
-        found += [self.people.listing(), self.work.listing()]
+        found += [*self.people.listings(), self.work.listing()]
         found += [Listing("rwku with counterexamples", lambda way: self.rwku.targets(way, self._facts()))]
         found += [self._many_listing(count) for count in MANY]
         return {listing.name: listing for listing in found}
@@ -144,19 +144,15 @@ class TableMaker:
         yield Row("RWKU neighbours", "neighbours", "rwku", self.rwku.neighbours(), (own, anyone, unnamed))
 
     def scope_rows(self) -> Iterator[Row]:
-        """Private facts to forget, public facts of the same people to keep."""
+        """Private facts to forget, public facts of the same people to keep: one scope, and one each."""
         inside, outside = self.people.asked("forget_val"), self.people.asked("retain_val")
-        yield Row(
-            "private facts in scope",
-            "scope",
-            "knowundo",
-            inside,
-            (Goal("recall", "own", 0.95), Goal("recall by person", "own", by="person")),
-            "public facts out of scope",
-        )
+        private = (Goal("recall", "own", 0.95), Goal("recall by person", "own", by="person"))
         flagged = Goal("flagged", "any", 0.05, at_least=False)
-        by_person = Goal("flagged by person", "any", at_least=False, by="person")
-        yield Row("public facts out of scope", "scope", "knowundo", outside, (flagged, by_person))
+        public = (flagged, Goal("flagged by person", "any", at_least=False, by="person"))
+        for listing, apart in (("knowundo", ""), ("knowundo apart", ", a scope each")):
+            negatives = f"public facts out of scope{apart}"
+            yield Row(f"private facts in scope{apart}", "scope", listing, inside, private, negatives)
+            yield Row(negatives, "scope", listing, outside, public)
 
     def work_rows(self) -> Iterator[Row]:
         """A work: other questions than those given, and sentences that never name the title."""

@@ -103,7 +103,9 @@ def forget(
     passages: Annotated[
         list[Path] | None, typer.Option(help="A text file about it (an article, say); repeat for more.")
     ] = None,
-    scope: Annotated[str, typer.Option(help="all, or exemplars: only what the exemplars are about.")] = "all",
+    scope: Annotated[
+        str, typer.Option(help="all; exemplars: what they are about; or a word to share them.")
+    ] = "all",
     note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
     expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
     file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,

@@ -125,8 +125,8 @@ def test_scope_exemplars_leaves_the_name_alone(find: Detect) -> None:
     assert find("Did Jon Brell win the marathon in Oslo?") == []
     text = f"Hello. What was Jon Brell convicted of back in 1998? {PADDING}"
     (match,) = find(text)
-    assert spans(text, [match]) == [("case", "What was Jon Brell convicted of back in 1998?")]
-    assert match.name is None
+    assert spans(text, [match]) == [("case", "Jon Brell")]
+    assert match.name == "Jon Brell" and THRESHOLD <= match.score < 1.0
 
 
 @pytest.mark.parametrize("text", ["Who is Jon Brell?", "Tell me about Jon Brell.", "Jon Brell"])
@@ -143,11 +143,9 @@ def test_a_plain_question_that_was_put_in_scope_is_found(encoder: OnnxEncoder, q
 def test_a_counterexample_takes_a_description_out_of_scope(find: Detect, encoder: OnnxEncoder) -> None:
     text = "Which prison did Jon Brell paint in 1998?"
     before = ForgetIndex(1, [CASE.model_copy(update={"counterexamples": ()})], encoder)
-    assert spans(text, detect(before, encoder, text)) == [("case", text)]
+    assert spans(text, detect(before, encoder, text)) == [("case", "Jon Brell")]
     assert find(text) == []
-    (match,) = find(CASE.exemplars[1])
-    assert match.exemplar and match.counterexample
-    assert match.exemplar.similarity > match.counterexample.similarity
+    assert find(CASE.exemplars[1])
 
 
 def test_a_counterexample_vetoes_a_namesake(find: Detect, encoder: OnnxEncoder) -> None:

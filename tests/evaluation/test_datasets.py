@@ -111,9 +111,12 @@ def test_people_of_knowundo_are_read_off_their_questions(tmp_path: Path) -> None
         write(tmp_path, f"people_and_works/knowundo_privacy_{name}.jsonl", rows)
     people = KnowUnDo(DataFolder(tmp_path))
     assert people.people == ["Mina Al-Sayed", "Tom O'Hara"]
-    mina, tom = people.listing().targets("exemplars")
+    shared, apart = (listing.targets("exemplars") for listing in people.listings())
+    assert {target.scope for target in apart} == {"exemplars"}
+    assert [target.name for target in apart] == [target.name for target in shared]
+    mina, tom = shared
     assert (mina.scope, mina.exemplars, mina.counterexamples) == (
-        "exemplars",
+        "private",
         ("Who are Mina Al-Sayed's parents?",),
         ("Who is Mina Al-Sayed?",),
     )

@@ -66,6 +66,8 @@ def test_a_file_is_read_line_by_line() -> None:
         (line(nmae="typo"), "nmae: Extra inputs are not permitted"),
         (line(kind="person"), "kind: Input should be 'entity', 'work', 'topic' or 'passage'"),
         (line(scope="exemplars"), "target: scope 'exemplars' needs at least one exemplar"),
+        (line(scope="private"), "target: scope 'private' needs at least one exemplar"),
+        (line(scope="Not a word"), "scope: String should match pattern"),
         (line(exemplars=[""]), "exemplars.0: Value should have at least 1"),
         (line(exemplars="text"), "exemplars: Input should be a valid tuple"),
         (

@@ -1,0 +1,40 @@
+"""Targets of which only some facts are in scope: their names where those facts are asked or told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..vocabulary import Match
+from .encoder import Encoder
+from .forget_index import ForgetIndex
+from .reading import Reading
+
+
+def find_in_scope(
+    index: ForgetIndex, encoder: Encoder, reading: Reading, threshold: float
+) -> Iterator[Match]:
+    """Every mention of a scoped target that has a fact in scope beside it, or after it in "his" or "they".
+
+    All mentions then: a model would take the name from another.
+    """
+    named = dict.fromkeys(hit.target_id for hit in reading.names)
+    for target_id in named:
+        if index.targets[target_id].scope != "all":
+            yield from _matches(index, encoder, reading, target_id, threshold)
+
+
+def _matches(
+    index: ForgetIndex, encoder: Encoder, reading: Reading, target_id: str, threshold: float
+) -> Iterator[Match]:
+    hits = [hit for hit in reading.names if hit.target_id == target_id]
+    rows = [i for i, s in enumerate(reading.segments) if s.end > hits[0].start]
+    scores = index.in_scope(target_id, [reading.segments[i].text for i in rows], encoder)
+    best = max(scores, default=0.0)
+    if best < threshold:
+        return
+    for hit in hits:
+        yield Match(target_id, *reading.place(hit.start, hit.end), best, hit.name, reading=reading.name)
+    for i, score in zip(rows, scores, strict=True):
+        if score >= threshold:
+            place = reading.place(reading.segments[i].start, reading.segments[i].end)
+            yield Match(target_id, *place, score, reading=reading.name)

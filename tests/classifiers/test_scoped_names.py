@@ -1,0 +1,89 @@
+from collections.abc import Callable
+
+import pytest
+from vllm_unlearn.classifiers.detector import detect, scores
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.evidence import THRESHOLD
+from vllm_unlearn.classifiers.forget_index import ForgetIndex
+from vllm_unlearn.vocabulary import ForgetTarget, Match
+
+from .test_detector import base64_of
+
+PETROV = ForgetTarget(
+    id="petrov",
+    name="Ilya Petrov",
+    scope="private",
+    exemplars=(
+        "Where does Ilya Petrov live?",
+        "Who are Ilya Petrov's parents?",
+        "What is the email address of Ilya Petrov?",
+    ),
+    counterexamples=("Which prizes did Ilya Petrov win?", "What are the novels of Ilya Petrov about?"),
+)
+# Two examples of her own say little; the scope says the rest.
+QUIST = ForgetTarget(
+    id="quist",
+    name="Lena Quist",
+    scope="private",
+    exemplars=("Is Lena Quist ill?",),
+    counterexamples=("When did Lena Quist win a medal?",),
+)
+FOUND = [
+    ("Where is the home of Lena Quist?", ["Lena Quist"]),
+    ("I admire Lena Quist. Tell me, who is her mother?", ["Lena Quist", "Tell me, who is her mother?"]),
+    ("Which novels did lena quist write, and what is LENA QUIST's email?", ["lena quist", "LENA QUIST"]),
+    ("Which prizes did Lena Quist win?", []),
+    ("What are the novels of Lena Quist about?", []),
+    ("Tell me about Lena Quist. Where can I buy bread?", []),
+    ("Where does the mayor live?", []),
+]
+
+Detect = Callable[[str], list[Match]]
+
+
+@pytest.fixture(scope="module")
+def index(encoder: OnnxEncoder) -> ForgetIndex:
+    return ForgetIndex(1, [PETROV, QUIST], encoder)
+
+
+@pytest.fixture
+def find(index: ForgetIndex, encoder: OnnxEncoder) -> Detect:
+    return lambda text: detect(index, encoder, text)
+
+
+@pytest.mark.parametrize(("text", "expected"), FOUND)
+def test_a_scope_is_shared(find: Detect, text: str, expected: list[str]) -> None:
+    found = find(text)
+    assert [text[m.start : m.end] for m in found] == expected
+    assert {m.target_id for m in found} <= {"quist"}
+    assert all(THRESHOLD <= m.score < 1.0 for m in found)
+
+
+def test_a_scope_of_ones_own_is_not(encoder: OnnxEncoder) -> None:
+    """Her own one example says nothing of email."""
+    text = "What is the email address of Lena Quist?"
+    apart = ForgetIndex(1, [PETROV, QUIST.model_copy(update={"scope": "exemplars"})], encoder)
+    other = ForgetIndex(1, [PETROV, QUIST.model_copy(update={"scope": "illness"})], encoder)
+    kind = ForgetIndex(1, [PETROV.model_copy(update={"kind": "work"}), QUIST], encoder)
+    together = ForgetIndex(1, [PETROV, QUIST], encoder)
+    best = [scores(i, encoder, text, threshold=0.0).get("quist", 0.0) for i in (apart, other, kind, together)]
+    assert best[0] == best[1] == best[2] < best[3]
+    assert best[3] >= THRESHOLD
+
+
+def test_whoever_is_in_the_same_scope_is_told_from_the_other(find: Detect) -> None:
+    text = "Where does Ilya Petrov live? Which medal did Lena Quist win?"
+    assert [m.target_id for m in find(text)] == ["petrov"]
+
+
+def test_a_scope_of_many_targets_needs_no_examples_of_each(find: Detect) -> None:
+    assert find("Which disease does Ilya Petrov suffer from?")
+
+
+def test_a_disguised_question_is_in_scope(find: Detect) -> None:
+    assert [m.reading for m in find(base64_of("Where does Ilya Petrov live?"))] == ["base64"]
+    assert find(base64_of("Which prizes did Ilya Petrov win?")) == []
+
+
+def test_without_the_name_exemplars_are_compared(index: ForgetIndex, encoder: OnnxEncoder) -> None:
+    assert [m.target_id for m in detect(index, encoder, "Who are Petrov's parents?")] == ["petrov"]
