@@ -73,6 +73,16 @@ def nearest(index: ForgetIndex, encoder: Encoder, text: str) -> Evidence | None:
     return max(every, key=lambda evidence: evidence.score, default=None)
 
 
+def scope_scores(index: ForgetIndex, encoder: Encoder, text: str) -> dict[str, float]:
+    """For each scoped target that ``text`` names, how far inside its scope what is asked lies, 0 to 1."""
+    if not index.targets:
+        return {}
+    reading = next(readings(index, text, None))
+    return {
+        match.target_id: match.score for match in find_in_scope(index, encoder, reading, 0.0) if match.name
+    }
+
+
 def _candidates(
     index: ForgetIndex, encoder: Encoder, text: str, turns: list[tuple[int, int]] | None, threshold: float
 ) -> list[Match]:

@@ -63,11 +63,13 @@ def leave_out(text: str, spans: Iterable[tuple[int, int]], kind: Kind) -> str:
 def clauses(text: str, kind: Kind) -> list[str]:
     """What a text without the name, or what follows one, asks of it: whole, and clause by clause.
 
-    In "Which novels did this person write, and where does she live?" each question hides the other. Where
-    the name did not stand, a pronoun does.
+    In "Which novels did this person write, and where does she live?" each question hides the other. After the
+    name, or where it does not stand, a pronoun stands for it.
     """
-    parts = dict.fromkeys(_referred(part.strip(), kind) for part in (text, *_CONJUNCTION.split(text)))
-    return [part for part in parts if STAND_IN[kind] in part]
+    parts = [part.strip() for part in _CONJUNCTION.split(text)]
+    first = next((i for i, part in enumerate(parts) if STAND_IN[kind] in part), 0)
+    found = dict.fromkeys(_referred(part, kind) for part in (text, *parts[first:]))
+    return [part for part in found if STAND_IN[kind] in part]
 
 
 def _referred(text: str, kind: Kind) -> str:

@@ -27,7 +27,11 @@ def _matches(
     index: ForgetIndex, encoder: Encoder, reading: Reading, target_id: str, threshold: float
 ) -> Iterator[Match]:
     hits = [hit for hit in reading.names if hit.target_id == target_id]
-    rows = [i for i, s in enumerate(reading.segments) if s.end > hits[0].start]
+    rows = [
+        i
+        for i, (s, own) in enumerate(zip(reading.segments, reading.named, strict=True))
+        if s.start >= hits[0].end or any(hit.target_id == target_id for hit in own)
+    ]
     scores = index.in_scope(target_id, [reading.segments[i].text for i in rows], encoder)
     best = max(scores, default=0.0)
     if best < threshold:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..classifiers.detector import detect, nearest
+from ..classifiers.detector import detect, nearest, scope_scores
 from ..classifiers.evidence import Evidence
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.vector_cache import VectorCache
@@ -17,13 +17,17 @@ from ..vocabulary import Match, Neighbour
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The matches in a text, and, where there are none, the nearest to one."""
+    """The matches in a text, and, where there are none, the nearest to one.
+
+    ``scopes``: how far inside their scopes lies what is asked of the scoped targets named, 0 to 1.
+    """
 
     text: str
     generation: int
     threshold: float
     matches: list[Match]
     nearest: Evidence | None
+    scopes: dict[str, float]
 
     def lines(self) -> Iterator[str]:
         """The explanation for a person."""
@@ -35,6 +39,10 @@ class Explanation:
             how = f", read as {match.reading}" if match.reading else ""
             yield f"  score {match.score:.3f}, by {why}{how}"
             yield from _neighbours(match.exemplar, match.counterexample)
+        for target_id, score in self.scopes.items():
+            if score < self.threshold:
+                yield f"{target_id}: named, and what is asked is out of its scope"
+                yield f"  score {score:.3f} (a match needs {self.threshold:g})"
         if self.nearest:
             yield from _near_miss(self.nearest, self.threshold)
 
@@ -66,4 +74,5 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     threshold = settings.detection.threshold
     matches = detect(index, encoder, text, threshold=threshold)
     nearest_evidence = None if matches else nearest(index, encoder, text)
-    return Explanation(text, head.generation, threshold, matches, nearest_evidence)
+    scopes = scope_scores(index, encoder, text)
+    return Explanation(text, head.generation, threshold, matches, nearest_evidence, scopes)

@@ -188,6 +188,14 @@ def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
     assert "generation 1: served by 2 replicas" in run("wait", "--generation", "1").output
 
 
+def test_check_tells_how_far_out_of_scope_a_question_is(run: Run, store: Store) -> None:
+    about = ["--exemplar", "Where does Ann Marsh live?", "--counterexample", "What did Ann Marsh win?"]
+    run("forget", "Ann Marsh", "--scope", "private", *about)
+    assert "by the name 'Ann Marsh'" in run("check", "Where is Ann Marsh's house?", exit_code=3).output
+    output = run("check", "Which medals did Ann Marsh win?").output
+    assert "ann-marsh: named, and what is asked is out of its scope" in output
+
+
 def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
     run("forget", "Orrin Vale")
     output = run("check", "Who is ORRIN VALE?", exit_code=3).output
