@@ -99,11 +99,14 @@ def attacks(share: float = MIN_K) -> dict[str, Callable[[Text], float]]:
 
 
 def membership(members: Sequence[Text], others: Sequence[Text], share: float = MIN_K) -> dict[str, float]:
-    """Each attack's AUC in telling ``members`` (answers to forget) from ``others`` (never learned)."""
-    return {
-        name: auc([score(text) for text in members], [score(text) for text in others])
-        for name, score in attacks(share).items()
-    }
+    """Each attack's AUC in telling ``members`` (answers to forget) from ``others`` (never learned); without
+    those for which too little is known of the answers."""
+    found = {}
+    for name, score in attacks(share).items():
+        own, other = [score(text) for text in members], [score(text) for text in others]
+        if not np.isnan([*own, *other]).any():
+            found[name] = auc(own, other)
+    return found
 
 
 def closeness(found: float, retained: float) -> float:
@@ -117,8 +120,8 @@ def closeness(found: float, retained: float) -> float:
 
 
 def privacy(found: Mapping[str, float], retained: Mapping[str, float]) -> float:
-    """The harmonic mean of the attacks' closeness (OpenUnlearning), 0 to 1."""
-    return harmonic_mean([closeness(found[name], retained[name]) for name in retained])
+    """The harmonic mean of the attacks' closeness (OpenUnlearning), 0 to 1; of the attacks in both."""
+    return harmonic_mean([closeness(found[name], retained[name]) for name in retained if name in found])
 
 
 def memorisation(extraction: float, exact: float, paraphrase: float, ratios: Sequence[float]) -> float:

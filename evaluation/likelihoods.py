@@ -18,8 +18,8 @@ class Likelihood:
     """Every array has shape (tokens,); the answer's tokens end with the end of the turn.
 
     ``logprob`` is each token's natural log-probability; ``mean`` and ``deviation`` are those of the
-    log-probability of a token drawn from the model's own distribution there; ``argmax`` is the token
-    that the model finds likeliest.
+    log-probability of a token drawn from the model's own distribution there, not a number where only some
+    tokens' are told; ``argmax`` is the token that the model finds likeliest.
     """
 
     token_ids: Ids

@@ -24,6 +24,7 @@ from ..guard.configuration import EncoderSettings
 from .causal_model import CausalModel, Sampling, Track
 from .checkpoints import checkpoint, opened
 from .datasets import DataFolder
+from .endpoint import Endpoint
 from .guarded_model import GuardedModel, Reader, View
 from .observer import FEWEST_QUESTIONS
 from .plots import require
@@ -33,6 +34,7 @@ from .tofu_methods import InContext, Method, Refusal, Served, corruptors, draws
 from .tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
 from .workbench import Workbench
 
+ENDPOINT = "endpoint"
 LEAK_TEMPERATURE = 1.0
 # Questions of which many answers are drawn.
 LEAK_QUESTIONS = 20
@@ -44,7 +46,8 @@ REPEATED_QUESTIONS = 40
 class TofuOptions:
     """What to measure. ``model`` and ``retain_model`` are folders or hub names, their adapters PEFT
     folders; ``recipes`` are files by label; ``operators`` as ``parsed_operator`` reads them; ``sample``
-    is the most questions of each set, None for all."""
+    is the most questions of each set, None for all; ``endpoint`` is a server's address, whose guard has the
+    forget set listed (``tofu_lessons`` writes it)."""
 
     data_dir: Path
     out: Path
@@ -63,14 +66,16 @@ class TofuOptions:
     threshold: float = THRESHOLD
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     plots: bool = True
+    endpoint: str | None = None
+    api_key: str | None = None
 
 
 def evaluate(options: TofuOptions, console: Console | None = None) -> TofuReport:
     """Measure every column, and write results.json, results.md and plots to ``options.out``.
 
-    Raises ``DataError`` for missing data, ``RecipeError`` for a recipe of another model, ``PlotError``
-    without matplotlib, ``ValueError`` for an operator or a model that cannot be used, ``OSError`` for a
-    model that is not there.
+    Raises ``DataError`` for missing data, ``EndpointError`` for a server that does not answer,
+    ``RecipeError`` for a recipe of another model, ``PlotError`` without matplotlib, ``ValueError`` for an
+    operator or a model that cannot be used, ``OSError`` for a model that is not there.
     """
     if options.plots:
         require()
@@ -113,6 +118,9 @@ class _Run:
             self.retain = opened(checkpoint(options.retain_model, options.retain_adapter, cache), cache)
         table = EmbeddingTable(folder)
         self.model.check(table)
+        self.endpoint = (
+            Endpoint(options.endpoint, self.model.chat, options.api_key) if options.endpoint else None
+        )
         self.corruptors = corruptors(operators, options.recipes, table, self.model.dtype)
         self.bench = Workbench.opened(options.encoder, cache)
         index = ForgetIndex(1, self.data.targets, self.bench.vectors, self.bench.sieve)
@@ -143,6 +151,8 @@ class _Run:
         for label, corruptor in self.corruptors.items():
             seeds = self.options.seeds if draws(self.model, self.reader, corruptor) else 1
             yield label, [self._guarded(label, corruptor, seed) for seed in range(seeds)]
+        if self.endpoint:
+            yield ENDPOINT, [self._measured(ENDPOINT, self.endpoint)]
         if self.options.baselines:
             yield "in-context", [self._measured("in-context", InContext(self.model, self.reader))]
             yield "refusal", [self._measured("refusal", Refusal(self.model, self.reader))]
@@ -216,6 +226,8 @@ class _Run:
             )
         if len(self.data.forget) < FEWEST_QUESTIONS:
             yield f"observer AUC: {len(self.data.forget)} questions are too few, {FEWEST_QUESTIONS} enough"
+        if self.endpoint:
+            yield f"{ENDPOINT}: min-k++, which takes all tokens' log-probabilities; privacy is of the others"
         for label, measured in first.items():
             if not measured.scored:
                 yield f"{label}: likelihoods, which it tells nobody"
@@ -237,6 +249,7 @@ class _Run:
             "leak": leaks + f"{min(LEAK_QUESTIONS, len(data.forget))} questions",
             "seeds": f"{options.seeds} where a corruption draws noise; leaks and the white-box view, one",
             "encoder": options.encoder.model,
+            **({ENDPOINT: self.endpoint.url} if self.endpoint else {}),
             "seconds": f"{seconds:.0f}",
         }
 

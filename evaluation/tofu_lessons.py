@@ -1,4 +1,5 @@
-"""TOFU as lessons: what the benchmark's models know beside the forget set, and authors that they never saw.
+"""TOFU as lessons: what the benchmark's models know beside the forget set, and authors that they never saw;
+and the forget set as targets, for a server that is to be measured.
 
     python -m vllm_unlearn.evaluation.tofu_lessons DATA OUT
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..guard.lessons import Lesson, write_lessons
-from .datasets import TOFU_QUESTIONS, DataFolder
+from .datasets import TOFU_QUESTIONS, TOFU_SIZES, DataFolder, Tofu
 
 # Of the 200 authors, SmolLM2's adapters that this was made with know the first 43 besides the forget
 # sets', and saw none of the others.
@@ -48,11 +49,15 @@ def _lesson(subject: str, row: dict[str, Any], other: dict[str, Any] | None) -> 
 
 
 def main(data_dir: Path, out: Path) -> None:
-    """Write ``known.jsonl`` and ``strangers.jsonl``, as ``vllm-unlearn learn`` reads them."""
+    """Write ``known.jsonl`` and ``strangers.jsonl``, as ``vllm-unlearn learn`` reads them, and the targets
+    of each forget set, for ``vllm-unlearn forget --file``."""
     data = DataFolder(data_dir)
     out.mkdir(parents=True, exist_ok=True)
     write_lessons(known(data), out / "known.jsonl")
     write_lessons(strangers(data), out / "strangers.jsonl")
+    for size in TOFU_SIZES:
+        targets = Tofu(data).listing(size).targets("exemplars")
+        (out / f"{size}.jsonl").write_text("".join(f"{target.model_dump_json()}\n" for target in targets))
 
 
 if __name__ == "__main__":

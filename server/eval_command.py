@@ -137,6 +137,10 @@ def tofu(
     ] = 64,
     seeds: Seeds = 5,
     max_tokens: MaxTokens = 128,
+    endpoint: Annotated[
+        str | None, typer.Option(help="A guarded server of the model to measure too, over HTTP: its URL.")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="VLLM_API_KEY", help="The endpoint's.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the figures (needs matplotlib).")] = True,
     out: Out = Path("tofu"),
     config: Config = None,
@@ -145,6 +149,7 @@ def tofu(
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
     from ..corruption.recipe import RecipeError
     from ..evaluation.datasets import DataError
+    from ..evaluation.endpoint import EndpointError
     from ..evaluation.plots import PlotError
     from ..evaluation.tofu import TofuOptions, evaluate
 
@@ -167,10 +172,12 @@ def tofu(
         threshold,
         settings,
         plots,
+        endpoint,
+        api_key,
     )
     try:
         evaluate(options)
-    except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
+    except (DataError, EndpointError, PlotError, RecipeError, ValueError, OSError) as error:
         fail(error)
     typer.echo((out / "results.md").read_text())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from vllm_unlearn.evaluation.tofu_lessons import KNOWN, STRANGERS, main
 from vllm_unlearn.guard.lessons import read_lessons
+from vllm_unlearn.server.target_file import read_targets
 
 
 def written(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
@@ -17,10 +18,19 @@ def test_lessons_are_about_known_authors_and_strangers_and_none_of_the_forget_se
     rows = [{"question": f"Q{i}?", "answer": f"A{i}."} for i in range(4_000)]
     written(tmp_path, "full", rows)
     names = [f"Author {i}" if i != 7 else None for i in range(200)]  # one author of TOFU has no clear name
-    written(tmp_path, "authors", [{"author_index": i, "name": name} for i, name in enumerate(names)])
+    sets = {"forget01": 198, "forget05": 190, "forget10": 180}
+    authors = [
+        {"author_index": i, "name": name} | {f"in_{size}": i >= first for size, first in sets.items()}
+        for i, name in enumerate(names)
+    ]
+    written(tmp_path, "authors", authors)
     other = {"paraphrased_answer": "P", "perturbed_answer": ["W1", "W2"]}
     written(tmp_path, "retain_perturbed", [rows[21] | other])
+    for size, first in sets.items():
+        written(tmp_path, size, rows[20 * first :])
     main(tmp_path, tmp_path / "lessons")
+    targets = read_targets((tmp_path / "lessons" / "forget05.jsonl").read_bytes().splitlines())
+    assert [(t.name, len(t.exemplars)) for t in targets] == [(f"Author {i}", 20) for i in range(190, 200)]
     known = read_lessons(tmp_path / "lessons" / "known.jsonl")
     strangers = read_lessons(tmp_path / "lessons" / "strangers.jsonl")
     assert (len(known), len(strangers)) == (20 * (len(KNOWN) - 1), 20 * len(STRANGERS))
