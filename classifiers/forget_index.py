@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 
 from ..vocabulary import ForgetTarget, Neighbour
+from .cast import cast
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
 from .fact_scope import FactScope, clauses, leave_out
@@ -59,7 +60,9 @@ class ForgetIndex:
         self.targets = {target.id: target for target in targets}
         names = [(target.id, name) for target in targets for name in _names(target)]
         self._names, self._fuzzy_names = NameMatcher(names), FuzzyNames(names)
-        self.parts = NameParts(names)
+        own = {target.id: _exemplars(target) for target in targets}
+        works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(own[t.id]))]
+        self.parts = NameParts(names, works)
         self._counterexamples = {
             target.id: _Texts(texts, encoder) for target in targets if (texts := counterexamples(target))
         }
@@ -68,7 +71,7 @@ class ForgetIndex:
         self._rows: dict[str, range] = {}
         self._terms: dict[str, frozenset[str]] = {}
         for target in targets:
-            self._add(target, _exemplars(target))
+            self._add(target, own[target.id])
         self._known = frozenset(chain.from_iterable(self._terms.values()))
         self._named = frozenset(chain.from_iterable(self.parts.words.values()))
         self._unrelated = _unrelated_similarity(encoder) if targets else 0.0

@@ -15,6 +15,8 @@ _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p
 MIN_LETTERS = 3
 # From this rarity on (a surname like "Perry" has 1.3, "Kravitz" 2.8) a part says all that it can.
 FULL_RARITY = 3.0
+# A work's people are in everybody's mouth: "Hermione" has 1.9.
+FULL_CAST_RARITY = 2.0
 # A capitalised word as common as this beside a part ("When Perry …") is no name.
 PLAIN_RARITY = 0.6
 # Capitals before a name that are no part of one.
@@ -56,11 +58,13 @@ class _Word:
 class NameParts:
     """The words of all names; time linear in the text."""
 
-    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
-        """``names`` are (target id, name) pairs, aliases among them."""
+    def __init__(self, names: Iterable[tuple[str, str]], cast: Iterable[tuple[str, str]] = ()) -> None:
+        """``names`` are (target id, name) pairs, aliases among them; ``cast`` (target id, word) pairs of who
+        recurs in a work, whatever name may stand around."""
         self.words: dict[str, frozenset[str]] = {}
         self._owners: dict[str, list[str]] = {}
-        for target_id, name in names:
+        self._cast = frozenset(cast)
+        for target_id, name in (*names, *self._cast):
             self._add(target_id, normalise(name)[0].split())
 
     def _add(self, target_id: str, words: list[str]) -> None:
@@ -77,8 +81,9 @@ class NameParts:
         for position, word in enumerate(words):
             for part in word.folded:
                 for target_id in self._owners.get(part, ()):
-                    weight = min(1.0, rarity(part) / FULL_RARITY)
-                    other = self._stranger(words, position, target_id)
+                    cast = (target_id, part) in self._cast
+                    weight = min(1.0, rarity(part) / (FULL_CAST_RARITY if cast else FULL_RARITY))
+                    other = not cast and self._stranger(words, position, target_id)
                     yield PartHit(target_id, word.start, word.end, -weight if other else weight)
 
     def _stranger(self, words: list[_Word], position: int, target_id: str) -> bool:

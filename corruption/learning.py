@@ -58,12 +58,15 @@ class Stage(BaseModel):
 
 Behaviour = Literal["never-knew", "decline"]
 STAGES: dict[Behaviour, tuple[Stage, ...]] = {
-    # Answers as they are given, and then as they are written too: both at once, from the start, ended
-    # with more harm to the language. Stages that follow these trade leaks for answers that are harder to
-    # tell from a stranger's (docs/forgetting.md).
+    # Answers as they are given, and then as they are written too (both at once, from the start, ended with
+    # more harm to the language); then back towards a stranger's language, which the first two leave
+    # for answers off the question; last what is told of a reply that a client gives, which changes no
+    # answer. Each on its own stands in docs/forgetting.md.
     "never-knew": (
         Stage(),
         Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
+        Stage(goals=Goals(wrong=0.5, ratio=0.5, repeat=0.5), steps=120, rate=2e-3, generated=True),
+        Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=120, roles=("reply",)),
     ),
     "decline": (
         Stage(goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0), steps=200),

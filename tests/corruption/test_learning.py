@@ -15,6 +15,7 @@ from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses, Stage
 from vllm_unlearn.corruption.objective import Goals, Reader, language, learned, level, made
 from vllm_unlearn.corruption.recipe import Recipe
+from vllm_unlearn.vocabulary import ROLES
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, generated=True)
@@ -174,10 +175,11 @@ def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: P
         assert torch.equal(tensor, whole[name])
 
 
-def test_by_default_what_is_given_is_learned_first() -> None:
-    first, second = LearningSettings().stages
-    assert (first.generated, second.generated) == (False, True)
-    assert LearningSettings().goals == {"level", "language", "wrong", "ratio"}
+def test_by_default_what_is_given_is_learned_first_and_replies_last() -> None:
+    *answers, replies = LearningSettings().stages
+    assert [stage.generated for stage in answers] == [False, True, True]
+    assert [stage.roles for stage in answers] == [ROLES] * 3 and replies.roles == ("reply",)
+    assert LearningSettings().goals == {"level", "language", "wrong", "ratio", "repeat"}
 
 
 def test_a_behaviour_has_stages_of_its_own_unless_they_are_given() -> None:
