@@ -23,6 +23,8 @@ STAND_IN: dict[Kind, str] = {
 RIDGE = 3.0
 MARGIN = 0.1
 UNRELATED_SHARE = 0.05
+# From this cosine on, what is asked is one of the texts given, and no line decides.
+SAME = 0.95
 
 _POSSESSIVE = re.compile(r"\b(?:his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 _PERSONAL = re.compile(r"\b(?:he|him|she|they|them|it)\b", re.IGNORECASE)
@@ -51,6 +53,16 @@ class FactScope:
         values = _unit(vectors - self._centre) @ self._slope
         found: Vectors = np.clip(0.5 + (values - MARGIN) / 2, 0.0, 1.0).astype(np.float32)
         return found
+
+
+def settled(scores: Vectors, vectors: Vectors, inside: Vectors, outside: Vectors) -> Vectors:
+    """``scores``, but 1 for what a target itself was given as an exemplar, 0 for a counterexample of it.
+
+    Whoever lists a question must find it flagged, whatever side of a shared line it fell on.
+    """
+    near, far = ((vectors @ side.T).max(axis=1, initial=-1.0) for side in (inside, outside))
+    given: Vectors = np.where(np.maximum(near, far) >= SAME, near > far, scores).astype(np.float32)
+    return given
 
 
 def leave_out(text: str, spans: Iterable[tuple[int, int]], kind: Kind) -> str:

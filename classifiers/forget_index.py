@@ -14,7 +14,7 @@ from ..vocabulary import ForgetTarget, Neighbour
 from .cast import cast
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
-from .fact_scope import FactScope, clauses, leave_out
+from .fact_scope import FactScope, clauses, leave_out, settled
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
@@ -97,13 +97,22 @@ class ForgetIndex:
             if target.scope != "all":
                 name = target.id if target.scope == "exemplars" else f"{target.kind} {target.scope}"
                 sharing[name].append(target)
+        self._given = {
+            target.id: (encoder.encode(self._inside(target)), encoder.encode(self._outside(target)))
+            for target in chain.from_iterable(sharing.values())
+        }
         scopes = {name: self._fact_scope(targets, encoder) for name, targets in sharing.items()}
         return {target.id: scopes[name] for name, targets in sharing.items() for target in targets}
 
     def _fact_scope(self, targets: Sequence[ForgetTarget], encoder: Encoder) -> FactScope:
-        inside = [self.without_name(t.id, self._exemplars[row]) for t in targets for row in self._rows[t.id]]
-        outside = [self.without_name(t.id, text) for t in targets for text in counterexamples(t)]
+        inside, outside = (chain.from_iterable(map(side, targets)) for side in (self._inside, self._outside))
         return FactScope(*(encoder.encode(list(dict.fromkeys(x))) for x in (inside, outside, UNRELATED)))
+
+    def _inside(self, target: ForgetTarget) -> list[str]:
+        return [self.without_name(target.id, self._exemplars[row]) for row in self._rows[target.id]]
+
+    def _outside(self, target: ForgetTarget) -> list[str]:
+        return [self.without_name(target.id, text) for text in counterexamples(target)]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -130,7 +139,9 @@ class ForgetIndex:
         pronoun: 0 to 1 (``FactScope``); 0 where none stands in it."""
         kind = self.targets[target_id].kind
         asked = [clauses(self.without_name(target_id, text), kind) for text in texts]
-        scores = iter(self._scopes[target_id].scores(encoder.encode(list(chain.from_iterable(asked)))))
+        vectors = encoder.encode(list(chain.from_iterable(asked)))
+        lines = self._scopes[target_id].scores(vectors)
+        scores = iter(settled(lines, vectors, *self._given[target_id]))
         return [max((float(next(scores)) for _ in own), default=0.0) for own in asked]
 
     def most_agreement(self, said: Mapping[str, float]) -> float:

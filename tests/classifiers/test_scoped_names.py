@@ -76,6 +76,19 @@ def test_whoever_is_in_the_same_scope_is_told_from_the_other(find: Detect) -> No
     assert [m.target_id for m in find(text)] == ["petrov"]
 
 
+def test_what_a_target_was_given_decides_whatever_the_scope_says(encoder: OnnxEncoder) -> None:
+    """What is private of one is public of two others: a shared line can only be right about the one."""
+    question = "Which prizes did Lena Quist win?"
+    other = PETROV.model_copy(
+        update={"id": "other", "name": "Ivo Marsh", "exemplars": ("Is Ivo Marsh ill?",)}
+    )
+    given = QUIST.model_copy(update={"exemplars": (*QUIST.exemplars, question)})
+    index = ForgetIndex(1, [PETROV, other, given], encoder)
+    assert detect(index, encoder, question)
+    assert detect(index, encoder, "Which prizes did Ilya Petrov win?") == []
+    assert detect(index, encoder, "Which prizes did Ivo Marsh win?") == []
+
+
 def test_a_scope_of_many_targets_needs_no_examples_of_each(find: Detect) -> None:
     assert find("Which disease does Ilya Petrov suffer from?")
 
