@@ -126,7 +126,7 @@ def test_scope_exemplars_leaves_the_name_alone(find: Detect) -> None:
     text = f"Hello. What was Jon Brell convicted of back in 1998? {PADDING}"
     (match,) = find(text)
     assert spans(text, [match]) == [("case", "Jon Brell")]
-    assert match.name == "Jon Brell" and THRESHOLD <= match.score < 1.0
+    assert match.name == "Jon Brell" and match.score == 1.0  # nearly as it was given
 
 
 @pytest.mark.parametrize("text", ["Who is Jon Brell?", "Tell me about Jon Brell.", "Jon Brell"])
