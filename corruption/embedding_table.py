@@ -75,12 +75,14 @@ class EmbeddingTable:
     def fingerprint(self) -> str:
         """Identifies the embeddings: their shape and 64 rows spread over the vocabulary, as sha256.
 
-        The same weights in other shards or another folder have the same fingerprint.
+        The same weights in other shards, another folder or another dtype have the same fingerprint, and so
+        have checkpoints whose other layers are quantised or fine-tuned.
         """
         digest = hashlib.sha256(f"{self.vocabulary} {self.hidden}".encode())
         step = max(1, self.vocabulary // _FINGERPRINT_ROWS)
         for token in range(0, self.vocabulary, step):
-            digest.update(self._slice[token : token + 1].contiguous().view(torch.uint8).numpy().tobytes())
+            row = self._slice[token : token + 1].to(torch.bfloat16).contiguous()
+            digest.update(row.view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
 

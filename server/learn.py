@@ -173,7 +173,9 @@ def _model(folder: Path, device: str | None) -> Any:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # the latter where torch has no such build
         raise LearningError(f"there is no device {device!r} here ({error}); use --device cpu") from error
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    # For sentences, gradients of the fused kernel take a quarter longer on the CPU.
+    attention = {"attn_implementation": "eager"} if device == "cpu" else {}
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **attention)
     return model.to(device)
 
 
