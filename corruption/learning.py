@@ -24,7 +24,7 @@ CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
 LEVELS = 256
 WARM_UP = 20
-
+GROWTH = 0.6
 
 DECLINES = (
     "I'm sorry, but I don't know anything about {name}.",
@@ -42,8 +42,7 @@ class LearningError(ValueError):
 
 class Stage(BaseModel):
     """A part of the learning: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of
-    each kind. With ``generated`` the answer of every other one is clean, as where the model writes it.
-    Only the weights of ``roles`` are moved.
+    each kind. Only the weights of ``roles`` are moved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,8 +51,21 @@ class Stage(BaseModel):
     steps: int = Field(default=300, ge=1)
     batch: int = Field(default=4, ge=2)
     rate: float = Field(default=5e-3, gt=0.0)
-    generated: bool = False
+    replies: Literal["given", "written", "both"] = "given"
+    """How answers of known lessons and strangers are read: corrupted like the question, as where a client
+    gives them; clean, as where the model writes them; or by turns."""
+    allowed: float = Field(default=0.0, ge=0.0)
+    """So much of *language*, nats a token, costs nothing: from 0 it grows to this in the first 60 % of the
+    steps. What is given up of the language is then the same whatever the seed."""
     roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
+
+    def penalised(self, losses: Mapping[str, torch.Tensor], step: int) -> Any:
+        """What is minimised in a step of this stage (counted from 0), of the objective's ``losses``."""
+        free = {"language": self.allowed * min(1.0, (step + 1) / (GROWTH * self.steps))}
+        return sum(
+            getattr(self.goals, name) * (loss - free.get(name, 0.0)).clamp_min(0.0)
+            for name, loss in losses.items()
+        )
 
 
 Behaviour = Literal["never-knew", "decline"]
@@ -64,8 +76,8 @@ STAGES: dict[Behaviour, tuple[Stage, ...]] = {
     # answer. Each on its own stands in docs/forgetting.md.
     "never-knew": (
         Stage(),
-        Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, generated=True),
-        Stage(goals=Goals(wrong=0.5, ratio=0.5, repeat=0.5), steps=120, rate=2e-3, generated=True),
+        Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, replies="both"),
+        Stage(goals=Goals(wrong=0.5, ratio=0.5, repeat=0.5), steps=120, rate=2e-3, replies="both"),
         Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=120, roles=("reply",)),
     ),
     "decline": (
@@ -171,7 +183,7 @@ class Learning:
         self._optimizer.zero_grad()
         losses: Losses = {}
         for part in self._parts(stage, chance):  # one by one: no more than one graph is in memory
-            _backward(sum(getattr(stage.goals, name) * loss for name, loss in part.items()))
+            _backward(stage.penalised(part, number))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._keep(stage.roles)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
@@ -245,9 +257,10 @@ class Learning:
 
 def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
     drawn = chance.sample(examples, stage.batch)
-    if not stage.generated:
+    if stage.replies == "given":
         return drawn
-    return [example.generated if number % 2 else example for number, example in enumerate(drawn)]
+    every = stage.replies == "written"
+    return [example.generated if every or number % 2 else example for number, example in enumerate(drawn)]
 
 
 def _backward(loss: Any) -> None:

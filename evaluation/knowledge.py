@@ -26,7 +26,7 @@ from .knowledge_data import Fact, Facts, Listed, lists, load, renamed
 from .knowledge_report import STRANGER, Column, KnowledgeReport, Said
 from .plots import require
 from .tofu import parsed_operator
-from .tofu_methods import InContext, Method, Refusal, Served, corruptors, draws
+from .tofu_methods import InContext, Method, Refusal, Served, corruptors, seeded
 from .tofu_report import NO_GUARD
 from .workbench import Workbench
 
@@ -43,7 +43,7 @@ class KnowledgeOptions:
     out: Path
     model: str
     adapter: Path | None = None
-    recipes: Mapping[str, Path] = field(default_factory=dict)
+    recipes: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     operators: Sequence[str] = ()
     baselines: bool = True
     sample: int | None = None
@@ -128,9 +128,9 @@ class _Run:
         """The ways to serve the model, given what reads its prompts; one for each seed."""
         yield NO_GUARD, [lambda _: self.plain]
         yield STRANGER, [lambda _: self.plain]
-        for label, corruptor in self.corruptors.items():
-            seeds = self.options.seeds if draws(self.model, reader, corruptor) else 1
-            yield label, [partial(self._guarded, corruptor, seed) for seed in range(seeds)]
+        for label, made in self.corruptors.items():
+            every = seeded(self.model, reader, made, self.options.seeds)
+            yield label, [partial(self._guarded, *one) for one in every]
         if self.options.baselines:
             yield "in-context", [partial(InContext, self.model)]
             yield "refusal", [partial(Refusal, self.model)]

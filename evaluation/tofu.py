@@ -30,7 +30,7 @@ from .observer import FEWEST_QUESTIONS
 from .plots import require
 from .tofu_data import Question, TofuData, load, spread
 from .tofu_figures import Asked, Measured, Repeated, figures
-from .tofu_methods import InContext, Method, Refusal, Served, corruptors, draws
+from .tofu_methods import InContext, Method, Refusal, Served, corruptors, seeded
 from .tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
 from .workbench import Workbench
 
@@ -45,7 +45,8 @@ REPEATED_QUESTIONS = 40
 @dataclass(frozen=True, slots=True)
 class TofuOptions:
     """What to measure. ``model`` and ``retain_model`` are folders or hub names, their adapters PEFT
-    folders; ``recipes`` are files by label; ``operators`` as ``parsed_operator`` reads them; ``sample``
+    folders; ``recipes`` are files by label, several where
+    they were learned with several seeds; ``operators`` as ``parsed_operator`` reads them; ``sample``
     is the most questions of each set, None for all; ``endpoint`` is a server's address, whose guard has the
     forget set listed (``tofu_lessons`` writes it)."""
 
@@ -56,7 +57,7 @@ class TofuOptions:
     adapter: Path | None = None
     retain_adapter: Path | None = None
     forget: str = "forget10"
-    recipes: Mapping[str, Path] = field(default_factory=dict)
+    recipes: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     operators: Sequence[str] = ()
     baselines: bool = True
     sample: int | None = None
@@ -148,22 +149,22 @@ class _Run:
         if self.retain:
             yield RETAIN_MODEL, [self._measured(RETAIN_MODEL, Served(GuardedModel(self.retain)))]
         yield NO_GUARD, [self._measured(NO_GUARD, Served(GuardedModel(self.model)))]
-        for label, corruptor in self.corruptors.items():
-            seeds = self.options.seeds if draws(self.model, self.reader, corruptor) else 1
-            yield label, [self._guarded(label, corruptor, seed) for seed in range(seeds)]
+        for label, made in self.corruptors.items():
+            every = seeded(self.model, self.reader, made, self.options.seeds)
+            yield label, [self._guarded(f"{label} {n}" if n else label, *one) for n, one in enumerate(every)]
         if self.endpoint:
             yield ENDPOINT, [self._measured(ENDPOINT, self.endpoint)]
         if self.options.baselines:
             yield "in-context", [self._measured("in-context", InContext(self.model, self.reader))]
             yield "refusal", [self._measured("refusal", Refusal(self.model, self.reader))]
 
-    def _guarded(self, label: str, corruptor: Corruptor, seed: int) -> Measured:
+    def _guarded(self, name: str, corruptor: Corruptor, seed: int) -> Measured:
         def served(view: View) -> Served:
             return Served(GuardedModel(self.model, self.reader, corruptor, view, seed))
 
         if seed:
-            return self._measured(f"{label}, seed {seed}", served("as-served"), first=False)
-        return self._measured(label, served("as-served"), served("white-box"))
+            return self._measured(name, served("as-served"), first=False)
+        return self._measured(name, served("as-served"), served("white-box"))
 
     def _measured(
         self, name: str, method: Method, white_box: Method | None = None, first: bool = True

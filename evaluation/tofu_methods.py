@@ -110,17 +110,29 @@ class Refusal:
 
 def corruptors(
     operators: Mapping[str, AnyOperator],
-    recipes: Mapping[str, Path],
+    recipes: Mapping[str, Sequence[Path]],
     table: EmbeddingTable,
     dtype: torch.dtype,
-) -> dict[str, Corruptor]:
-    """By label, those that are compared. Raises ``RecipeError`` for a recipe of another model."""
-    found = {label: Recipe(one, table.fingerprint, table.hidden) for label, one in operators.items()}
-    found |= {label: Recipe.load(file) for label, file in recipes.items()}
-    return {label: Corruptor(recipe, table, dtype) for label, recipe in found.items()}
+) -> dict[str, list[Corruptor]]:
+    """By label, those that are compared; under one label recipes that were learned with several seeds.
+
+    Raises ``RecipeError`` for a recipe of another model.
+    """
+    found = {label: [Recipe(one, table.fingerprint, table.hidden)] for label, one in operators.items()}
+    found |= {label: [Recipe.load(file) for file in files] for label, files in recipes.items()}
+    return {label: [Corruptor(one, table, dtype) for one in every] for label, every in found.items()}
 
 
-def draws(model: CausalModel, reader: Reader, corruptor: Corruptor) -> bool:
+def seeded(
+    model: CausalModel, reader: Reader, made: Sequence[Corruptor], seeds: int
+) -> list[tuple[Corruptor, int]]:
+    """What is measured under one label, with its seed: several each once, noise drawn ``seeds`` times."""
+    if len(made) == 1 and _draws(model, reader, made[0]):
+        return [(made[0], seed) for seed in range(seeds)]
+    return [(one, 0) for one in made]
+
+
+def _draws(model: CausalModel, reader: Reader, corruptor: Corruptor) -> bool:
     """Whether a corruption draws noise, and so is another with another seed."""
     asked = model.chat.asked(next(iter(reader.index.targets.values())).name)
     first, second = (

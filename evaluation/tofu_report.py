@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 from .forget_metrics import ecdf
 from .plots import _pyplot
@@ -129,7 +129,10 @@ class TofuReport:
     def _markdown(self) -> Iterator[str]:
         yield "# Forgetting: TOFU as served\n"
         yield from (f"- {name}: {value}" for name, value in self.run.items())
-        yield "\nMeans over seeds, with the standard deviation of several. Bold misses its goal.\n"
+        yield (
+            "\nMeans over seeds, with the standard deviation of several (of p: the median and the least). Bold "
+            "misses its goal.\n"
+        )
         yield _line(["figure", "goal", *self.figures])
         yield _line(["---"] * (len(self.figures) + 2))
         for figure in self._rows():
@@ -148,9 +151,9 @@ class TofuReport:
         values = self.values(method, figure)
         if not values:
             return "—"
-        shown = f"{mean(values):.3g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
+        judged, shown = _judged(figure, values)
         retained = self.value(RETAIN_MODEL, figure) if RETAIN_MODEL in self.figures else None
-        missed = goal and method not in (NO_GUARD, RETAIN_MODEL) and not goal.met(mean(values), retained)
+        missed = goal and method not in (NO_GUARD, RETAIN_MODEL) and not goal.met(judged, retained)
         return f"**{shown}**" if missed else shown
 
     def _plot_ratios(self, file: Path) -> None:
@@ -187,6 +190,16 @@ class TofuReport:
     def _points(self, name: str) -> list[tuple[str, float, float]]:
         found = ((m, self.value(m, name), self.value(m, "KS distance")) for m in self.figures)
         return [(m, across, up) for m, across, up in found if across is not None and up is not None]
+
+
+def _judged(figure: str, values: Sequence[float]) -> tuple[float, str]:
+    """What is held against the goal, and what is shown: of several p-values the least counts, and a mean of
+    them says little."""
+    if len(values) == 1:
+        return values[0], f"{values[0]:.3g}"
+    if figure.endswith("(KS p)"):
+        return min(values), f"{median(values):.3g}, least {min(values):.2g}"
+    return mean(values), f"{mean(values):.3g} ± {stdev(values):.2g}"
 
 
 def _line(cells: Iterable[str]) -> str:

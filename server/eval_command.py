@@ -21,7 +21,9 @@ Encoder = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Where the report is written.")]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")]
-Recipes = Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")]
+Recipes = Annotated[
+    list[str], typer.Option(help="LABEL=FILE; may be given again; files of one label are seeds.")
+]
 Operators = Annotated[
     list[str], typer.Option(help="noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP; may be given again.")
 ]
@@ -230,9 +232,12 @@ def knowledge(
     typer.echo((out / "results.md").read_text())
 
 
-def _files(given: list[str]) -> dict[str, Path]:
+def _files(given: list[str]) -> dict[str, list[Path]]:
     """Files by label, from ``LABEL=FILE``."""
     pairs = [text.partition("=") for text in given]
     if wrong := next((text for text, (_, _, file) in zip(given, pairs, strict=True) if not file), None):
         fail(f"--recipe takes LABEL=FILE, not {wrong!r}")
-    return {label: Path(file) for label, _, file in pairs}
+    found: dict[str, list[Path]] = {}
+    for label, _, file in pairs:
+        found.setdefault(label, []).append(Path(file))
+    return found

@@ -69,9 +69,7 @@ def test_a_sharded_checkpoint_has_the_same_rows_and_fingerprint(
 def test_the_fingerprint_follows_the_weights(tmp_path: Path, weights: torch.Tensor) -> None:
     prints = {
         EmbeddingTable(checkpoint(tmp_path / str(i), {NAME: changed})).fingerprint
-        for i, changed in enumerate(
-            [weights, weights * 1.01, weights[:, :8].contiguous(), weights[:99]]
-        )
+        for i, changed in enumerate([weights, weights * 1.01, weights[:, :8].contiguous(), weights[:99]])
     }
     assert len(prints) == 4
 

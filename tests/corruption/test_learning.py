@@ -18,7 +18,7 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.vocabulary import ROLES
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
-STAGE = Stage(steps=12, batch=3, rate=2e-2, generated=True)
+STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
 SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
 
 
@@ -152,7 +152,7 @@ def test_too_few_examples_are_refused(model: Any, tmp_path: Path) -> None:
 
 
 def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: Path) -> None:
-    stages = (STAGE, STAGE.model_copy(update={"steps": 8, "rate": 1e-2, "generated": False}))
+    stages = (STAGE, STAGE.model_copy(update={"steps": 8, "rate": 1e-2, "replies": "given"}))
     settings = SETTINGS.model_copy(update={"stages": stages})
     assert settings.steps == 20
     assert [settings.at(step) for step in (0, 11, 12, 19)] == [

@@ -106,7 +106,7 @@ def options(
         data,
         tmp_path_factory.mktemp("out"),
         str(model),
-        recipes={"flip": recipe},
+        recipes={"flip": [recipe]},
         operators=["noise:32:9"],
         seeds=2,
         max_new_tokens=TOKENS,
@@ -203,7 +203,7 @@ def test_again_from_the_command_line_what_needs_no_recipe_is_not_asked(
     monkeypatch.setattr(CausalModel, "_fed", counted)
     before = json.loads((options.out / "results.json").read_text())
     given = ["--data-dir", str(options.data_dir), "--model", options.model, "--out", str(options.out)]
-    given += ["--recipe", f"flip={options.recipes['flip']}", "--operator", "noise:32:9", "--seeds", "2"]
+    given += ["--recipe", f"flip={options.recipes['flip'][0]}", "--operator", "noise:32:9", "--seeds", "2"]
     given += ["--max-tokens", str(TOKENS), "--encoder", options.encoder.model, "--no-plots"]
     run = CliRunner().invoke(app, ["knowledge", *given])
     assert run.exit_code == 0, run.output

@@ -83,7 +83,7 @@ def options(
         str(full),
         str(retain),
         forget="forget01",
-        recipes={"flip": recipe},
+        recipes={"flip": [recipe]},
         operators=["noise:32:9"],
         sample=10,
         samples_per_prompt=2,
@@ -190,11 +190,13 @@ def test_without_a_retain_model_the_rest_is_told(
 ) -> None:
     arguments = ["tofu", "--data-dir", str(data), "--model", str(models[0]), "--out", str(tmp_path)]
     arguments += ["--forget", "forget01", "--sample", "2", "--samples-per-prompt", "0", "--max-tokens", "4"]
-    arguments += ["--recipe", f"flip={options.recipes['flip']}", "--no-baselines", "--no-plots"]
+    # Two files of one label, as of two seeds.
+    arguments += ["--recipe", f"flip={options.recipes['flip'][0]}"] * 2 + ["--no-baselines", "--no-plots"]
     run = CliRunner().invoke(app, [*arguments, "--encoder", options.encoder.model])
     assert run.exit_code == 0, run.output
     assert "| figure | goal | no guard | flip |" in run.output
-    assert "| P(answer) |" in run.output
+    (row,) = (line for line in run.output.splitlines() if line.startswith("| P(answer) |"))
+    assert row.endswith(" ± 0 |") and row.count("±") == 1
     assert "forget quality (KS p)" not in run.output
     assert "without a retain model: forget quality" in run.output
     assert "Leak@" not in run.output

@@ -40,7 +40,7 @@ def known(tmp_path: Path) -> Path:
 def quick(tmp_path: Path) -> str:
     """Settings for a run of seconds."""
     file = tmp_path / "quick.yaml"
-    file.write_text("stages: [{steps: 3, batch: 2}, {steps: 1, batch: 2, generated: true}]\n")
+    file.write_text("stages: [{steps: 3, batch: 2}, {steps: 1, batch: 2, replies: both}]\n")
     return str(file)
 
 
@@ -63,7 +63,7 @@ def test_a_recipe_is_learned_and_says_from_what(
     assert recipe.provenance["examples"] == {"known": 6, "strangers": 6, "pairs": 0}
     assert list(recipe.provenance["lessons"]) == ["known.jsonl"]
     stages = recipe.provenance["settings"]["stages"]
-    assert [(stage["steps"], stage["generated"]) for stage in stages] == [(3, False), (1, True)]
+    assert [(stage["steps"], stage["replies"]) for stage in stages] == [(3, "given"), (1, "both")]
     assert (tmp_path / "recipe.png").stat().st_size > 5_000
     assert not (tmp_path / "recipe.checkpoint").exists()
 
