@@ -130,7 +130,7 @@ class TofuReport:
         yield "# Forgetting: TOFU as served\n"
         yield from (f"- {name}: {value}" for name, value in self.run.items())
         yield (
-            "\nMeans over seeds, with the standard deviation of several (of p: the median and the least). Bold "
+            "\nMeans over seeds, with the standard deviation of several (p: median and least). Bold "
             "misses its goal.\n"
         )
         yield _line(["figure", "goal", *self.figures])
