@@ -1,0 +1,81 @@
+"""A learned recipe with parts of it taken away, to see what each part does.
+
+    python -m vllm_unlearn.evaluation.ablations RECIPE OUT
+
+Nothing is learned again: the variants are for `eval tofu --recipe LABEL=FILE`, next to the whole recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..corruption.learned import Learned
+from ..corruption.recipe import Recipe, RecipeError
+from ..vocabulary import ROLES, Role
+
+STRENGTHS = (0.5, 0.75, 1.25)
+RANKS = (0, 8, 32)
+
+Weights = Mapping[str, torch.Tensor]
+
+
+def variants(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
+    """By what is left. Raises ``RecipeError`` for a recipe that was not learned."""
+    if not isinstance(recipe.operator, Learned):
+        raise RecipeError(f"there is nothing to take from a recipe of {recipe.operator.operator}")
+    weights = recipe.weights
+    for role in ROLES:
+        yield f"without-{role}", replace(recipe, weights=_without(weights, role))
+    yield "without-places", replace(recipe, weights=dict(weights) | {"place": _same(weights["place"])})
+    for rank in RANKS:
+        yield f"rank-{rank}", replace(recipe, weights=_of_rank(weights, rank))
+    for strength in STRENGTHS:
+        yield f"strength-{strength:g}", replace(recipe, weights=_of_strength(weights, strength))
+
+
+def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:
+    """The tokens of a role stay as they are."""
+    found = {name: tensor.clone() for name, tensor in weights.items()}
+    for name, tensor in found.items():
+        tensor[ROLES.index(role)] = 1.0 if name == "scale" else 0.0
+    return found
+
+
+def _same(place: torch.Tensor) -> torch.Tensor:
+    """Every place as the mean of all."""
+    return place.mean(1, keepdim=True).expand_as(place).contiguous()
+
+
+def _of_rank(weights: Weights, rank: int) -> dict[str, torch.Tensor]:
+    """The map that is nearest to ``down @ up`` among those of a rank, in factors of the same shapes."""
+    down, up = weights["down"].clone(), weights["up"].clone()
+    for role in range(len(ROLES)):
+        left, values, right = torch.linalg.svd(down[role] @ up[role], full_matrices=False)
+        values = values[: down.shape[2]].clone()
+        values[rank:] = 0.0
+        down[role] = left[:, : len(values)] * values
+        up[role] = right[: len(values)]
+    return dict(weights) | {"down": down, "up": up}
+
+
+def _of_strength(weights: Weights, strength: float) -> dict[str, torch.Tensor]:
+    """What is changed in a row, times ``strength``."""
+    changed = {name: weights[name] * strength for name in ("up", "bias", "place")}
+    return dict(weights) | changed | {"scale": 1.0 + (weights["scale"] - 1.0) * strength}
+
+
+def main(recipe: Path, out: Path) -> None:
+    """Write each variant to ``out`` as ``LABEL.safetensors``."""
+    out.mkdir(parents=True, exist_ok=True)
+    for label, variant in variants(Recipe.load(recipe)):
+        variant.save(out / f"{label}.safetensors")
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(main)

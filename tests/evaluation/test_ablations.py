@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from vllm_unlearn.corruption.learned import Learned, apply
+from vllm_unlearn.corruption.operators import SignFlip
+from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+from vllm_unlearn.evaluation.ablations import main, variants
+from vllm_unlearn.vocabulary import ROLES
+
+HIDDEN = 48
+NAME, TEXT = ROLES.index("name"), ROLES.index("text")
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    operator, generator = Learned(rank=40, places=3), torch.Generator().manual_seed(0)
+    weights = {n: torch.randn(s, generator=generator) for n, s in operator.shapes(HIDDEN).items()}
+    return Recipe(operator, "f" * 64, HIDDEN, weights)
+
+
+def mapped(recipe: Recipe, role: int = NAME) -> torch.Tensor:
+    rows = torch.randn((4, HIDDEN), generator=torch.Generator().manual_seed(1))
+    return apply(recipe.weights, rows, torch.full((4,), role), torch.arange(4)) - rows
+
+
+def test_a_role_is_left_alone(recipe: Recipe) -> None:
+    without = dict(variants(recipe))["without-name"]
+    assert not mapped(without, NAME).any()
+    assert torch.equal(mapped(without, TEXT), mapped(recipe, TEXT))
+
+
+def test_strength_scales_what_is_changed(recipe: Recipe) -> None:
+    half = dict(variants(recipe))["strength-0.5"]
+    torch.testing.assert_close(mapped(half), mapped(recipe) / 2, rtol=1e-3, atol=1e-3)
+
+
+def test_rank_is_what_is_left(recipe: Recipe) -> None:
+    for rank in (0, 8, 32):
+        weights = dict(variants(recipe))[f"rank-{rank}"].weights
+        product = weights["down"][NAME] @ weights["up"][NAME]
+        assert int(torch.linalg.matrix_rank(product, rtol=1e-4)) == rank
+    whole = recipe.weights["down"][NAME] @ recipe.weights["up"][NAME]
+    singular = torch.linalg.svdvals(whole)
+    # Eckart and Young: what is missing are the smaller singular values.
+    torch.testing.assert_close((product - whole).norm(), singular[32:].norm(), rtol=1e-3, atol=1e-3)
+
+
+def test_without_places_all_are_moved_alike(recipe: Recipe) -> None:
+    same = dict(variants(recipe))["without-places"]
+    assert torch.equal(same.weights["place"][:, 0], same.weights["place"][:, 2])
+    assert not torch.equal(recipe.weights["place"][:, 0], recipe.weights["place"][:, 2])
+
+
+def test_variants_are_recipes_on_disk(recipe: Recipe, tmp_path: Path) -> None:
+    recipe.save(tmp_path / "whole.safetensors")
+    main(tmp_path / "whole.safetensors", tmp_path / "out")
+    files = sorted((tmp_path / "out").iterdir())
+    assert len({Recipe.load(file).digest for file in files} | {recipe.digest}) == len(files) + 1
+
+
+def test_only_what_was_learned_has_parts() -> None:
+    with pytest.raises(RecipeError, match="nothing to take from a recipe of sign_flip"):
+        next(variants(Recipe(SignFlip(top=3), "f" * 64, HIDDEN)))
