@@ -24,7 +24,6 @@ CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
 LEVELS = 256
 WARM_UP = 20
-GROWTH = 0.6
 
 DECLINES = (
     "I'm sorry, but I don't know anything about {name}.",
@@ -55,13 +54,13 @@ class Stage(BaseModel):
     """How answers of known lessons and strangers are read: corrupted like the question, as where a client
     gives them; clean, as where the model writes them; or by turns."""
     allowed: float = Field(default=0.0, ge=0.0)
-    """So much of *language*, nats a token, costs nothing: from 0 it grows to this in the first 60 % of the
-    steps. What is given up of the language is then the same whatever the seed."""
+    """So much of *language*, nats a token, costs nothing: with much weight on the rest, what is given up of
+    the language is the same whatever the seed."""
     roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
 
-    def penalised(self, losses: Mapping[str, torch.Tensor], step: int) -> Any:
-        """What is minimised in a step of this stage (counted from 0), of the objective's ``losses``."""
-        free = {"language": self.allowed * min(1.0, (step + 1) / (GROWTH * self.steps))}
+    def weighed(self, losses: Mapping[str, torch.Tensor]) -> Any:
+        """What is minimised: the parts of the objective in ``losses``, weighed."""
+        free = {"language": self.allowed}
         return sum(
             getattr(self.goals, name) * (loss - free.get(name, 0.0)).clamp_min(0.0)
             for name, loss in losses.items()
@@ -183,7 +182,7 @@ class Learning:
         self._optimizer.zero_grad()
         losses: Losses = {}
         for part in self._parts(stage, chance):  # one by one: no more than one graph is in memory
-            _backward(stage.penalised(part, number))
+            _backward(stage.weighed(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._keep(stage.roles)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
+from vllm_unlearn.corruption import learning as learning_module
 from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses, Stage
@@ -175,9 +177,42 @@ def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: P
         assert torch.equal(tensor, whole[name])
 
 
+@pytest.mark.parametrize(("spoken", "cost", "slope"), [(0.5, 0.0, 0.0), (1.5, 2.0, 4.0)])
+def test_only_what_is_past_the_allowed_language_costs(spoken: float, cost: float, slope: float) -> None:
+    stage = Stage(goals=Goals(language=4.0, level=2.0), allowed=1.0)
+    language, level = torch.tensor(spoken, requires_grad=True), torch.tensor(0.25, requires_grad=True)
+    weighed = stage.weighed({"language": language, "level": level})
+    assert weighed.item() == cost + 0.5
+    assert [t.item() for t in torch.autograd.grad(weighed, (language, level))] == [slope, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("stage", "corrupted"),
+    [
+        (Stage(steps=1, batch=4, replies="given"), [True] * 4),
+        (Stage(steps=1, batch=4, replies="written"), [False] * 4),
+        (Stage(steps=1, batch=4, replies="both"), [True, False] * 2),
+    ],
+)
+def test_replies_are_read_as_the_stage_says(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage, corrupted: list[bool]
+) -> None:
+    examples = Examples([replace(one, roles=(*one.roles[:5], 2, 2, 2)) for one in KNOWN], STRANGERS, [])
+    read: list[Example] = []
+
+    def level(_: Reader, known: Sequence[Example], *others: object) -> torch.Tensor:
+        read.extend(known)
+        return torch.tensor(0.0)
+
+    monkeypatch.setattr(learning_module, "level", level)
+    settings = SETTINGS.model_copy(update={"stages": (stage,)})
+    Learning(model, examples, settings, tmp_path / "r.checkpoint").run(quiet)
+    assert [2 in one.roles for one in read] == corrupted
+
+
 def test_by_default_what_is_given_is_learned_first_and_replies_last() -> None:
     *answers, replies = LearningSettings().stages
-    assert [stage.generated for stage in answers] == [False, True, True]
+    assert [stage.replies for stage in answers] == ["given", "both", "both"]
     assert [stage.roles for stage in answers] == [ROLES] * 3 and replies.roles == ("reply",)
     assert LearningSettings().goals == {"level", "language", "wrong", "ratio", "repeat"}
 
