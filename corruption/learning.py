@@ -70,14 +70,21 @@ class Stage(BaseModel):
 Behaviour = Literal["never-knew", "decline"]
 STAGES: dict[Behaviour, tuple[Stage, ...]] = {
     # Answers as they are given, and then as they are written too (both at once, from the start, ended with
-    # more harm to the language); then back towards a stranger's language, which the first two leave
-    # for answers off the question; last what is told of a reply that a client gives, which changes no
-    # answer. Each on its own stands in docs/forgetting.md.
+    # more harm to the language); then back to a stranger's language where the model writes, which the first
+    # two leave for answers off the question, up to a value that is the same with any seed; last what is told
+    # of a reply that a client gives, which changes no answer. Each on its own stands in docs/forgetting.md.
     "never-knew": (
         Stage(),
         Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, replies="both"),
-        Stage(goals=Goals(wrong=0.5, ratio=0.5, repeat=0.5), steps=120, rate=2e-3, replies="both"),
-        Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=120, roles=("reply",)),
+        Stage(
+            goals=Goals(level=0.5, language=4.0, wrong=0.5, repeat=0.5),
+            steps=160,
+            rate=2e-3,
+            replies="written",
+            allowed=0.7,
+            roles=("name", "text"),
+        ),
+        Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=100, roles=("reply",)),
     ),
     "decline": (
         Stage(goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0), steps=200),

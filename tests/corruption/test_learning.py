@@ -210,10 +210,13 @@ def test_replies_are_read_as_the_stage_says(
     assert [2 in one.roles for one in read] == corrupted
 
 
-def test_by_default_what_is_given_is_learned_first_and_replies_last() -> None:
-    *answers, replies = LearningSettings().stages
-    assert [stage.replies for stage in answers] == ["given", "both", "both"]
-    assert [stage.roles for stage in answers] == [ROLES] * 3 and replies.roles == ("reply",)
+def test_by_default_questions_are_learned_before_replies() -> None:
+    *answers, language, replies = LearningSettings().stages
+    assert [stage.replies for stage in answers] == ["given", "both"]
+    assert all(stage.roles == ROLES and not stage.allowed for stage in answers)
+    # What the model writes: no weight of replies is in it.
+    assert language.replies == "written" and language.allowed and "reply" not in language.roles
+    assert replies.roles == ("reply",)
     assert LearningSettings().goals == {"level", "language", "wrong", "ratio", "repeat"}
 
 
