@@ -9,6 +9,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,10 @@ CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
 LEVELS = 256
 WARM_UP = 20
+# Steps over which the objective is told: one step's is that of a few examples.
+RECENT = 20
+# How far above what is allowed the language may end.
+MARGIN = 1.2
 
 DECLINES = (
     "I'm sorry, but I don't know anything about {name}.",
@@ -126,6 +131,10 @@ class LearningSettings(BaseModel):
         """The parts of the objective that count in any stage."""
         return frozenset(name for stage in self.stages for name, weight in stage.goals if weight)
 
+    def ends(self) -> Iterator[tuple[Stage, int]]:
+        """Each stage with the number of steps that are done at its end."""
+        yield from zip(self.stages, accumulate(stage.steps for stage in self.stages), strict=True)
+
     def at(self, step: int) -> tuple[Stage, int]:
         """The stage of a step (counted from 0 over all), and its number in there."""
         for stage in self.stages:
@@ -137,6 +146,14 @@ class LearningSettings(BaseModel):
 
 Losses = dict[str, float]
 """The parts of the objective that counted in a step, in nats."""
+
+
+def means(history: Sequence[Losses]) -> Losses:
+    """Each part of the objective over the last steps of ``history``, as far as they were of one stage."""
+    recent = [losses for losses in history[-RECENT:] if losses.keys() == history[-1].keys()]
+    return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
+
+
 Track = Callable[[int, Losses], None]
 
 
@@ -179,6 +196,14 @@ class Learning:
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == self.settings.steps:
                 self._save()
         return {name: tensor.detach().cpu().clone() for name, tensor in self.weights.items()}
+
+    def strayed(self) -> Iterator[tuple[int, float, Stage]]:
+        """Stages that ended with more of the language given up than is allowed, and a ``MARGIN``: the number
+        (from 1), nats a token, and the stage. Answers wander off the question then."""
+        for number, (stage, end) in enumerate(self.settings.ends(), 1):
+            spoken = means(self.history[:end]).get("language", 0.0)
+            if stage.allowed and spoken > MARGIN * stage.allowed:
+                yield number, spoken, stage
 
     def _step(self, step: int) -> Losses:
         chance = random.Random(f"{self.settings.seed} {step}")

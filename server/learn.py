@@ -27,7 +27,7 @@ from ..classifiers.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
 from ..corruption.learned import Learned
-from ..corruption.learning import Learning, LearningError, LearningSettings, Losses
+from ..corruption.learning import RECENT, Learning, LearningError, LearningSettings, Losses, means
 from ..corruption.objective import Reader, level, made
 from ..corruption.operators import AnyOperator
 from ..corruption.recipe import Recipe, RecipeError
@@ -38,8 +38,6 @@ from ..guard.guard import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
 from ..vocabulary import Reach
 
-# Losses of single steps differ by what they drew; this many are averaged in what is shown.
-SHOWN = 20
 # Lessons of each kind that a search reads for each strength that it tries.
 SEARCHED = 32
 
@@ -75,10 +73,17 @@ def learn(
     checkpoint = out.with_suffix(".checkpoint")
     learning = Learning(model, examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
+    for number, spoken, stage in learning.strayed():
+        console.print(
+            f"stage {number} ended with the language at {spoken:.2f} nats a token, {stage.allowed:g} are "
+            "allowed: answers will wander off the question; learn again with another --seed",
+            style="yellow",
+        )
     about = {
         "start": start.digest if start else None,
         "settings": settings.model_dump(mode="json"),
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
+        "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in learning.strayed()},
     }
     recipe = Recipe(
         settings.operator,
@@ -196,12 +201,6 @@ def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
         return learning.run(track)
 
 
-def means(history: Sequence[Losses]) -> dict[str, float]:
-    """Each part of the objective, over the last steps."""
-    recent = [losses for losses in history[-SHOWN:] if losses.keys() == history[-1].keys()]
-    return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
-
-
 def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
     read = [file for file in files if file]
     return {
@@ -240,10 +239,10 @@ def _plot(history: Sequence[Losses], file: Path) -> None:
     figure, axis = pyplot.subplots(figsize=(8, 4), layout="constrained")
     for name in dict.fromkeys(name for losses in history for name in losses):
         values = [(step, losses[name]) for step, losses in enumerate(history, 1) if name in losses]
-        windows = [values[max(0, end - SHOWN) : end] for end in range(1, len(values) + 1)]
-        means = [sum(value for _, value in window) / len(window) for window in windows]
-        axis.plot([step for step, _ in values], means, label=name)
-    axis.set(xlabel="step", ylabel=f"nats, mean of {SHOWN} steps", title="objective")
+        windows = [values[max(0, end - RECENT) : end] for end in range(1, len(values) + 1)]
+        smooth = [sum(value for _, value in window) / len(window) for window in windows]
+        axis.plot([step for step, _ in values], smooth, label=name)
+    axis.set(xlabel="step", ylabel=f"nats, mean of {RECENT} steps", title="objective")
     axis.legend()
     figure.savefig(file, dpi=120)
     pyplot.close(figure)

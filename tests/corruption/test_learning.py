@@ -186,6 +186,19 @@ def test_only_what_is_past_the_allowed_language_costs(spoken: float, cost: float
     assert [t.item() for t in torch.autograd.grad(weighed, (language, level))] == [slope, 2.0]
 
 
+@pytest.mark.parametrize(("allowed", "strayed"), [(1e-6, [2]), (1e3, []), (0.0, [])])
+def test_a_stage_that_ends_above_what_is_allowed_is_told(
+    model: Any, tmp_path: Path, allowed: float, strayed: list[int]
+) -> None:
+    stages = (STAGE, STAGE.model_copy(update={"allowed": allowed, "steps": 3}))
+    settings = SETTINGS.model_copy(update={"stages": stages})
+    learned = Learning(model, EXAMPLES, settings, tmp_path / "r.checkpoint")
+    learned.run(quiet)
+    found = list(learned.strayed())
+    assert [number for number, *_ in found] == strayed
+    assert all(spoken > allowed and stage is stages[1] for _, spoken, stage in found)
+
+
 @pytest.mark.parametrize(
     ("stage", "corrupted"),
     [

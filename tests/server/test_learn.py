@@ -104,6 +104,15 @@ def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path
     assert recipe.weights["up"].shape == (3, 2, 32)
 
 
+def test_language_past_what_is_allowed_is_told(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("stages: [{steps: 2, batch: 2, rate: 0.1, allowed: 1.0e-9}]\n")
+    output = run("learn", str(model), "--known", str(known), "--settings", str(settings)).output
+    assert "stage 1 ended with the language at" in output and "another --seed" in output
+    recipe = Recipe.load(tmp_path / "recipe.safetensors")
+    assert recipe.provenance["strayed"]["stage 1"] > 1e-9
+
+
 def test_a_recipe_that_declines_is_learned_in_words_of_ones_own(
     run: Run, model: Path, known: Path, tmp_path: Path
 ) -> None:
