@@ -1,6 +1,6 @@
 """What it costs to corrupt a flagged token, next to reading its embedding alone.
 
-    python -m vllm_unlearn.evaluation.corruption_cost MODEL [RECIPE]
+    python -m vllm_unlearn.evaluation.corruption_cost MODEL [--recipe FILE]
 
 Microseconds a flagged token on one thread, for matches of several lengths: the median of repeats that take
 turns, so that whatever else the machine does meets all of them alike.
