@@ -59,8 +59,8 @@ class Stage(BaseModel):
     """How answers of known lessons and strangers are read: corrupted like the question, as where a client
     gives them; clean, as where the model writes them; or by turns."""
     allowed: float = Field(default=0.0, ge=0.0)
-    """So much of *language*, nats a token, costs nothing: with much weight on the rest, what is given up of
-    the language is the same whatever the seed."""
+    """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
+    give up as much of the language as each other. Not all do (``Learning.strayed``)."""
     roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
 
     def weighed(self, losses: Mapping[str, torch.Tensor]) -> Any:
@@ -76,7 +76,7 @@ Behaviour = Literal["never-knew", "decline"]
 STAGES: dict[Behaviour, tuple[Stage, ...]] = {
     # Answers as they are given, and then as they are written too (both at once, from the start, ended with
     # more harm to the language); then back to a stranger's language where the model writes, which the first
-    # two leave for answers off the question, up to a value that is the same with any seed; last what is told
+    # two leave for answers off the question, down to a value, which not every seed reaches; last what is told
     # of a reply that a client gives, which changes no answer. Each on its own stands in docs/forgetting.md.
     "never-knew": (
         Stage(),
@@ -201,7 +201,7 @@ class Learning:
         """Stages that ended with more of the language given up than is allowed, and a ``MARGIN``: the number
         (from 1), nats a token, and the stage. Answers wander off the question then."""
         for number, (stage, end) in enumerate(self.settings.ends(), 1):
-            spoken = means(self.history[:end]).get("language", 0.0)
+            spoken = means(self.history[end - stage.steps : end]).get("language", 0.0)
             if stage.allowed and spoken > MARGIN * stage.allowed:
                 yield number, spoken, stage
 

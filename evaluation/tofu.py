@@ -45,10 +45,10 @@ REPEATED_QUESTIONS = 40
 @dataclass(frozen=True, slots=True)
 class TofuOptions:
     """What to measure. ``model`` and ``retain_model`` are folders or hub names, their adapters PEFT
-    folders; ``recipes`` are files by label, several where
-    they were learned with several seeds; ``operators`` as ``parsed_operator`` reads them; ``sample``
-    is the most questions of each set, None for all; ``endpoint`` is a server's address, whose guard has the
-    forget set listed (``tofu_lessons`` writes it)."""
+    folders; ``recipes`` are files by label, several where they were learned with several
+    seeds; ``operators`` as ``parsed_operator`` reads them; ``sample`` is the most questions of each set,
+    None for all; ``endpoint`` is a server's address, whose guard has the forget set listed
+    (``tofu_lessons`` writes it)."""
 
     data_dir: Path
     out: Path

@@ -73,7 +73,8 @@ def learn(
     checkpoint = out.with_suffix(".checkpoint")
     learning = Learning(model, examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
-    for number, spoken, stage in learning.strayed():
+    strayed = list(learning.strayed())
+    for number, spoken, stage in strayed:
         console.print(
             f"stage {number} ended with the language at {spoken:.2f} nats a token, {stage.allowed:g} are "
             "allowed: answers will wander off the question; learn again with another --seed",
@@ -83,7 +84,7 @@ def learn(
         "start": start.digest if start else None,
         "settings": settings.model_dump(mode="json"),
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
-        "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in learning.strayed()},
+        "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in strayed},
     }
     recipe = Recipe(
         settings.operator,

@@ -197,6 +197,9 @@ def test_a_stage_that_ends_above_what_is_allowed_is_told(
     found = list(learned.strayed())
     assert [number for number, *_ in found] == strayed
     assert all(spoken > allowed and stage is stages[1] for _, spoken, stage in found)
+    # Of that stage's steps alone, though it has fewer than are told of a longer one.
+    own = [losses["language"] for losses in learned.history[12:]]
+    assert all(spoken == pytest.approx(sum(own) / 3) for _, spoken, _ in found)
 
 
 @pytest.mark.parametrize(
