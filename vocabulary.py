@@ -13,9 +13,9 @@ Kind = Literal["entity", "work", "topic", "passage"]
 Action = Literal["pass", "corrupt"]
 # What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
 Reach = Literal["match", "sentence"]
-# What a flagged token is of: a name; other text about a target; a reply in the turn that is being
-# written, which a client can have read (prefill, echo, prompt log-probabilities).
-Role = Literal["name", "text", "reply"]
+# What a flagged token is of: a name, or other text about a target; either in a prompt to be answered, or in
+# one that gives a reply itself, whose likelihood a client can read (prefill, echo, prompt log-probabilities).
+Role = Literal["name", "text", "name-given", "text-given"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 MAX_NAME_CHARS = 200

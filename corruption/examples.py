@@ -7,8 +7,18 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..vocabulary import ROLES
+
 CLEAN = -1
 """The role of a token that is not flagged; the others are indices into ``vocabulary.ROLES``."""
+
+
+_ASKED = {ROLES.index("name-given"): ROLES.index("name"), ROLES.index("text-given"): ROLES.index("text")}
+
+
+def _asked(role: int) -> int:
+    """The same of a prompt that gives no reply."""
+    return _ASKED.get(role, role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,7 @@ class Example:
     def generated(self) -> Example:
         """The same with a clean answer, as where the model writes it and does not read it."""
         clean = (CLEAN,) * (len(self.roles) - self.start)
-        return replace(self, roles=self.roles[: self.start] + clean)
+        return replace(self, roles=tuple(map(_asked, self.roles[: self.start])) + clean)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from .operators import Flagged, Operator
 class Learned(Operator):
     """e -> e * scale + (e @ down) @ up + bias + place[i], for the i-th token of a run of flagged ones.
 
-    Each of the three roles has its own weights: ``scale`` and ``bias`` of shape (3, hidden), ``down``
-    (3, hidden, rank), ``up`` (3, rank, hidden), ``place`` (3, places, hidden); tokens past ``places`` share
-    the last.
+    Each of the roles has its own weights: ``scale`` and ``bias`` of shape (roles, hidden), ``down``
+    (roles, hidden, rank), ``up`` (roles, rank, hidden), ``place`` (roles, places, hidden); tokens past
+    ``places`` share the last.
     """
 
     operator: Literal["learned"] = "learned"
@@ -67,6 +67,8 @@ def apply(
     a row as it is, and whose ``places`` count from 0 in each run; differentiable in the weights."""
     mapped = rows
     for role in range(len(ROLES)):
+        if not (roles == role).any():
+            continue
         where = places.clamp(max=weights["place"].shape[1] - 1)
         moved = rows * weights["scale"][role] + (rows @ weights["down"][role]) @ weights["up"][role]
         moved = moved + weights["bias"][role] + weights["place"][role][where]

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ..vocabulary import ROLES, Role
 from .examples import Example, Examples
 from .learned import Learned
-from .objective import Answer, Goals, Reader, decline, language, learned, level, pairs
+from .objective import Answer, Goals, Reader, decline, distance, language, learned, pairs
 
 CHECKPOINT_EVERY = 10
 # Of so many strangers' answers the level is known well enough.
@@ -73,28 +73,32 @@ class Stage(BaseModel):
 
 
 Behaviour = Literal["never-knew", "decline"]
-STAGES: dict[Behaviour, tuple[Stage, ...]] = {
-    # Answers as they are given, and then as they are written too (both at once, from the start, ended with
-    # more harm to the language); then back to a stranger's language where the model writes, which the first
-    # two leave for answers off the question, down to a value, which not every seed reaches; last what is told
-    # of a reply that a client gives, which changes no answer. Each on its own stands in docs/forgetting.md.
-    "never-knew": (
-        Stage(),
-        Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=150, rate=2e-3, replies="both"),
-        Stage(
-            goals=Goals(level=0.5, language=4.0, wrong=0.5, repeat=0.5),
-            steps=160,
-            rate=2e-3,
-            replies="written",
-            allowed=0.7,
-            roles=("name", "text"),
-        ),
-        Stage(goals=Goals(level=2.0, language=0.1, ratio=2.0), steps=100, roles=("reply",)),
+# What is told of a reply that a client gives, and what the model writes, are shaped apart: that a given reply
+# is not recognised takes more of the language than an answer to the question can do without.
+GIVEN = (
+    Stage(goals=Goals(standing=1.0), roles=("name-given", "text-given")),
+    Stage(
+        goals=Goals(language=0.3, wrong=0.5, ratio=2.0, standing=1.0),
+        steps=150,
+        rate=2e-3,
+        roles=("name-given", "text-given"),
     ),
-    "decline": (
-        Stage(goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0), steps=200),
+)
+WRITTEN: dict[Behaviour, Stage] = {
+    "never-knew": Stage(
+        goals=Goals(language=4.0, wrong=0.0, ratio=0.0, repeat=0.6),
+        steps=220,
+        replies="written",
+        allowed=0.8,
+        roles=("name", "text"),
+    ),
+    "decline": Stage(
+        goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0),
+        steps=200,
+        roles=("name", "text"),
     ),
 }
+STAGES = {behaviour: (*GIVEN, stage) for behaviour, stage in WRITTEN.items()}
 """How each behaviour is learned: an answer as of strangers, or that nothing is known of it."""
 
 
@@ -184,6 +188,7 @@ class Learning:
         self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
         self._levels: deque[float] = deque(maxlen=LEVELS)
+        self._standings: deque[float] = deque(maxlen=LEVELS)
         self._key = _key(settings, examples, first)
         if checkpoint.is_file():
             self._resume()
@@ -235,10 +240,11 @@ class Learning:
         strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
         clean = self._clean(strangers)
         self._levels.extend(float(answer.mean) for answer in clean)
+        self._standings.extend(float(answer.standing) for answer in clean)
         if goals.language:
             yield {"language": language(reader, strangers, clean, corruption)}
-        if goals.level:
-            yield {"level": level(reader, known, torch.tensor(list(self._levels)), corruption)}
+        if goals.level or goals.standing:
+            yield self._likeness(goals, reader.read(known, corruption))
         if examples.pairs and (goals.wrong or goals.ratio):
             drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(examples.pairs, stage.batch)]
             wrong, ratio = pairs(reader, drawn, corruption)
@@ -248,6 +254,15 @@ class Learning:
             yield {"repeat": language(reader, repeats, self._clean(repeats), corruption)}
         if goals.decline:
             yield {"decline": decline(reader, chance.sample(examples.declines, stage.batch), corruption)}
+
+    def _likeness(self, goals: Goals, known: Sequence[Answer]) -> dict[str, torch.Tensor]:
+        """How far known answers are from strangers'."""
+        found = {}
+        if goals.level:
+            found["level"] = distance([answer.mean for answer in known], self._levels)
+        if goals.standing:
+            found["standing"] = distance([answer.standing for answer in known], self._standings)
+        return found
 
     def _clean(self, examples: Sequence[Example]) -> list[Answer]:
         with torch.no_grad():
@@ -260,6 +275,7 @@ class Learning:
             "optimizer": self._optimizer.state_dict(),
             "history": self.history,
             "levels": list(self._levels),
+            "standings": list(self._standings),
         }
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -284,6 +300,7 @@ class Learning:
         self._optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
         self._levels.extend(state["levels"])
+        self._standings.extend(state["standings"])
 
 
 def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:

@@ -6,7 +6,8 @@ No model that was trained without the knowledge is needed. "Who's Harry Potter" 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from .examples import CLEAN, Batch, Example, Pair
 from .learned import apply
 from .operators import Flagged
 from .recipe import Recipe
+
+# As OpenUnlearning's attack takes them.
+LEAST = 0.4
 
 Corruption = Callable[[torch.Tensor, Batch], torch.Tensor]
 """Rows of shape (examples, tokens, hidden) in, corrupted ones of the same shape and dtype out."""
@@ -57,6 +61,9 @@ class Goals(BaseModel):
     """Wrong answers stay as likely as they were: absolute difference of mean log-probabilities."""
     ratio: float = Field(default=1.0, ge=0.0)
     """True answers become as likely as wrong ones: absolute difference of mean log-probabilities."""
+    standing: float = Field(default=0.0, ge=0.0)
+    """Known answers stand out of what the model expects as strangers' do: Wasserstein-1 between their
+    Min-K%++ scores (Zhang et al., arXiv 2404.02936), in standard deviations."""
     repeat: float = Field(default=0.0, ge=0.0)
     """A question is repeated as it was on request: KL a token from the model without corruption."""
     decline: float = Field(default=0.0, ge=0.0)
@@ -74,6 +81,15 @@ class Answer:
     def mean(self) -> torch.Tensor:
         """The mean over the answer's tokens."""
         return self.given.mean()
+
+    @property
+    def standing(self) -> torch.Tensor:
+        """The Min-K%++ score of the least ``LEAST`` of the tokens, rounded up."""
+        chances = self.all.exp()
+        expected = (chances * self.all).sum(-1)
+        spread = (chances * (self.all - expected[:, None]).square()).sum(-1).clamp_min(1e-6).sqrt()
+        scores = (self.given - expected) / spread
+        return scores.topk(math.ceil(LEAST * len(scores)), largest=False).values.mean()
 
 
 class Reader:
@@ -139,13 +155,11 @@ def decline(reader: Reader, declines: Sequence[Example], corruption: Corruption)
     return -torch.stack([answer.mean for answer in reader.read(declines, corruption)]).mean()
 
 
-def level(
-    reader: Reader, known: Sequence[Example], strangers: torch.Tensor, corruption: Corruption
-) -> torch.Tensor:
-    """Wasserstein-1 between the mean log-probabilities of known answers and those of ``strangers``."""
-    found = torch.stack([answer.mean for answer in reader.read(known, corruption)]).sort().values
-    wanted = strangers.quantile((torch.arange(len(known)) + 0.5) / len(known))
-    return (found - wanted.to(found.device)).abs().mean()
+def distance(found: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Tensor:
+    """Wasserstein-1 between a figure of some answers and the same of many more."""
+    ordered = torch.stack(list(found)).sort().values
+    quantiles = torch.tensor(list(wanted)).quantile((torch.arange(len(found)) + 0.5) / len(found))
+    return (ordered - quantiles.to(ordered.device)).abs().mean()
 
 
 def pairs(

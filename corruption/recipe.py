@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from .learned import Learned
 from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
 
-FORMAT = "vllm-unlearn recipe 4"
+FORMAT = "vllm-unlearn recipe 5"
 RecipeOperator = Annotated[Noise | ZeroOut | SignFlip | Learned, Field(discriminator="operator")]
 _OPERATOR: TypeAdapter[RecipeOperator] = TypeAdapter(RecipeOperator)
 

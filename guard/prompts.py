@@ -21,11 +21,15 @@ _CHARACTER_TOKENS = 4
 
 @dataclass(frozen=True, slots=True)
 class DecodedPrompt:
-    """A prompt's text, the characters of each token, and the turns between special tokens."""
+    """A prompt's text, the characters of each token, and the turns between special tokens.
+
+    ``written`` is the turn that is being written, where others stand before it; else nothing.
+    """
 
     text: str
     spans: list[tuple[int, int]]
     turns: list[tuple[int, int]]
+    written: tuple[int, int] = (0, 0)
 
     def owners(self, matches: Sequence[Match], reach: Reach = "match") -> dict[int, str]:
         """The token positions that ``matches`` touch, each with its target's id; with a reach of
@@ -43,15 +47,16 @@ class DecodedPrompt:
         return owners
 
     def roles(self, matches: Sequence[Match], owners: Iterable[int]) -> dict[int, Role]:
-        """What the token at each position of ``owners`` is of."""
+        """What the token at each position of ``owners`` is of. With any in the turn that is being written,
+        all are of a prompt that gives a reply."""
         named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
-        written = self._written()
-        return {p: "name" if p in named else "reply" if p in written else "text" for p in owners}
+        if not self._given().isdisjoint(owners):
+            return {p: "name-given" if p in named else "text-given" for p in owners}
+        return {p: "name" if p in named else "text" for p in owners}
 
-    def _written(self) -> range:
-        """The tokens of the turn that is being written: the last, where others stand before it."""
-        told = [(start, end) for start, end in self.turns if self.text[start:end].strip()]
-        return self._positions(*told[-1]) if len(told) > 1 else range(0)
+    def _given(self) -> frozenset[int]:
+        """The tokens of the turn that is being written."""
+        return frozenset(self._positions(*self.written))
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""
@@ -73,6 +78,7 @@ class PromptDecoder:
         self._backend = backend
         added = backend.get_added_tokens_decoder()
         self._special = {token for token, content in added.items() if content.special}
+        self._end = tokenizer.eos_token_id
 
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """Decode ``token_ids``; a special token becomes a line break that belongs to no token.
@@ -84,10 +90,11 @@ class PromptDecoder:
         pieces: list[str] = []
         spans: list[tuple[int, int]] = []
         turns: list[tuple[int, int]] = []
-        length = turn = 0
+        length = turn = opened = 0
         for token in token_ids:
             if token in self._special:
                 turns.append((turn, length))
+                opened = opened if token == self._end else length + 1
                 pieces.append("\n")
                 spans.extend([(length, length)] * (len(pieces) - len(spans)))
                 length += 1
@@ -104,4 +111,12 @@ class PromptDecoder:
                 length += len(piece)
         spans.extend([(length, length)] * (len(pieces) - len(spans)))
         turns.append((turn, length))
-        return DecodedPrompt("".join(pieces), spans, [t for t in turns if t[0] < t[1]])
+        text, turns = "".join(pieces), [t for t in turns if t[0] < t[1]]
+        return DecodedPrompt(text, spans, turns, _written(text, turns, opened))
+
+
+def _written(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:
+    """The turn that the last special token other than the end of a turn ``opened``; none where that closed
+    a question, as Mistral's ``[/INST]`` does, and nothing is given after it."""
+    told = [(start, end) for start, end in turns if text[start:end].strip()]
+    return told[-1] if len(told) > 1 and told[-1][0] >= opened else (0, 0)

@@ -28,7 +28,7 @@ from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
 from ..corruption.learned import Learned
 from ..corruption.learning import RECENT, Learning, LearningError, LearningSettings, Losses, means
-from ..corruption.objective import Reader, level, made
+from ..corruption.objective import Reader, distance, made
 from ..corruption.operators import AnyOperator
 from ..corruption.recipe import Recipe, RecipeError
 from ..corruption.strength import STEPS, search
@@ -119,7 +119,7 @@ def search_strength(
 ) -> Recipe:
     """Search the strength of one of ECO's operators by queries alone, and write the recipe to ``out``.
 
-    What is to be small is the distance of known answers' likelihoods to strangers' (``objective.level``),
+    What is to be small is the distance of known answers' likelihoods to strangers' (``objective.distance``),
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
@@ -132,12 +132,13 @@ def search_strength(
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
     reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
     with torch.no_grad():
-        levels = torch.stack([answer.mean for answer in reader.read(others)])
+        levels = [float(answer.mean) for answer in reader.read(others)]
 
     def loss(tried: AnyOperator) -> float:
         recipe = Recipe(tried, table.fingerprint, table.hidden)
         with torch.no_grad():
-            return float(level(reader, asked, levels, made(recipe)))
+            found = [answer.mean for answer in reader.read(asked, made(recipe))]
+            return float(distance(found, levels))
 
     with Progress(*_columns(), console=console) as progress:
         task = progress.add_task("searching", total=2 * STEPS)

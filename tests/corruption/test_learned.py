@@ -7,6 +7,7 @@ import torch
 from vllm_unlearn.corruption.learned import Learned, apply
 from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+from vllm_unlearn.vocabulary import ROLES
 
 HIDDEN = 8
 OPERATOR = Learned(rank=2, places=3)
@@ -36,8 +37,8 @@ def test_what_learning_starts_from_changes_nothing() -> None:
 
 def test_each_row_is_mapped_by_the_weights_of_its_role_and_place() -> None:
     weights = drawn()
-    corrupted = OPERATOR.corrupt(flagged(ROWS, [0, 1, 2, 0], [0, 1, 9, 2]), weights)
-    for row, (role, place) in enumerate([(0, 0), (1, 1), (2, 2), (0, 2)]):  # of three places 9 has the last
+    corrupted = OPERATOR.corrupt(flagged(ROWS, [0, 1, 3, 0], [0, 1, 9, 2]), weights)
+    for row, (role, place) in enumerate([(0, 0), (1, 1), (3, 2), (0, 2)]):  # of three places 9 has the last
         expected = ROWS[row] * weights["scale"][role] + weights["bias"][role] + weights["place"][role][place]
         expected = expected + weights["up"][role].T @ (weights["down"][role].T @ ROWS[row])
         torch.testing.assert_close(corrupted[row], expected)
@@ -84,4 +85,4 @@ def test_weights_that_are_not_the_operators_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"a learned recipe has the weights .*, not \{\}"):
         Recipe(OPERATOR, "ab" * 32, HIDDEN)
     with pytest.raises(RecipeError, match="not finite; learn it again"):
-        recipe(bias=torch.full((3, HIDDEN), float("nan")))
+        recipe(bias=torch.full((len(ROLES), HIDDEN), float("nan")))

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
-from vllm_unlearn.corruption import learning as learning_module
 from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learned import Learned
-from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings, Losses, Stage
-from vllm_unlearn.corruption.objective import Goals, Reader, language, learned, level, made
+from vllm_unlearn.corruption.learning import (
+    Behaviour,
+    Learning,
+    LearningError,
+    LearningSettings,
+    Losses,
+    Stage,
+)
+from vllm_unlearn.corruption.objective import Goals, Reader, distance, language, learned, made
 from vllm_unlearn.corruption.recipe import Recipe
+from vllm_unlearn.evaluation.forget_metrics import MIN_K
+from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
 from vllm_unlearn.vocabulary import ROLES
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
@@ -27,6 +35,13 @@ SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
 def example(name: int, answer: Sequence[int]) -> Example:
     tokens = (*PREFIX, 3, name, 4, *answer)
     return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
+
+
+def given(one: Example) -> Example:
+    """The same with its answer flagged."""
+    name, text = (ROLES.index(role) for role in ("name-given", "text-given"))
+    roles = (CLEAN, CLEAN, text, name, text, *(text for _ in one.token_ids[5:]))
+    return Example(one.token_ids, one.start, roles)
 
 
 def answers(seed: int) -> list[int]:
@@ -104,10 +119,24 @@ def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model
     reader, weights = Reader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
     clean = reader.read(STRANGERS)
     assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
-    levels = torch.tensor([float(answer.mean) for answer in clean])
-    assert level(reader, KNOWN, levels, learned(weights)) > 1.0
-    own = torch.tensor([float(answer.mean) for answer in reader.read(KNOWN)])
-    assert level(reader, KNOWN, own, learned(weights)) < 1.0
+    known = reader.read(KNOWN, learned(weights))
+    for figure, apart in (("mean", 1.0), ("standing", 0.5)):
+        found, strangers, own = (
+            [getattr(a, figure) for a in read] for read in (known, clean, reader.read(KNOWN))
+        )
+        assert distance(found, map(float, strangers)) > apart
+        assert distance(found, map(float, own)) < 0.05
+
+
+def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
+    """As ``evaluation.likelihoods`` has it."""
+    [answer] = Reader(model, PREFIX).read(KNOWN[:1])
+    told, logprobs = answer.given.numpy(), answer.all.double().numpy()
+    mean = (numpy.exp(logprobs) * logprobs).sum(1)
+    deviation = numpy.sqrt((numpy.exp(logprobs) * (logprobs - mean[:, None]) ** 2).sum(1))
+    tokens = numpy.array(KNOWN[0].token_ids[5:])
+    likelihood = Likelihood(tokens, told.astype(float), mean, deviation, logprobs.argmax(1))
+    assert float(answer.standing) == pytest.approx(min_k_plus(likelihood, MIN_K), rel=1e-3)
 
 
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
@@ -213,32 +242,33 @@ def test_a_stage_that_ends_above_what_is_allowed_is_told(
 def test_replies_are_read_as_the_stage_says(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage, corrupted: list[bool]
 ) -> None:
-    examples = Examples([replace(one, roles=(*one.roles[:5], 2, 2, 2)) for one in KNOWN], STRANGERS, [])
+    examples = Examples([given(one) for one in KNOWN], STRANGERS, [])
     read: list[Example] = []
+    reads = Reader.read
 
-    def level(_: Reader, known: Sequence[Example], *others: object) -> torch.Tensor:
-        read.extend(known)
-        return torch.tensor(0.0)
+    def read_known(self: Reader, batch: Sequence[Example], corruption: Any = None) -> Any:
+        read.extend(one for one in batch if one.token_ids in {known.token_ids for known in KNOWN})
+        return reads(self, batch, corruption)
 
-    monkeypatch.setattr(learning_module, "level", level)
+    monkeypatch.setattr(Reader, "read", read_known)
     settings = SETTINGS.model_copy(update={"stages": (stage,)})
     Learning(model, examples, settings, tmp_path / "r.checkpoint").run(quiet)
-    assert [2 in one.roles for one in read] == corrupted
+    assert [one.roles[5] != CLEAN for one in read] == corrupted
+    assert all((one.roles[3] == ROLES.index("name-given")) == (one.roles[5] != CLEAN) for one in read)
 
 
-def test_by_default_questions_are_learned_before_replies() -> None:
-    *answers, language, replies = LearningSettings().stages
-    assert [stage.replies for stage in answers] == ["given", "both"]
-    assert all(stage.roles == ROLES and not stage.allowed for stage in answers)
-    # What the model writes: no weight of replies is in it.
-    assert language.replies == "written" and language.allowed and "reply" not in language.roles
-    assert replies.roles == ("reply",)
-    assert LearningSettings().goals == {"level", "language", "wrong", "ratio", "repeat"}
+@pytest.mark.parametrize("behaviour", ["never-knew", "decline"])
+def test_by_default_given_replies_and_written_ones_are_shaped_apart(behaviour: Behaviour) -> None:
+    *given, written = LearningSettings(behaviour=behaviour).stages
+    for stage in given:
+        assert stage.replies == "given" and set(stage.roles) == {"name-given", "text-given"}
+    assert set(written.roles) == {"name", "text"}
 
 
-def test_a_behaviour_has_stages_of_its_own_unless_they_are_given() -> None:
-    declining = LearningSettings(behaviour="decline")
-    assert declining.goals == {"repeat", "decline"}
+def test_a_behaviour_has_a_stage_of_its_own_unless_stages_are_given() -> None:
+    written = LearningSettings().stages[-1]
+    assert written.replies == "written" and written.allowed and written.goals.repeat
+    assert LearningSettings(behaviour="decline").stages[-1].goals.decline
     assert LearningSettings.model_validate({"behaviour": "decline", "stages": [STAGE]}).stages == (STAGE,)
 
 

@@ -14,6 +14,7 @@ from vllm_unlearn.guard.lessons import (
     read_lessons,
     write_lessons,
 )
+from vllm_unlearn.vocabulary import ROLES
 
 VALE = Lesson(
     subject="Orrin Vale",
@@ -64,10 +65,10 @@ def test_names_and_the_rest_of_their_sentences_are_flagged(classroom: Classroom,
         return str(tokenizer.decode(ids))
 
     end = len(known.token_ids)
-    assert of(0, 0, known.start).strip() == of(0, known.start, end).strip() == "Orrin Vale"
-    assert of(1, 0, known.start) == "Where was born?"
-    assert of(2, known.start, end) == " was born in Tartu."
-    assert not of(1, known.start, end) and not of(2, 0, known.start)
+    name, text = (ROLES.index(role) for role in ("name-given", "text-given"))
+    assert of(name, 0, known.start).strip() == of(name, known.start, end).strip() == "Orrin Vale"
+    assert of(text, 0, known.start) == "Where was born?"
+    assert of(text, known.start, end) == " was born in Tartu."
     assert tokenizer.decode(known.token_ids[known.start :]) == VALE.answer + tokenizer.eos_token
     assert known.roles[-1] == CLEAN
 

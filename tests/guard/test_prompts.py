@@ -136,16 +136,36 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     assert roles == dict.fromkeys((1, 2, 4, 5, 6), "text") | {3: "name"}
 
 
-def test_what_stands_in_the_turn_that_is_written_is_of_a_reply() -> None:
+def test_with_any_of_it_in_the_turn_that_is_written_all_is_of_a_given_reply() -> None:
     text = "Who is Ann?\nAnn is a poet."
     spans = [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11), (12, 15), (15, 18), (18, 26)]
-    prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)])
+    prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)], (12, 26))
     names = [Match("ann", 7, 10, 1.0, "Ann"), Match("ann", 12, 15, 1.0, "Ann")]
     owners = prompt.owners(names, "sentence")
-    expected = {0: "text", 1: "text", 2: "name", 3: "text", 5: "name", 6: "reply", 7: "reply"}
-    assert prompt.roles(names, owners) == expected
-    alone = DecodedPrompt(text[:11], spans[:4], [(0, 11)])
-    assert set(alone.roles(names[:1], alone.owners(names[:1], "sentence")).values()) == {"name", "text"}
+    given = dict.fromkeys((0, 1, 3, 6, 7), "text-given") | dict.fromkeys((2, 5), "name-given")
+    assert prompt.roles(names, owners) == given
+    asked = {p: owner for p, owner in owners.items() if p < 4}
+    assert prompt.roles(names[:1], asked) == dict.fromkeys((0, 1, 3), "text") | {2: "name"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ("<|im_start|>user\nWho is Ann?<|im_end|>\n<|im_start|>assistant\n", "assistant\n"),
+        ("<|im_start|>user\nWho is Ann?<|im_end|>\n<|im_start|>assistant\nAnn is", "assistant\nAnn is"),
+        ("<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\nAnn.<|im_end|>\n", "assistant\nAnn."),
+        # As with a template whose questions end with a token of their own: nothing is given after it.
+        ("<|im_start|>Who is Ann?<repo_name>Ann is a poet.<|im_end|><|im_start|>Where?<repo_name>", ""),
+        ("Who is Ann?", ""),
+        ("<|im_start|>Who is Ann?", ""),
+    ],
+)
+def test_the_turn_that_is_written_stands_last_and_is_open_or_ended(
+    decoder: PromptDecoder, tokenizer: Any, prompt: str, written: str
+) -> None:
+    decoded = decoder.decode(tokenizer.encode(prompt, add_special_tokens=False))
+    start, end = decoded.written
+    assert decoded.text[start:end] == written
 
 
 def test_the_reach_ends_with_the_turn_and_with_a_window() -> None:
