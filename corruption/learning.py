@@ -17,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..vocabulary import ROLES, Role
-from .examples import Example, Examples
+from .examples import Example, Examples, Pair
 from .learned import Learned
 from .objective import Answer, Goals, Reader, decline, distance, language, learned, pairs
 
@@ -56,8 +56,8 @@ class Stage(BaseModel):
     batch: int = Field(default=4, ge=2)
     rate: float = Field(default=5e-3, gt=0.0)
     replies: Literal["given", "written", "both"] = "given"
-    """How answers of known lessons and strangers are read: corrupted like the question, as where a client
-    gives them; clean, as where the model writes them; or by turns."""
+    """How answers are read: corrupted like the question, as where a client gives them; clean, as where the
+    model writes them; or by turns."""
     allowed: float = Field(default=0.0, ge=0.0)
     """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
     give up as much of the language as each other. Not all do (``Learning.strayed``)."""
@@ -246,8 +246,7 @@ class Learning:
         if goals.level or goals.standing:
             yield self._likeness(goals, reader.read(known, corruption))
         if examples.pairs and (goals.wrong or goals.ratio):
-            drawn = [(p, chance.choice(p.wrong)) for p in chance.sample(examples.pairs, stage.batch)]
-            wrong, ratio = pairs(reader, drawn, corruption)
+            wrong, ratio = pairs(reader, _paired(examples.pairs, stage, chance), corruption)
             yield {"wrong": wrong, "ratio": ratio}
         if goals.repeat:
             repeats = chance.sample(examples.repeats, stage.batch)
@@ -305,10 +304,21 @@ class Learning:
 
 def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
     drawn = chance.sample(examples, stage.batch)
-    if stage.replies == "given":
-        return drawn
-    every = stage.replies == "written"
-    return [example.generated if every or number % 2 else example for number, example in enumerate(drawn)]
+    return [_replied(stage, number, example) for number, example in enumerate(drawn)]
+
+
+def _paired(examples: Sequence[Pair], stage: Stage, chance: random.Random) -> list[tuple[Example, Example]]:
+    """True answers in other words, each with a wrong one."""
+    drawn = enumerate(chance.sample(examples, stage.batch))
+    return [
+        (_replied(stage, n, pair.true), _replied(stage, n, chance.choice(pair.wrong))) for n, pair in drawn
+    ]
+
+
+def _replied(stage: Stage, number: int, example: Example) -> Example:
+    """The example of a batch as the stage reads it."""
+    written = stage.replies == "written" or (stage.replies == "both" and number % 2)
+    return example.generated if written else example
 
 
 def _backward(loss: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from .examples import CLEAN, Batch, Example, Pair
+from .examples import CLEAN, Batch, Example
 from .learned import apply
 from .operators import Flagged
 from .recipe import Recipe
@@ -163,13 +163,13 @@ def distance(found: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Te
 
 
 def pairs(
-    reader: Reader, drawn: Sequence[tuple[Pair, Example]], corruption: Corruption
+    reader: Reader, drawn: Sequence[tuple[Example, Example]], corruption: Corruption
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """``wrong`` and ``ratio`` of pairs, each with one of its wrong answers."""
+    """``wrong`` and ``ratio`` of true answers, each with a wrong one."""
     wrong = [example for _, example in drawn]
     with torch.no_grad():
         clean = torch.stack([answer.mean for answer in reader.read(wrong)])
-    both = reader.read([*(pair.true for pair, _ in drawn), *wrong], corruption)
+    both = reader.read([*(example for example, _ in drawn), *wrong], corruption)
     means = torch.stack([answer.mean for answer in both])
     true, found = means[: len(drawn)], means[len(drawn) :]
     return (found - clean).abs().mean(), (true - found.detach()).abs().mean()

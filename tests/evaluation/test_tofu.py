@@ -13,15 +13,22 @@ import torch
 from benchmark_data import write
 from tiny_model import save
 from typer.testing import CliRunner
+from vllm_unlearn.classifiers.forget_index import ForgetIndex
+from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
+from vllm_unlearn.evaluation.causal_model import CausalModel
 from vllm_unlearn.evaluation.checkpoints import checkpoint
 from vllm_unlearn.evaluation.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
 from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate, parsed_operator
 from vllm_unlearn.evaluation.tofu_data import load, spread
 from vllm_unlearn.evaluation.tofu_figures import Repeated
+from vllm_unlearn.evaluation.tofu_methods import Served
 from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
+from vllm_unlearn.evaluation.truth_ratios import row, told
+from vllm_unlearn.evaluation.workbench import Workbench
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.eval_command import app
 
@@ -124,6 +131,29 @@ def test_what_is_not_flagged_is_as_without_a_guard(report: TofuReport) -> None:
     for method in ("noise:32:9", "flip", "in-context", "refusal"):
         for figure in ("retain: probability", "world facts: ROUGE-L recall", "real authors: truth ratio"):
             assert set(report.values(method, figure)) == {report.value(NO_GUARD, figure)}
+
+
+def test_likelihoods_alone_tell_the_same(report: TofuReport, options: TofuOptions) -> None:
+    bench = Workbench.opened(options.encoder, options.out / "cache")
+    asked = load(DataFolder(options.data_dir), "forget01", 10)
+    model, table = CausalModel(Path(options.model)), EmbeddingTable(Path(options.model))
+    reader = Reader(
+        model.chat.tokenizer, ForgetIndex(1, asked.targets, bench.vectors, bench.sieve), bench.prompts
+    )
+    flip = Corruptor(Recipe.load(options.recipes["flip"][0]), table, model.dtype)
+    guarded = told(Served(GuardedModel(model, reader, flip)), asked)
+    retained = told(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)
+    _, *quantiles, mean, distance, p, probability, attacks, private = row("flip", guarded, retained)
+    assert len(guarded.ratios) == 10 and quantiles == sorted(quantiles, key=float)
+    for shown, figure in (
+        (mean, "truth ratio"),
+        (distance, "KS distance"),
+        (p, "forget quality (KS p)"),
+        (probability, "P(answer)"),
+        (private, "privacy score"),
+        (attacks.split(", ")[0], "membership AUC: loss"),
+    ):
+        assert float(shown) == pytest.approx(report.value("flip", figure), rel=0.02, abs=0.006)
 
 
 def test_questions_are_repeated_on_request(report: TofuReport) -> None:
