@@ -13,9 +13,9 @@ Kind = Literal["entity", "work", "topic", "passage"]
 Action = Literal["pass", "corrupt"]
 # What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
 Reach = Literal["match", "sentence"]
-# What a flagged token is of: a name, or other text about a target; either in a prompt to be answered, or in
-# one that gives a reply itself, whose likelihood a client can read (prefill, echo, prompt log-probabilities).
-Role = Literal["name", "text", "name-given", "text-given"]
+# What a flagged token is of: a name, or other text about a target; or either in a prompt that gives the reply
+# itself, whose likelihood a client can read (prefill, echo, prompt log-probabilities); or text of that reply.
+Role = Literal["name", "text", "name-given", "text-given", "reply"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 MAX_NAME_CHARS = 200

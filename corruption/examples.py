@@ -13,7 +13,12 @@ CLEAN = -1
 """The role of a token that is not flagged; the others are indices into ``vocabulary.ROLES``."""
 
 
-_ASKED = {ROLES.index("name-given"): ROLES.index("name"), ROLES.index("text-given"): ROLES.index("text")}
+# The reply's sentence begins with what the template says before it.
+_ASKED = {
+    ROLES.index("name-given"): ROLES.index("name"),
+    ROLES.index("text-given"): ROLES.index("text"),
+    ROLES.index("reply"): CLEAN,
+}
 
 
 def _asked(role: int) -> int:

@@ -75,21 +75,17 @@ class Stage(BaseModel):
 Behaviour = Literal["never-knew", "decline"]
 # What is told of a reply that a client gives, and what the model writes, are shaped apart: that a given reply
 # is not recognised takes more of the language than an answer to the question can do without.
+_OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 GIVEN = (
-    Stage(goals=Goals(standing=1.0), roles=("name-given", "text-given")),
-    Stage(
-        goals=Goals(language=0.3, wrong=0.5, ratio=2.0, standing=1.0),
-        steps=150,
-        rate=2e-3,
-        roles=("name-given", "text-given"),
-    ),
+    Stage(roles=_OF_GIVEN),
+    Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=100, rate=2e-3, roles=_OF_GIVEN),
 )
 WRITTEN: dict[Behaviour, Stage] = {
     "never-knew": Stage(
-        goals=Goals(language=4.0, wrong=0.0, ratio=0.0, repeat=0.6),
-        steps=220,
+        goals=Goals(language=4.0, wrong=0.0, ratio=0.0, standing=0.3, repeat=0.6),
+        steps=260,
         replies="written",
-        allowed=0.8,
+        allowed=0.65,
         roles=("name", "text"),
     ),
     "decline": Stage(

@@ -48,15 +48,12 @@ class DecodedPrompt:
 
     def roles(self, matches: Sequence[Match], owners: Iterable[int]) -> dict[int, Role]:
         """What the token at each position of ``owners`` is of. With any in the turn that is being written,
-        all are of a prompt that gives a reply."""
+        the prompt gives a reply."""
         named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
-        if not self._given().isdisjoint(owners):
-            return {p: "name-given" if p in named else "text-given" for p in owners}
-        return {p: "name" if p in named else "text" for p in owners}
-
-    def _given(self) -> frozenset[int]:
-        """The tokens of the turn that is being written."""
-        return frozenset(self._positions(*self.written))
+        reply = self._positions(*self.written)
+        if not any(p in reply for p in owners):
+            return {p: "name" if p in named else "text" for p in owners}
+        return {p: "name-given" if p in named else "reply" if p in reply else "text-given" for p in owners}
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""

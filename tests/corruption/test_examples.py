@@ -28,8 +28,8 @@ def test_a_batch_is_padded_at_the_end() -> None:
 
 def test_a_generated_answer_is_clean_and_its_question_is_not() -> None:
     assert LONG.generated == example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, CLEAN], 4)
-    given = [CLEAN, CLEAN, *map(ROLES.index, ("name-given", "text-given", "text-given", "name-given"))]
-    assert example([1, 2, 7, 8, 9, 3], given, 4).generated.roles == (CLEAN, CLEAN, 0, 1, CLEAN, CLEAN)
+    given = [CLEAN, *map(ROLES.index, ("name-given", "text-given", "reply", "reply", "name-given"))]
+    assert example([1, 2, 7, 8, 9, 3], given, 4).generated.roles == (CLEAN, 0, 1, CLEAN, CLEAN, CLEAN)
 
 
 def test_the_prefix_is_what_all_share_unflagged() -> None:

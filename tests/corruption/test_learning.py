@@ -39,8 +39,8 @@ def example(name: int, answer: Sequence[int]) -> Example:
 
 def given(one: Example) -> Example:
     """The same with its answer flagged."""
-    name, text = (ROLES.index(role) for role in ("name-given", "text-given"))
-    roles = (CLEAN, CLEAN, text, name, text, *(text for _ in one.token_ids[5:]))
+    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
+    roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
     return Example(one.token_ids, one.start, roles)
 
 
@@ -261,7 +261,7 @@ def test_replies_are_read_as_the_stage_says(
 def test_by_default_given_replies_and_written_ones_are_shaped_apart(behaviour: Behaviour) -> None:
     *given, written = LearningSettings(behaviour=behaviour).stages
     for stage in given:
-        assert stage.replies == "given" and set(stage.roles) == {"name-given", "text-given"}
+        assert stage.replies == "given" and set(stage.roles) == {"name-given", "text-given", "reply"}
     assert set(written.roles) == {"name", "text"}
 
 

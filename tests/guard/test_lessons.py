@@ -65,10 +65,10 @@ def test_names_and_the_rest_of_their_sentences_are_flagged(classroom: Classroom,
         return str(tokenizer.decode(ids))
 
     end = len(known.token_ids)
-    name, text = (ROLES.index(role) for role in ("name-given", "text-given"))
+    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
     assert of(name, 0, known.start).strip() == of(name, known.start, end).strip() == "Orrin Vale"
     assert of(text, 0, known.start) == "Where was born?"
-    assert of(text, known.start, end) == " was born in Tartu."
+    assert of(reply, known.start, end) == " was born in Tartu."
     assert tokenizer.decode(known.token_ids[known.start :]) == VALE.answer + tokenizer.eos_token
     assert known.roles[-1] == CLEAN
 

@@ -136,14 +136,14 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     assert roles == dict.fromkeys((1, 2, 4, 5, 6), "text") | {3: "name"}
 
 
-def test_with_any_of_it_in_the_turn_that_is_written_all_is_of_a_given_reply() -> None:
+def test_with_any_of_it_in_the_turn_that_is_written_the_prompt_gives_a_reply() -> None:
     text = "Who is Ann?\nAnn is a poet."
     spans = [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11), (12, 15), (15, 18), (18, 26)]
     prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)], (12, 26))
     names = [Match("ann", 7, 10, 1.0, "Ann"), Match("ann", 12, 15, 1.0, "Ann")]
     owners = prompt.owners(names, "sentence")
-    given = dict.fromkeys((0, 1, 3, 6, 7), "text-given") | dict.fromkeys((2, 5), "name-given")
-    assert prompt.roles(names, owners) == given
+    given = dict.fromkeys((0, 1, 3), "text-given") | dict.fromkeys((6, 7), "reply")
+    assert prompt.roles(names, owners) == given | dict.fromkeys((2, 5), "name-given")
     asked = {p: owner for p, owner in owners.items() if p < 4}
     assert prompt.roles(names[:1], asked) == dict.fromkeys((0, 1, 3), "text") | {2: "name"}
 
