@@ -35,10 +35,14 @@ class Example:
     roles: tuple[int, ...]
 
     @property
+    def bare(self) -> Example:
+        """The same with a clean answer: what the corruption of the question does alone."""
+        return replace(self, roles=self.roles[: self.start] + (CLEAN,) * (len(self.roles) - self.start))
+
+    @property
     def generated(self) -> Example:
-        """The same with a clean answer, as where the model writes it and does not read it."""
-        clean = (CLEAN,) * (len(self.roles) - self.start)
-        return replace(self, roles=tuple(map(_asked, self.roles[: self.start])) + clean)
+        """The same as where the model writes the answer, and does not read it."""
+        return replace(self, roles=tuple(map(_asked, self.bare.roles)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class Stage(BaseModel):
     batch: int = Field(default=4, ge=2)
     rate: float = Field(default=5e-3, gt=0.0)
     replies: Literal["given", "written", "both"] = "given"
-    """How answers are read: corrupted like the question, as where a client gives them; clean, as where the
-    model writes them; or by turns."""
+    """How answers are read: as a client gives them, corrupted like the question; as the model writes them,
+    clean; or by turns as a client gives them, and clean after the same question."""
     allowed: float = Field(default=0.0, ge=0.0)
     """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
     give up as much of the language as each other. Not all do (``Learning.strayed``)."""
@@ -78,14 +78,21 @@ Behaviour = Literal["never-knew", "decline"]
 _OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 GIVEN = (
     Stage(roles=_OF_GIVEN),
-    Stage(goals=Goals(language=0.3, wrong=0.5, ratio=2.0), steps=100, rate=2e-3, roles=_OF_GIVEN),
+    # A clean reply keeps the corruption of the question from leaving all to that of the reply.
+    Stage(
+        goals=Goals(language=0.3, wrong=0.5, ratio=2.0),
+        steps=150,
+        rate=2e-3,
+        replies="both",
+        roles=_OF_GIVEN,
+    ),
 )
 WRITTEN: dict[Behaviour, Stage] = {
     "never-knew": Stage(
         goals=Goals(language=4.0, wrong=0.0, ratio=0.0, standing=0.3, repeat=0.6),
         steps=260,
         replies="written",
-        allowed=0.65,
+        allowed=0.6,
         roles=("name", "text"),
     ),
     "decline": Stage(
@@ -305,16 +312,16 @@ def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> 
 
 def _paired(examples: Sequence[Pair], stage: Stage, chance: random.Random) -> list[tuple[Example, Example]]:
     """True answers in other words, each with a wrong one."""
-    drawn = enumerate(chance.sample(examples, stage.batch))
-    return [
-        (_replied(stage, n, pair.true), _replied(stage, n, chance.choice(pair.wrong))) for n, pair in drawn
-    ]
+    drawn = [(pair.true, chance.choice(pair.wrong)) for pair in chance.sample(examples, stage.batch)]
+    written = stage.replies == "written"
+    return [(true.generated, wrong.generated) for true, wrong in drawn] if written else drawn
 
 
 def _replied(stage: Stage, number: int, example: Example) -> Example:
     """The example of a batch as the stage reads it."""
-    written = stage.replies == "written" or (stage.replies == "both" and number % 2)
-    return example.generated if written else example
+    if stage.replies == "written":
+        return example.generated
+    return example.bare if stage.replies == "both" and number % 2 else example
 
 
 def _backward(loss: Any) -> None:
