@@ -19,7 +19,7 @@ from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.screen import NEUTRAL_WORD, Screen
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.vocabulary import ForgetTarget
+from vllm_unlearn.vocabulary import ROLES, ForgetTarget
 
 QUESTION = "Who is Orrin Vale, the author?"
 MAX_TOKENS = 64
@@ -100,7 +100,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     table = EmbeddingTable(model_folder)
     operator = Learned(rank=1, places=1)
     weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
-    weights["bias"] += torch.tensor([[1.0], [2.0], [3.0]])
+    weights["bias"] += torch.arange(1.0, 1.0 + len(ROLES))[:, None]
     Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "learned")
     screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "learned"))
     _, replacement = screen.replaced(tokens(screen, f"Good morning. {QUESTION} Thank you."), guard)
@@ -116,6 +116,12 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
         m for m, i, shown in zip(moved, ids, mask, strict=True) if not shown and i not in name_tokens(screen)
     ]
     assert other and all(m == pytest.approx(2.0, abs=0.02) for m in other)
+    given = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\nOrrin Vale was born in Tartu."
+    _, replacement = screen.replaced(tokens(screen, given), guard)
+    assert replacement
+    ids, mask, embeddings = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
+    moved = (embeddings - table.rows(ids, torch.bfloat16)).float().mean(dim=1)
+    assert {round(float(m)) for m, shown in zip(moved, mask, strict=True) if not shown} == {3, 4, 5}
 
 
 def name_tokens(screen: Screen) -> set[int]:
