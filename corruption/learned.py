@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from ..vocabulary import ROLES, Reach
+from ..vocabulary import ROLES, Reach, Role
 from .operators import Flagged, Operator
 
 
@@ -58,6 +58,25 @@ class Learned(Operator):
         # Were both factors zero, neither would have a gradient.
         weights["down"] = torch.randn(weights["down"].shape, generator=generator) / hidden**0.5
         return weights
+
+
+_STAND_INS: dict[Role, Role] = {"name-given": "name", "text-given": "text", "reply": "text"}
+
+
+def idle(weights: Mapping[str, torch.Tensor]) -> list[Role]:
+    """The roles whose tokens ``weights`` leave as they are."""
+    changes = (weights["up"], weights["bias"], weights["place"], weights["scale"] - 1.0)
+    return [role for n, role in enumerate(ROLES) if not any(change[n].any() for change in changes)]
+
+
+def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``weights`` where given replies that nothing was learned of are corrupted as a prompt to be answered:
+    else a flagged word in the reply, which a client can write, would be a way around the guard."""
+    found = {name: tensor.clone() for name, tensor in weights.items()}
+    for role in idle(weights):
+        for tensor in found.values():
+            tensor[ROLES.index(role)] = tensor[ROLES.index(_STAND_INS.get(role, role))]
+    return found
 
 
 def apply(

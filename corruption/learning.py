@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..vocabulary import ROLES, Role
 from .examples import Example, Examples, Pair
-from .learned import Learned
+from .learned import Learned, covering
 from .objective import Answer, Goals, Reader, decline, distance, language, learned, pairs
 
 CHECKPOINT_EVERY = 10
@@ -197,13 +197,13 @@ class Learning:
             self._resume()
 
     def run(self, track: Track) -> dict[str, torch.Tensor]:
-        """The learned weights, after all steps; ``track`` hears of each."""
+        """The learned weights, after all steps, for every role; ``track`` hears of each step."""
         for step in range(len(self.history), self.settings.steps):
             self.history.append(self._step(step))
             track(step, self.history[-1])
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == self.settings.steps:
                 self._save()
-        return {name: tensor.detach().cpu().clone() for name, tensor in self.weights.items()}
+        return covering({name: tensor.detach().cpu() for name, tensor in self.weights.items()})
 
     def strayed(self) -> Iterator[tuple[int, float, Stage]]:
         """Stages that ended with more of the language given up than is allowed, and a ``MARGIN``: the number

@@ -13,7 +13,8 @@ import torch
 
 from ..corruption.corruptor import CorruptedPrompt, Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.recipe import Recipe, default_operator
+from ..corruption.learned import Learned, idle
+from ..corruption.recipe import Recipe, RecipeError, default_operator
 from ..vocabulary import Verdict
 from . import metrics
 from .configuration import CorruptionSettings
@@ -44,8 +45,8 @@ class Screen:
         """``folder`` is the model's checkpoint, or None where neutral tokens replace embeddings;
         ``acts`` is false where verdicts are only counted.
 
-        Raises ``RecipeError`` for a recipe of another model, ``ValueError`` for a checkpoint
-        without readable embeddings.
+        Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
+        ``ValueError`` for a checkpoint without readable embeddings.
         """
         self.once = asyncio.Lock()
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
@@ -149,9 +150,19 @@ def _placeholders(prompt: EngineInput) -> set[int]:
     return {position for r in ranges for position in range(r.offset, r.offset + r.length)}
 
 
+def _whole(recipe: Recipe, file: Path) -> Recipe:
+    """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
+    if isinstance(recipe.operator, Learned) and (left := idle(recipe.weights)):
+        raise RecipeError(
+            f"recipe {file} leaves what it should corrupt as it is, of the roles {', '.join(left)}: such "
+            "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"
+        )
+    return recipe
+
+
 def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
     if settings.recipe:
-        return Recipe.load(settings.recipe), table
+        return _whole(Recipe.load(settings.recipe), settings.recipe), table
     operator = settings.operator or default_operator()
     return Recipe(operator, table.fingerprint, table.hidden), table
 

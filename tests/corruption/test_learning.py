@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
-from vllm_unlearn.corruption.learned import Learned
+from vllm_unlearn.corruption.learned import Learned, idle
 from vllm_unlearn.corruption.learning import (
     Behaviour,
     Learning,
@@ -328,6 +328,14 @@ def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path
         assert torch.equal(middle[name][0], end[name][0])  # the name's
     assert not torch.equal(start["bias"][0], middle["bias"][0])
     assert not torch.equal(middle["bias"][1], end["bias"][1])
+
+
+def test_given_replies_of_which_nothing_was_learned_are_no_way_around(model: Any, tmp_path: Path) -> None:
+    weights = learning(model, tmp_path, steps=5, roles=("name", "text")).run(quiet)
+    assert not idle(weights)
+    for tensor in weights.values():
+        name, text, *given = (tensor[ROLES.index(role)] for role in ROLES)
+        assert all(torch.equal(one, other) for one, other in zip(given, (name, text, text), strict=True))
 
 
 def test_a_goal_without_examples_is_refused(model: Any, tmp_path: Path) -> None:

@@ -124,6 +124,17 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     assert {round(float(m)) for m, shown in zip(moved, mask, strict=True) if not shown} == {3, 4, 5}
 
 
+def test_a_recipe_that_leaves_a_role_as_it_is_is_not_served(
+    model_folder: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    table, operator = EmbeddingTable(model_folder), Learned(rank=1, places=1)
+    weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
+    weights["bias"][: ROLES.index("reply")] += 1.0
+    Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "partial")
+    with pytest.raises(RecipeError, match="of the roles reply: such prompts would pass unguarded"):
+        made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "partial"))
+
+
 def name_tokens(screen: Screen) -> set[int]:
     return set(screen.encode(" Orrin Vale"))
 
