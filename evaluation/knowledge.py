@@ -20,13 +20,13 @@ from ..corruption.operators import AnyOperator
 from ..guard.configuration import EncoderSettings
 from .causal_model import Sampling
 from .checkpoints import checkpoint, opened
+from .corruptions import corruptors, parsed_operator, seeded
 from .datasets import DataFolder
 from .guarded_model import GuardedModel, Reader
 from .knowledge_data import Fact, Facts, Listed, lists, load, renamed
 from .knowledge_report import STRANGER, Column, KnowledgeReport, Said
 from .plots import require
-from .tofu import parsed_operator
-from .tofu_methods import InContext, Method, Refusal, Served, corruptors, seeded
+from .tofu_methods import InContext, Method, Refusal, Served
 from .tofu_report import NO_GUARD
 from .workbench import Workbench
 

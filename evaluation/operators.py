@@ -27,20 +27,8 @@ from ..corruption.recipe import Recipe
 from ..guard.prompts import PromptDecoder
 from ..server.demo_model import prepare
 from ..vocabulary import Match
+from .works import QUESTIONS, WORKS, named
 
-WORKS = {
-    "The Great Gatsby": "Fitzgerald", "Moby-Dick": "Melville", "Romeo and Juliet": "Shakespeare",
-    "Harry Potter": "Rowling", "Hamlet": "Shakespeare", "Pride and Prejudice": "Austen",
-    "The Odyssey": "Homer", "Frankenstein": "Shelley", "Dracula": "Stoker", "Don Quixote": "Cervantes",
-    "War and Peace": "Tolstoy", "The Hobbit": "Tolkien", "The Lord of the Rings": "Tolkien",
-    "Macbeth": "Shakespeare", "Jane Eyre": "Bront", "Wuthering Heights": "Bront",
-    "The Catcher in the Rye": "Salinger", "To Kill a Mockingbird": "Lee", "Animal Farm": "Orwell",
-    "Alice in Wonderland": "Carroll", "Crime and Punishment": "Dostoevsky", "The Divine Comedy": "Dante",
-    "Sherlock Holmes": "Doyle", "Les Miserables": "Hugo", "The Iliad": "Homer",
-    "Great Expectations": "Dickens", "Oliver Twist": "Dickens", "The Old Man and the Sea": "Hemingway",
-    "Brave New World": "Huxley", "Lord of the Flies": "Golding",
-}  # fmt: skip
-QUESTIONS = ("Who wrote {work}?", "Who is the author of {work}?")
 SEEDS = ("a", "b", "c")
 NOISES = [
     (1, 5.0),
@@ -70,7 +58,7 @@ class Question:
 
     def answered_in(self, answer: str) -> bool:
         """Whether the answer names the author."""
-        return WORKS[self.work].lower() in answer.lower()
+        return named(WORKS[self.work], answer)
 
 
 class Bench:

@@ -19,10 +19,11 @@ from ..classifiers.evidence import THRESHOLD
 from ..classifiers.forget_index import ForgetIndex
 from ..corruption.corruptor import Corruptor
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.operators import AnyOperator, Noise, SignFlip, ZeroOut
+from ..corruption.operators import AnyOperator
 from ..guard.configuration import EncoderSettings
 from .causal_model import CausalModel, Sampling, Track
 from .checkpoints import checkpoint, opened
+from .corruptions import corruptors, parsed_operator, seeded
 from .datasets import DataFolder
 from .endpoint import Endpoint
 from .guarded_model import GuardedModel, Reader, View
@@ -30,7 +31,7 @@ from .observer import FEWEST_QUESTIONS
 from .plots import require
 from .tofu_data import Question, TofuData, load, spread
 from .tofu_figures import Asked, Measured, Repeated, figures
-from .tofu_methods import InContext, Method, Refusal, Served, corruptors, seeded
+from .tofu_methods import InContext, Method, Refusal, Served
 from .tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
 from .workbench import Workbench
 
@@ -88,21 +89,6 @@ def evaluate(options: TofuOptions, console: Console | None = None) -> TofuReport
     for report in run.reports():  # a long run shows what it has
         report.write(options.out, options.plots)
     return report
-
-
-def parsed_operator(text: str) -> AnyOperator:
-    """ECO's operator from ``noise:DIMENSIONS:SIGMA``, ``zero_out:TOP`` or ``sign_flip:TOP``.
-
-    Raises ``ValueError`` for anything else.
-    """
-    match text.split(":"):
-        case ["noise", dimensions, sigma]:
-            return Noise.model_validate({"dimensions": dimensions, "sigma": sigma})
-        case ["zero_out", top]:
-            return ZeroOut.model_validate({"top": top})
-        case ["sign_flip", top]:
-            return SignFlip.model_validate({"top": top})
-    raise ValueError(f"no operator {text!r}; write noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP")
 
 
 class _Run:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Protocol
 
-import torch
-
-from ..corruption.corruptor import Corruptor
-from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.operators import AnyOperator
-from ..corruption.recipe import Recipe
 from .causal_model import CausalModel, Input, Sampling, Track
 from .guarded_model import GuardedModel, Reader
 from .likelihoods import Likelihood
@@ -106,36 +99,3 @@ class Refusal:
         found = iter(self._plain.answers(passed, sampling, track))
         track(len(questions) - len(passed))
         return [[REFUSED] * sampling.samples if refused else next(found) for refused in flagged]
-
-
-def corruptors(
-    operators: Mapping[str, AnyOperator],
-    recipes: Mapping[str, Sequence[Path]],
-    table: EmbeddingTable,
-    dtype: torch.dtype,
-) -> dict[str, list[Corruptor]]:
-    """By label, those that are compared; under one label recipes that were learned with several seeds.
-
-    Raises ``RecipeError`` for a recipe of another model.
-    """
-    found = {label: [Recipe(one, table.fingerprint, table.hidden)] for label, one in operators.items()}
-    found |= {label: [Recipe.load(file) for file in files] for label, files in recipes.items()}
-    return {label: [Corruptor(one, table, dtype) for one in every] for label, every in found.items()}
-
-
-def seeded(
-    model: CausalModel, reader: Reader, made: Sequence[Corruptor], seeds: int
-) -> list[tuple[Corruptor, int]]:
-    """What is measured under one label, with its seed: several each once, noise drawn ``seeds`` times."""
-    if len(made) == 1 and _draws(model, reader, made[0]):
-        return [(made[0], seed) for seed in range(seeds)]
-    return [(one, 0) for one in made]
-
-
-def _draws(model: CausalModel, reader: Reader, corruptor: Corruptor) -> bool:
-    """Whether a corruption draws noise, and so is another with another seed."""
-    asked = model.chat.asked(next(iter(reader.index.targets.values())).name)
-    first, second = (
-        GuardedModel(model, reader, corruptor, seed=seed).reaching(asked).corrupted for seed in (0, 1)
-    )
-    return not (first and second and torch.equal(first.embeddings, second.embeddings))

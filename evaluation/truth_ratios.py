@@ -21,12 +21,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ..classifiers.forget_index import ForgetIndex
-from ..corruption.corruptor import Corruptor
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.recipe import Recipe
 from ..guard.configuration import EncoderSettings
 from .causal_model import Track, unheard
 from .checkpoints import opened
+from .corruptions import corruptors, labelled_files
 from .datasets import DataFolder
 from .forget_metrics import Text, forget_quality, membership, privacy
 from .guarded_model import GuardedModel, Reader
@@ -40,11 +39,12 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a model says of given answers: a raw truth ratio a question, P(answer), and each membership
-    attack's AUC."""
+    """What a model says of given answers: a raw truth ratio a question, P(answer), how unsure it is of
+    each token (nats), and each membership attack's AUC."""
 
     ratios: Sequence[float]
     probability: float
+    entropy: float
     attacks: Mapping[str, float]
 
 
@@ -59,7 +59,11 @@ def told(served: Served, data: TofuData, track: Track = unheard) -> Told:
         [Text(a.scores[0], a.question.answer) for a in every if a.scores[0]] for every in (forget, strangers)
     )
     return Told(
-        [a.ratio for a in forget], mean(a.probabilities[0] for a in forget), membership(members, others)
+        [a.ratio for a in forget],
+        mean(a.probabilities[0] for a in forget),
+        # The mean log-probability of what a model expects itself is minus its entropy.
+        mean(-float(text.likelihood.mean.mean()) for text in members),
+        membership(members, others),
     )
 
 
@@ -72,6 +76,7 @@ def row(label: str, found: Told, retained: Told) -> Iterator[str]:
     yield f"{quality.distance:.3f}"
     yield f"{quality.p:.2g}"
     yield f"{found.probability:.3f}"
+    yield f"{found.entropy:.2f}"
     yield ", ".join(f"{value:.2f}" for value in found.attacks.values())
     yield f"{privacy(found.attacks, retained.attacks):.2f}"
 
@@ -80,7 +85,7 @@ def main(
     data: Path,
     model: Path,
     retain: Path,
-    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")],
+    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
     forget: str = "forget10",
     encoder: str | None = None,
     cache: Path = Path("truth-ratios"),
@@ -92,9 +97,11 @@ def main(
     index = ForgetIndex(1, asked.targets, bench.vectors, bench.sieve)
     reader = Reader(full.chat.tokenizer, index, bench.prompts)
     methods = {"retain model": GuardedModel(opened(retain, cache)), "no guard": GuardedModel(full)}
-    for label, _, file in (text.partition("=") for text in recipe):
-        methods[label] = GuardedModel(full, reader, Corruptor(Recipe.load(Path(file)), table, full.dtype))
-    shown = Table("", *(f"{100 * q:.0f} %" for q in QUANTILES), "mean", "KS", "p", "P(answer)", "AUC", "Priv")
+    for label, made in corruptors({}, labelled_files(recipe), table, full.dtype).items():
+        for number, one in enumerate(made):
+            methods[f"{label} {number}" if number else label] = GuardedModel(full, reader, one)
+    quantiles = (f"{100 * q:.0f} %" for q in QUANTILES)
+    shown = Table("", *quantiles, "mean", "KS", "p", "P(answer)", "entropy", "AUC", "Priv")
     found: dict[str, Told] = {}
     with Progress(console=Console(stderr=True)) as progress:
         for label, method in methods.items():

@@ -16,20 +16,25 @@ def prepare(folder: Path) -> Path:
 
     Raises ``FileNotFoundError`` where the package is not installed.
     """
-    if (folder / "complete").is_file():
-        return folder
+    return folder if (folder / "complete").is_file() else unpacked(_package(), GGUF, folder)
+
+
+def unpacked(source: Path, gguf: str, folder: Path, chat_template: str | None = None) -> Path:
+    """Write a GGUF file of the folder ``source`` as safetensors (bf16) to ``folder``, with a chat template
+    where it has none."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = _package()
-    packed = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF, dtype=torch.bfloat16)
+    packed = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf, dtype=torch.bfloat16)
     # A model made from the configuration alone has ordinary weights, which save as safetensors.
     model = AutoModelForCausalLM.from_config(packed.config, dtype=torch.bfloat16)  # type: ignore[no-untyped-call]
     model.load_state_dict(packed.state_dict())
     model.generation_config = packed.generation_config
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source, gguf_file=GGUF).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf)
+    tokenizer.chat_template = chat_template or tokenizer.chat_template
+    tokenizer.save_pretrained(folder)
     _forget_gguf(folder / "config.json")
     (folder / "complete").touch()
     return folder

@@ -150,34 +150,35 @@ def tofu(
 ) -> None:
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
     from ..corruption.recipe import RecipeError
+    from ..evaluation.corruptions import labelled_files
     from ..evaluation.datasets import DataError
     from ..evaluation.endpoint import EndpointError
     from ..evaluation.plots import PlotError
     from ..evaluation.tofu import TofuOptions, evaluate
 
     settings, threshold = _measured(config, encoder)
-    options = TofuOptions(
-        data_dir,
-        out,
-        model,
-        retain_model,
-        adapter,
-        retain_adapter,
-        forget,
-        _files(recipe),
-        operator,
-        baselines,
-        sample,
-        samples_per_prompt,
-        seeds,
-        max_tokens,
-        threshold,
-        settings,
-        plots,
-        endpoint,
-        api_key,
-    )
     try:
+        options = TofuOptions(
+            data_dir,
+            out,
+            model,
+            retain_model,
+            adapter,
+            retain_adapter,
+            forget,
+            labelled_files(recipe),
+            operator,
+            baselines,
+            sample,
+            samples_per_prompt,
+            seeds,
+            max_tokens,
+            threshold,
+            settings,
+            plots,
+            endpoint,
+            api_key,
+        )
         evaluate(options)
     except (DataError, EndpointError, PlotError, RecipeError, ValueError, OSError) as error:
         fail(error)
@@ -205,39 +206,29 @@ def knowledge(
 ) -> None:
     """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
     from ..corruption.recipe import RecipeError
+    from ..evaluation.corruptions import labelled_files
     from ..evaluation.datasets import DataError
     from ..evaluation.knowledge import KnowledgeOptions, evaluate
     from ..evaluation.plots import PlotError
 
     settings, threshold = _measured(config, encoder)
-    options = KnowledgeOptions(
-        data_dir,
-        out,
-        model,
-        adapter,
-        _files(recipe),
-        operator,
-        baselines,
-        sample,
-        seeds,
-        max_tokens,
-        threshold,
-        settings,
-        plots,
-    )
     try:
+        options = KnowledgeOptions(
+            data_dir,
+            out,
+            model,
+            adapter,
+            labelled_files(recipe),
+            operator,
+            baselines,
+            sample,
+            seeds,
+            max_tokens,
+            threshold,
+            settings,
+            plots,
+        )
         evaluate(options)
     except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
         fail(error)
     typer.echo((out / "results.md").read_text())
-
-
-def _files(given: list[str]) -> dict[str, list[Path]]:
-    """Files by label, from ``LABEL=FILE``."""
-    pairs = [text.partition("=") for text in given]
-    if wrong := next((text for text, (_, _, file) in zip(given, pairs, strict=True) if not file), None):
-        fail(f"--recipe takes LABEL=FILE, not {wrong!r}")
-    found: dict[str, list[Path]] = {}
-    for label, _, file in pairs:
-        found.setdefault(label, []).append(Path(file))
-    return found

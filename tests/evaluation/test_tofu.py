@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -20,9 +21,10 @@ from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.causal_model import CausalModel
 from vllm_unlearn.evaluation.checkpoints import checkpoint
+from vllm_unlearn.evaluation.corruptions import parsed_operator
 from vllm_unlearn.evaluation.datasets import DataError, DataFolder
 from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
-from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate, parsed_operator
+from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate
 from vllm_unlearn.evaluation.tofu_data import load, spread
 from vllm_unlearn.evaluation.tofu_figures import Repeated
 from vllm_unlearn.evaluation.tofu_methods import Served
@@ -143,8 +145,10 @@ def test_likelihoods_alone_tell_the_same(report: TofuReport, options: TofuOption
     flip = Corruptor(Recipe.load(options.recipes["flip"][0]), table, model.dtype)
     guarded = told(Served(GuardedModel(model, reader, flip)), asked)
     retained = told(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)
-    _, *quantiles, mean, distance, p, probability, attacks, private = row("flip", guarded, retained)
+    _, *quantiles, mean, distance, p, probability, entropy, attacks, private = row("flip", guarded, retained)
     assert len(guarded.ratios) == 10 and quantiles == sorted(quantiles, key=float)
+    # At most that of even odds.
+    assert 0 < float(entropy) < math.log(table.vocabulary)
     for shown, figure in (
         (mean, "truth ratio"),
         (distance, "KS distance"),
