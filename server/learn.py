@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
@@ -38,8 +38,12 @@ from ..guard.guard import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
 from ..vocabulary import Reach
 
+Item = TypeVar("Item")
+
 # Lessons of each kind that a search reads for each strength that it tries.
 SEARCHED = 32
+# Of so many, since not every lesson is flagged.
+DRAWN = 4 * SEARCHED
 
 
 def learn(
@@ -66,8 +70,9 @@ def learn(
     table, model = EmbeddingTable(folder), _model(folder, device)
     if start:
         settings = _refining(start, table, settings)
+    lessons = _lessons(known, strangers)
     examples = _examples(
-        folder, known, strangers, settings.operator.reach, guard, console, settings.goals, settings.declines
+        folder, *lessons, settings.operator.reach, guard, console, settings.goals, settings.declines
     )
     out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
@@ -123,11 +128,10 @@ def search_strength(
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
-    examples = _examples(folder, known, strangers, operator.reach, guard, console, ("level",))
     chance = random.Random(seed)
-    asked, others = (
-        chance.sample(found, min(SEARCHED, len(found))) for found in (examples.known, examples.strangers)
-    )
+    lessons, unknown = (_drawn(found, DRAWN, chance) for found in _lessons(known, strangers))
+    examples = _examples(folder, lessons, unknown, operator.reach, guard, console, ("level",))
+    asked, others = (_drawn(found, SEARCHED, chance) for found in (examples.known, examples.strangers))
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
     reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
@@ -150,10 +154,20 @@ def search_strength(
     return recipe
 
 
+def _lessons(known: Path, strangers: Path | None) -> tuple[list[Lesson], list[Lesson]]:
+    """About what the model knows, and about strangers."""
+    lessons = read_lessons(known)
+    return lessons, read_lessons(strangers) if strangers else _counterparts(lessons)
+
+
+def _drawn(items: Sequence[Item], count: int, chance: random.Random) -> list[Item]:
+    return chance.sample(items, min(count, len(items)))
+
+
 def _examples(
     folder: Path,
-    known: Path,
-    strangers: Path | None,
+    lessons: Sequence[Lesson],
+    others: Sequence[Lesson],
     reach: Reach,
     guard: Settings,
     console: Console,
@@ -162,8 +176,6 @@ def _examples(
 ) -> Examples:
     from transformers import AutoTokenizer
 
-    lessons = read_lessons(known)
-    others = read_lessons(strangers) if strangers else _counterparts(lessons)
     preload()
     with console.status("flagging the lessons as the guard would"):
         encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
