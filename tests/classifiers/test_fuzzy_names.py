@@ -80,10 +80,10 @@ def test_any_letter_may_be_wrong(place: int, letter: str, end: str) -> None:
 
 def test_a_hostile_text_takes_bounded_time() -> None:
     names = FuzzyNames((str(i), f"Jona{a}{b} Kerb{b}{a}") for i, (a, b) in enumerate(_pairs()))
-    started = time.perf_counter()
+    started = time.process_time()
     assert list(names.find("jonax kerby " * 3_000)) == []
     list(names.find("x" * 100_000))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def _pairs() -> list[tuple[str, str]]:

@@ -124,6 +124,6 @@ def test_parts_lie_in_the_text_in_order(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["Quist ", "x-", "Q'", "quist.", "Lena Fanning ", "\U0001f600"])
 def test_a_hostile_text_takes_bounded_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     find(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

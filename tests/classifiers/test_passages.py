@@ -74,7 +74,7 @@ def test_a_relatives_article_makes_no_alias() -> None:
 @pytest.mark.parametrize("piece", ["Quist ", "Q. ", "A,", "Quist. "])
 def test_a_hostile_passage_takes_bounded_time(piece: str) -> None:
     passage = (piece * 20_000)[:20_000]
-    started = time.perf_counter()
+    started = time.process_time()
     list(full_names(target(passage)))
     facts(target(passage))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

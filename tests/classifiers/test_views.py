@@ -169,11 +169,11 @@ def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
 )  # fmt: skip
 def test_hostile_prompts_take_linear_time(piece: str) -> None:
     short, long = piece * (10_000 // len(piece)), piece * (40_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     views(short)
-    between = time.perf_counter()
+    between = time.process_time()
     views(long)
-    assert time.perf_counter() - between < max(1.0, 12 * (between - started))
+    assert time.process_time() - between < max(1.0, 12 * (between - started))
 
 
 @pytest.mark.parametrize("sign", "÷×͵;҂")
