@@ -20,8 +20,8 @@ def prepare(folder: Path) -> Path:
 
 
 def unpacked(source: Path, gguf: str, folder: Path, chat_template: str | None = None) -> Path:
-    """Write a GGUF file of the folder ``source`` as safetensors (bf16) to ``folder``, with a chat template
-    where it has none."""
+    """Write a GGUF file of the folder ``source`` as safetensors (bf16) to ``folder``; ``chat_template``
+    takes the place of its own."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
