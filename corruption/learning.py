@@ -6,24 +6,24 @@ import hashlib
 import json
 import math
 import random
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator
 
 from ..vocabulary import ROLES, Role
-from .examples import Example, Examples, Pair
+from .calibration import STRENGTHS
+from .exam import Exam
+from .examples import Examples
 from .learned import Learned, covering
-from .objective import Answer, Goals, Reader, decline, distance, language, learned, pairs
+from .objective import learned
+from .stage import STAGES, Behaviour, Losses, Stage
 
 CHECKPOINT_EVERY = 10
-# Of so many strangers' answers the level is known well enough.
-LEVELS = 256
 WARM_UP = 20
 # Steps over which the objective is told: one step's is that of a few examples.
 RECENT = 20
@@ -44,67 +44,6 @@ class LearningError(ValueError):
     """What is to be learned from, or resumed, does not do."""
 
 
-class Stage(BaseModel):
-    """A part of the learning: ``rate`` is Adam's, falling as a cosine; a step reads ``batch`` examples of
-    each kind. Only the weights of ``roles`` are moved.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    goals: Goals = Goals()
-    steps: int = Field(default=300, ge=1)
-    batch: int = Field(default=4, ge=2)
-    rate: float = Field(default=5e-3, gt=0.0)
-    replies: Literal["given", "written", "both"] = "given"
-    """How answers are read: as a client gives them, corrupted like the question; as the model writes them,
-    clean; or by turns as a client gives them, and clean after the same question."""
-    allowed: float = Field(default=0.0, ge=0.0)
-    """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
-    give up as much of the language as each other. Not all do (``Learning.strayed``)."""
-    roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
-
-    def weighed(self, losses: Mapping[str, torch.Tensor]) -> Any:
-        """What is minimised: the parts of the objective in ``losses``, weighed."""
-        free = {"language": self.allowed}
-        return sum(
-            getattr(self.goals, name) * (loss - free.get(name, 0.0)).clamp_min(0.0)
-            for name, loss in losses.items()
-        )
-
-
-Behaviour = Literal["never-knew", "decline"]
-# What is told of a reply that a client gives, and what the model writes, are shaped apart: that a given reply
-# is not recognised takes more of the language than an answer to the question can do without.
-_OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
-GIVEN = (
-    Stage(roles=_OF_GIVEN),
-    # A clean reply keeps the corruption of the question from leaving all to that of the reply.
-    Stage(
-        goals=Goals(language=0.3, wrong=0.5, ratio=2.0),
-        steps=150,
-        rate=2e-3,
-        replies="both",
-        roles=_OF_GIVEN,
-    ),
-)
-WRITTEN: dict[Behaviour, Stage] = {
-    "never-knew": Stage(
-        goals=Goals(language=4.0, wrong=0.0, ratio=0.0, standing=0.3, repeat=0.6),
-        steps=260,
-        replies="written",
-        allowed=0.6,
-        roles=("name", "text"),
-    ),
-    "decline": Stage(
-        goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0),
-        steps=200,
-        roles=("name", "text"),
-    ),
-}
-STAGES = {behaviour: (*GIVEN, stage) for behaviour, stage in WRITTEN.items()}
-"""How each behaviour is learned: an answer as of strangers, or that nothing is known of it."""
-
-
 class LearningSettings(BaseModel):
     """What is learned, and how: by default as ``STAGES`` has it for the behaviour.
 
@@ -118,6 +57,8 @@ class LearningSettings(BaseModel):
     operator: Learned = Learned()
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
+    strengths: tuple[PositiveFloat, ...] = Field(default=STRENGTHS, min_length=1)
+    """After the last stage the best of these is searched for given replies (``corruption.calibration``)."""
     seed: int = 0
 
     @field_validator("declines")
@@ -151,10 +92,6 @@ class LearningSettings(BaseModel):
         raise IndexError(f"step {step} is past the last stage's end")
 
 
-Losses = dict[str, float]
-"""The parts of the objective that counted in a step, in nats."""
-
-
 def means(history: Sequence[Losses]) -> Losses:
     """Each part of the objective over the last steps of ``history``, as far as they were of one stage."""
     recent = [losses for losses in history[-RECENT:] if losses.keys() == history[-1].keys()]
@@ -182,16 +119,13 @@ class Learning:
         _check(examples, settings.stages)
         self.settings = settings
         self.history: list[Losses] = []
-        self._examples = examples
-        self._reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
+        self._exam = Exam(model, examples)
         self._checkpoint = checkpoint
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
         first = start or settings.operator.initial(hidden, generator)
         self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
-        self._levels: deque[float] = deque(maxlen=LEVELS)
-        self._standings: deque[float] = deque(maxlen=LEVELS)
         self._key = _key(settings, examples, first)
         if checkpoint.is_file():
             self._resume()
@@ -221,7 +155,9 @@ class Learning:
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         losses: Losses = {}
-        for part in self._parts(stage, chance):  # one by one: no more than one graph is in memory
+        for part in self._exam.parts(
+            stage, chance, learned(self.weights)
+        ):  # one by one: no more than one graph is in memory
             _backward(stage.weighed(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._keep(stage.roles)
@@ -236,48 +172,14 @@ class Learning:
             if tensor.grad is not None:
                 tensor.grad[kept] = 0.0
 
-    def _parts(self, stage: Stage, chance: random.Random) -> Iterator[dict[str, torch.Tensor]]:
-        """The losses that count in a stage, those of the same examples together."""
-        goals, examples, reader = stage.goals, self._examples, self._reader
-        corruption = learned(self.weights)
-        strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
-        clean = self._clean(strangers)
-        self._levels.extend(float(answer.mean) for answer in clean)
-        self._standings.extend(float(answer.standing) for answer in clean)
-        if goals.language:
-            yield {"language": language(reader, strangers, clean, corruption)}
-        if goals.level or goals.standing:
-            yield self._likeness(goals, reader.read(known, corruption))
-        if examples.pairs and (goals.wrong or goals.ratio):
-            wrong, ratio = pairs(reader, _paired(examples.pairs, stage, chance), corruption)
-            yield {"wrong": wrong, "ratio": ratio}
-        if goals.repeat:
-            repeats = chance.sample(examples.repeats, stage.batch)
-            yield {"repeat": language(reader, repeats, self._clean(repeats), corruption)}
-        if goals.decline:
-            yield {"decline": decline(reader, chance.sample(examples.declines, stage.batch), corruption)}
-
-    def _likeness(self, goals: Goals, known: Sequence[Answer]) -> dict[str, torch.Tensor]:
-        """How far known answers are from strangers'."""
-        found = {}
-        if goals.level:
-            found["level"] = distance([answer.mean for answer in known], self._levels)
-        if goals.standing:
-            found["standing"] = distance([answer.standing for answer in known], self._standings)
-        return found
-
-    def _clean(self, examples: Sequence[Example]) -> list[Answer]:
-        with torch.no_grad():
-            return self._reader.read(examples)
-
     def _save(self) -> None:
         state = {
             "key": self._key,
             "weights": {name: tensor.detach() for name, tensor in self.weights.items()},
             "optimizer": self._optimizer.state_dict(),
             "history": self.history,
-            "levels": list(self._levels),
-            "standings": list(self._standings),
+            "levels": list(self._exam.levels),
+            "standings": list(self._exam.standings),
         }
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -301,27 +203,8 @@ class Learning:
                 self.weights[name].copy_(tensor)
         self._optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
-        self._levels.extend(state["levels"])
-        self._standings.extend(state["standings"])
-
-
-def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
-    drawn = chance.sample(examples, stage.batch)
-    return [_replied(stage, number, example) for number, example in enumerate(drawn)]
-
-
-def _paired(examples: Sequence[Pair], stage: Stage, chance: random.Random) -> list[tuple[Example, Example]]:
-    """True answers in other words, each with a wrong one."""
-    drawn = [(pair.true, chance.choice(pair.wrong)) for pair in chance.sample(examples, stage.batch)]
-    written = stage.replies == "written"
-    return [(true.generated, wrong.generated) for true, wrong in drawn] if written else drawn
-
-
-def _replied(stage: Stage, number: int, example: Example) -> Example:
-    """The example of a batch as the stage reads it."""
-    if stage.replies == "written":
-        return example.generated
-    return example.bare if stage.replies == "both" and number % 2 else example
+        self._exam.levels.extend(state["levels"])
+        self._exam.standings.extend(state["standings"])
 
 
 def _backward(loss: Any) -> None:
@@ -348,7 +231,7 @@ def _check(examples: Examples, stages: Sequence[Stage]) -> None:
 
 def _key(settings: LearningSettings, examples: Examples, first: Mapping[str, torch.Tensor]) -> str:
     """Tells one run from another."""
-    digest = hashlib.sha256(settings.model_dump_json().encode())
+    digest = hashlib.sha256(settings.model_dump_json(exclude={"strengths"}).encode())
     for name in sorted(first):
         digest.update(first[name].numpy().tobytes())
     digest.update(json.dumps(asdict(examples)).encode())

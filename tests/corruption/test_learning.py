@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,73 +9,24 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
-from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
+from by_heart import EXAMPLES, HIDDEN, KNOWN, PREFIX, STRANGERS, example, given, taught
+from vllm_unlearn.corruption.examples import CLEAN, Example, Examples
 from vllm_unlearn.corruption.learned import Learned, idle
-from vllm_unlearn.corruption.learning import (
-    Behaviour,
-    Learning,
-    LearningError,
-    LearningSettings,
-    Losses,
-    Stage,
-)
+from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.objective import Goals, Reader, distance, language, learned, made
 from vllm_unlearn.corruption.recipe import Recipe
+from vllm_unlearn.corruption.stage import Behaviour, Losses, Stage
 from vllm_unlearn.evaluation.forget_metrics import MIN_K
 from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
 from vllm_unlearn.vocabulary import ROLES
 
-VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
 SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
 
 
-def example(name: int, answer: Sequence[int]) -> Example:
-    tokens = (*PREFIX, 3, name, 4, *answer)
-    return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
-
-
-def given(one: Example) -> Example:
-    """The same with its answer flagged."""
-    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
-    roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
-    return Example(one.token_ids, one.start, roles)
-
-
-def answers(seed: int) -> list[int]:
-    return random.Random(seed).choices(range(30, 40), k=3)
-
-
-KNOWN = [example(10 + i, answers(i)) for i in range(6)]
-STRANGERS = [example(20 + i, answers(100 + i)) for i in range(6)]
-PAIRS = [Pair(known, (example(10 + i, answers(200 + i)),)) for i, known in enumerate(KNOWN)]
-EXAMPLES = Examples(KNOWN, STRANGERS, PAIRS)
-
-
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """Knows ``KNOWN`` by heart, and nothing of ``STRANGERS``."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=HIDDEN,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=8,
-        )
-        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        ids = torch.tensor([known.token_ids for known in KNOWN])
-        labels = torch.where(torch.arange(ids.shape[1]) >= 5, ids, -100)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        for _ in range(150):
-            optimizer.zero_grad()
-            model(ids, labels=labels).loss.backward()
-            optimizer.step()
-    return model
+    return taught()
 
 
 def quiet(step: int, losses: Losses) -> None:
