@@ -25,8 +25,8 @@ from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.operators import AnyOperator, Noise, SignFlip, ZeroOut
 from ..corruption.recipe import Recipe
 from ..guard.prompts import PromptDecoder
-from ..server.demo_model import prepare
 from ..vocabulary import Match
+from .packaged_smollm2 import prepare
 from .works import QUESTIONS, WORKS, named
 
 SEEDS = ("a", "b", "c")

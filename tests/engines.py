@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
+from vllm_unlearn.evaluation.serving import Server
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.doctor import Doctor, Finding
-from vllm_unlearn.server.serving import Server
 from vllm_unlearn.vocabulary import ForgetTarget
 
 ADMIN_KEY = "a key of the tests' own"

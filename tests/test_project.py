@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,25 @@ def test_the_packages_listed_are_the_folders_on_disk() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     expected = {"vllm_unlearn", *(f"vllm_unlearn.{folder}" for folder in folders)}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == expected
+
+
+USED = {
+    "vocabulary.py": (),
+    "classifiers": ("vocabulary",),
+    "corruption": ("vocabulary",),
+    "guard": ("vocabulary", "classifiers", "corruption"),
+    "evaluation": ("vocabulary", "classifiers", "corruption", "guard"),
+}
+"""What each folder may import of ours, besides itself; the server may import all."""
+
+
+@pytest.mark.parametrize("folder", USED)
+def test_imports_point_one_way(folder: str) -> None:
+    files = [ROOT / folder] if folder.endswith(".py") else (ROOT / folder).glob("*.py")
+    imported = re.compile(r"^\s*from \.\.(\w+)[\w.]* import|^\s*(?:from|import) vllm_unlearn\.(\w+)", re.M)
+    for file in files:
+        for found in imported.findall(file.read_text()):
+            assert set(filter(None, found)) <= {folder, *USED[folder]}, file
 
 
 def test_versions_agree() -> None:

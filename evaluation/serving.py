@@ -31,7 +31,7 @@ class Server:
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._log = log
         command = [sys.executable, "-m"]
-        command += ["vllm_unlearn.server.cli", "serve"] if config else ["vllm_unlearn.server.serving"]
+        command += ["vllm_unlearn.server.cli", "serve"] if config else ["vllm_unlearn.evaluation.serving"]
         command += [str(model), "--host", "127.0.0.1", "--port", self.url.rpartition(":")[2], *flags]
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith(("VLLM_UNLEARN_", "VLLM_PLUGINS"))
