@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from .examples import Example, Examples, Pair
-from .objective import Answer, Corruption, Goals, Reader, decline, distance, language, pairs
+from .objective import Answer, Corruption, Reader, decline, distance, language, pairs
 from .stage import Stage
 
 # Of so many strangers' answers the level is known well enough.
 LEVELS = 256
+FIGURES: dict[str, Callable[[Answer], torch.Tensor]] = {
+    "level": lambda answer: answer.mean,
+    "standing": lambda answer: answer.standing,
+    "entropy": lambda answer: answer.entropy,
+}
+"""What known answers should have as strangers' do, by goal."""
 
 
 class Exam:
@@ -25,15 +31,7 @@ class Exam:
         figure."""
         self._examples = examples
         self._reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
-        self.levels: deque[float] = deque(maxlen=LEVELS)
-        self.standings: deque[float] = deque(maxlen=LEVELS)
-
-    @property
-    def fewest(self) -> int:
-        """So many examples there are of each kind that there is any of."""
-        examples = self._examples
-        kinds = (examples.known, examples.strangers, examples.pairs, examples.repeats, examples.declines)
-        return min(len(kind) for kind in kinds if kind)
+        self.strangers: dict[str, deque[float]] = {name: deque(maxlen=LEVELS) for name in FIGURES}
 
     def parts(
         self, stage: Stage, chance: random.Random, corruption: Corruption
@@ -42,12 +40,13 @@ class Exam:
         goals, examples, reader = stage.goals, self._examples, self._reader
         strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
         clean = self._clean(strangers)
-        self.levels.extend(float(answer.mean) for answer in clean)
-        self.standings.extend(float(answer.standing) for answer in clean)
+        for name, figure in FIGURES.items():
+            self.strangers[name].extend(float(figure(answer)) for answer in clean)
         if goals.language:
             yield {"language": language(reader, strangers, clean, corruption)}
-        if goals.level or goals.standing:
-            yield self._likeness(goals, reader.read(known, corruption))
+        if counted := [name for name in FIGURES if getattr(goals, name)]:
+            answers = reader.read(known, corruption)
+            yield {name: self._distance(name, answers) for name in counted}
         if examples.pairs and (goals.wrong or goals.ratio):
             wrong, ratio = pairs(reader, _paired(examples.pairs, stage, chance), corruption)
             yield {"wrong": wrong, "ratio": ratio}
@@ -57,14 +56,9 @@ class Exam:
         if goals.decline:
             yield {"decline": decline(reader, chance.sample(examples.declines, stage.batch), corruption)}
 
-    def _likeness(self, goals: Goals, known: Sequence[Answer]) -> dict[str, torch.Tensor]:
-        """How far known answers are from strangers'."""
-        found = {}
-        if goals.level:
-            found["level"] = distance([answer.mean for answer in known], self.levels)
-        if goals.standing:
-            found["standing"] = distance([answer.standing for answer in known], self.standings)
-        return found
+    def _distance(self, name: str, known: Sequence[Answer]) -> torch.Tensor:
+        """How far known answers are from strangers' in one of ``FIGURES``."""
+        return distance([FIGURES[name](answer) for answer in known], self.strangers[name])
 
     def _clean(self, examples: Sequence[Example]) -> list[Answer]:
         with torch.no_grad():

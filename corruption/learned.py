@@ -6,7 +6,7 @@ Once per model, and then for any target: nothing in it knows a name. What it is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -76,17 +76,6 @@ def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     for role in idle(weights):
         for tensor in found.values():
             tensor[ROLES.index(role)] = tensor[ROLES.index(_STAND_INS.get(role, role))]
-    return found
-
-
-def scaled(
-    weights: Mapping[str, torch.Tensor], strength: float, roles: Sequence[Role] = ROLES
-) -> dict[str, torch.Tensor]:
-    """``weights`` with what they change in a row of ``roles`` times ``strength``."""
-    found = {name: tensor.clone() for name, tensor in weights.items()}
-    for name, unchanged in {"scale": 1.0, "up": 0.0, "bias": 0.0, "place": 0.0}.items():
-        for role in map(ROLES.index, roles):
-            found[name][role] = unchanged + (found[name][role] - unchanged) * strength
     return found
 
 

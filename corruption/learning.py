@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..vocabulary import ROLES, Role
-from .calibration import STRENGTHS
 from .exam import Exam
 from .examples import Examples
 from .learned import Learned, covering
@@ -57,8 +56,6 @@ class LearningSettings(BaseModel):
     operator: Learned = Learned()
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
-    strengths: tuple[PositiveFloat, ...] = Field(default=STRENGTHS, min_length=1)
-    """After the last stage the best of these is searched for given replies (``corruption.calibration``)."""
     seed: int = 0
 
     @field_validator("declines")
@@ -178,8 +175,7 @@ class Learning:
             "weights": {name: tensor.detach() for name, tensor in self.weights.items()},
             "optimizer": self._optimizer.state_dict(),
             "history": self.history,
-            "levels": list(self._exam.levels),
-            "standings": list(self._exam.standings),
+            "strangers": {name: list(every) for name, every in self._exam.strangers.items()},
         }
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -203,8 +199,8 @@ class Learning:
                 self.weights[name].copy_(tensor)
         self._optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
-        self._exam.levels.extend(state["levels"])
-        self._exam.standings.extend(state["standings"])
+        for name, every in state["strangers"].items():
+            self._exam.strangers[name].extend(every)
 
 
 def _backward(loss: Any) -> None:
@@ -231,7 +227,7 @@ def _check(examples: Examples, stages: Sequence[Stage]) -> None:
 
 def _key(settings: LearningSettings, examples: Examples, first: Mapping[str, torch.Tensor]) -> str:
     """Tells one run from another."""
-    digest = hashlib.sha256(settings.model_dump_json(exclude={"strengths"}).encode())
+    digest = hashlib.sha256(settings.model_dump_json().encode())
     for name in sorted(first):
         digest.update(first[name].numpy().tobytes())
     digest.update(json.dumps(asdict(examples)).encode())

@@ -64,6 +64,9 @@ class Goals(BaseModel):
     standing: float = Field(default=0.0, ge=0.0)
     """Known answers stand out of what the model expects as strangers' do: Wasserstein-1 between their
     Min-K%++ scores (Zhang et al., arXiv 2404.02936), in standard deviations."""
+    entropy: float = Field(default=0.0, ge=0.0)
+    """The model is as sure of what comes next as it is in strangers' answers: Wasserstein-1 between the mean
+    entropies of its predictions."""
     repeat: float = Field(default=0.0, ge=0.0)
     """A question is repeated as it was on request: KL a token from the model without corruption."""
     decline: float = Field(default=0.0, ge=0.0)
@@ -83,13 +86,22 @@ class Answer:
         return self.given.mean()
 
     @property
+    def entropy(self) -> torch.Tensor:
+        """Of the model's predictions: the mean over the answer's tokens."""
+        return -self._expected.mean()
+
+    @property
     def standing(self) -> torch.Tensor:
         """The Min-K%++ score of the least ``LEAST`` of the tokens, rounded up."""
-        chances = self.all.exp()
-        expected = (chances * self.all).sum(-1)
+        chances, expected = self.all.exp(), self._expected
         spread = (chances * (self.all - expected[:, None]).square()).sum(-1).clamp_min(1e-6).sqrt()
         scores = (self.given - expected) / spread
         return scores.topk(math.ceil(LEAST * len(scores)), largest=False).values.mean()
+
+    @property
+    def _expected(self) -> torch.Tensor:
+        """The log-probability that the model expects of each token."""
+        return (self.all.exp() * self.all).sum(-1)
 
 
 class Reader:

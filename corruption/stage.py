@@ -13,7 +13,7 @@ from .objective import Goals
 
 # What is told of a reply that a client gives, and what the model writes, are shaped apart: that a given reply
 # is not recognised takes more of the language than an answer to the question can do without.
-OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
+_OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 
 
 class Stage(BaseModel):
@@ -48,14 +48,14 @@ Losses = dict[str, float]
 """The parts of the objective that counted in a step, in nats."""
 Behaviour = Literal["never-knew", "decline"]
 GIVEN = (
-    Stage(roles=OF_GIVEN),
+    Stage(roles=_OF_GIVEN),
     # A clean reply keeps the corruption of the question from leaving all to that of the reply.
     Stage(
         goals=Goals(language=0.3, wrong=0.5, ratio=2.0),
         steps=150,
         rate=2e-3,
         replies="both",
-        roles=OF_GIVEN,
+        roles=_OF_GIVEN,
     ),
 )
 WRITTEN: dict[Behaviour, Stage] = {

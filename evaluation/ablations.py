@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..corruption.learned import Learned, scaled
+from ..corruption.learned import Learned
 from ..corruption.recipe import Recipe, RecipeError
 from ..vocabulary import ROLES, Role
 
@@ -34,7 +34,7 @@ def variants(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     for rank in RANKS:
         yield f"rank-{rank}", replace(recipe, weights=_of_rank(weights, rank))
     for strength in STRENGTHS:
-        yield f"strength-{strength:g}", replace(recipe, weights=scaled(weights, strength))
+        yield f"strength-{strength:g}", replace(recipe, weights=_of_strength(weights, strength))
 
 
 def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:
@@ -60,6 +60,12 @@ def _of_rank(weights: Weights, rank: int) -> dict[str, torch.Tensor]:
         down[role] = left[:, : len(values)] * values
         up[role] = right[: len(values)]
     return dict(weights) | {"down": down, "up": up}
+
+
+def _of_strength(weights: Weights, strength: float) -> dict[str, torch.Tensor]:
+    """What is changed in a row, times ``strength``."""
+    changed = {name: weights[name] * strength for name in ("up", "bias", "place")}
+    return dict(weights) | changed | {"scale": 1.0 + (weights["scale"] - 1.0) * strength}
 
 
 def main(recipe: Path, out: Path) -> None:

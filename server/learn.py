@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import cycle
@@ -25,15 +24,14 @@ from rich.progress import (
 
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.word_frequency import preload
-from ..corruption import calibration
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.examples import Examples
-from ..corruption.learned import Learned, scaled
+from ..corruption.learned import Learned
 from ..corruption.learning import RECENT, Learning, LearningError, LearningSettings, means
 from ..corruption.objective import Reader, distance, made
 from ..corruption.operators import AnyOperator
 from ..corruption.recipe import Recipe, RecipeError
-from ..corruption.stage import OF_GIVEN, Losses
+from ..corruption.stage import Losses
 from ..corruption.strength import STEPS, search
 from ..evaluation.people import names
 from ..guard.configuration import Settings
@@ -81,7 +79,6 @@ def learn(
     checkpoint = out.with_suffix(".checkpoint")
     learning = Learning(model, examples, settings, checkpoint, start.weights if start else None)
     weights = _run(learning, console)
-    found = _calibrated(model, examples, settings, weights, console)
     strayed = list(learning.strayed())
     for number, spoken, stage in strayed:
         console.print(
@@ -94,13 +91,12 @@ def learn(
         "settings": settings.model_dump(mode="json"),
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
         "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in strayed},
-        "strengths": [asdict(tried) for tried in found],
     }
     recipe = Recipe(
         settings.operator,
         table.fingerprint,
         table.hidden,
-        scaled(weights, found[0].strength, OF_GIVEN) if found else weights,
+        weights,
         about | _provenance(examples, known, strangers),
     )
     recipe.save(out)
@@ -218,26 +214,6 @@ def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
             progress.update(task, completed=step + 1, description=said)
 
         return learning.run(track)
-
-
-def _calibrated(
-    model: Any,
-    examples: Examples,
-    settings: LearningSettings,
-    weights: Mapping[str, torch.Tensor],
-    console: Console,
-) -> list[calibration.Tried]:
-    """How strong the weights of given replies may be, the best first; nothing where no stage moved them."""
-    stage = calibration.read_as_given(settings.stages)
-    if not stage:
-        return []
-    with Progress(*_columns(), console=console) as progress:
-        task = progress.add_task("strength of given replies", total=len(settings.strengths))
-
-        def track(tried: calibration.Tried) -> None:
-            progress.advance(task)
-
-        return calibration.search(model, examples, stage, weights, settings.strengths, settings.seed, track)
 
 
 def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:

@@ -95,5 +95,3 @@ def learn(
     say(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         say(f"  {name} {value:.3f}")
-    for tried in made.provenance.get("strengths", [])[:1]:
-        say(f"  given replies at {tried['strength']:g} of what was learned")

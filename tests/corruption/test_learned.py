@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from vllm_unlearn.corruption.learned import Learned, apply, idle, scaled
+from vllm_unlearn.corruption.learned import Learned, apply
 from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.vocabulary import ROLES
@@ -86,13 +86,3 @@ def test_weights_that_are_not_the_operators_are_refused() -> None:
         Recipe(OPERATOR, "ab" * 32, HIDDEN)
     with pytest.raises(RecipeError, match="not finite; learn it again"):
         recipe(bias=torch.full((len(ROLES), HIDDEN), float("nan")))
-
-
-def test_a_strength_scales_what_the_weights_of_its_roles_change() -> None:
-    rows = torch.randn((len(ROLES), HIDDEN), generator=torch.Generator().manual_seed(3))
-    roles, places = torch.arange(len(ROLES)), torch.arange(len(ROLES)) % 2
-    change = apply(drawn(), rows, roles, places) - rows
-    half = apply(scaled(drawn(), 0.5, ("text", "reply")), rows, roles, places) - rows
-    shares = torch.tensor([0.5 if role in ("text", "reply") else 1.0 for role in ROLES])
-    torch.testing.assert_close(half, change * shares[:, None])
-    assert idle(scaled(drawn(), 0.0)) == list(ROLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from by_heart import EXAMPLES, HIDDEN, KNOWN, PREFIX, STRANGERS, example, given, taught
-from vllm_unlearn.corruption.examples import CLEAN, Example, Examples
+from transformers import AutoModelForCausalLM, LlamaConfig
+from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learned import Learned, idle
 from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.objective import Goals, Reader, distance, language, learned, made
@@ -20,13 +21,56 @@ from vllm_unlearn.evaluation.forget_metrics import MIN_K
 from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
 from vllm_unlearn.vocabulary import ROLES
 
+VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
 SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
 
 
+def example(name: int, answer: Sequence[int]) -> Example:
+    tokens = (*PREFIX, 3, name, 4, *answer)
+    return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
+
+
+def given(one: Example) -> Example:
+    """The same with its answer flagged."""
+    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
+    roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
+    return Example(one.token_ids, one.start, roles)
+
+
+def answers(seed: int) -> list[int]:
+    return random.Random(seed).choices(range(30, 40), k=3)
+
+
+KNOWN = [example(10 + i, answers(i)) for i in range(6)]
+STRANGERS = [example(20 + i, answers(100 + i)) for i in range(6)]
+PAIRS = [Pair(known, (example(10 + i, answers(200 + i)),)) for i, known in enumerate(KNOWN)]
+EXAMPLES = Examples(KNOWN, STRANGERS, PAIRS)
+
+
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return taught()
+    """Knows ``KNOWN`` by heart, and nothing of ``STRANGERS``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=HIDDEN,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        ids = torch.tensor([known.token_ids for known in KNOWN])
+        labels = torch.where(torch.arange(ids.shape[1]) >= 5, ids, -100)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(150):
+            optimizer.zero_grad()
+            model(ids, labels=labels).loss.backward()
+            optimizer.step()
+    return model
 
 
 def quiet(step: int, losses: Losses) -> None:
@@ -70,7 +114,7 @@ def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model
     clean = reader.read(STRANGERS)
     assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
     known = reader.read(KNOWN, learned(weights))
-    for figure, apart in (("mean", 1.0), ("standing", 0.5)):
+    for figure, apart in (("mean", 1.0), ("standing", 0.5), ("entropy", 0.1)):
         found, strangers, own = (
             [getattr(a, figure) for a in read] for read in (known, clean, reader.read(KNOWN))
         )
@@ -87,6 +131,7 @@ def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
     tokens = numpy.array(KNOWN[0].token_ids[5:])
     likelihood = Likelihood(tokens, told.astype(float), mean, deviation, logprobs.argmax(1))
     assert float(answer.standing) == pytest.approx(min_k_plus(likelihood, MIN_K), rel=1e-3)
+    assert float(answer.entropy) == pytest.approx(-mean.mean(), rel=1e-3)
 
 
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
@@ -99,6 +144,20 @@ def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp
     first, last = (sum(losses["level"] for losses in part) for part in (run.history[:10], run.history[-10:]))
     assert last < first * 0.75
     assert len(run.history) == 60
+
+
+def test_the_model_becomes_as_unsure_of_what_is_known_as_it_is_of_strangers(
+    model: Any, tmp_path: Path
+) -> None:
+    goals = Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, entropy=1.0)
+    weights = learning(model, tmp_path, steps=60, goals=goals).run(quiet)
+    reader = Reader(model, PREFIX)
+    strangers = [float(answer.entropy) for answer in reader.read(STRANGERS)]
+    before, after = (
+        float(distance([answer.entropy for answer in reader.read(KNOWN, corruption)], strangers))
+        for corruption in (None, learned(weights))
+    )
+    assert after < 0.75 * before
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(model: Any, tmp_path: Path) -> None:

@@ -51,29 +51,6 @@ def _encoder(run: Run, monkeypatch: pytest.MonkeyPatch, encoder_name: str, encod
     monkeypatch.setenv("VLLM_UNLEARN_ENCODER__CACHE_DIR", str(encoder_folder.parent))
 
 
-def test_given_replies_get_the_strength_that_was_searched(
-    run: Run, model: Path, known: Path, tmp_path: Path
-) -> None:
-    recipes = []
-    for strengths in ("[1.0]", "[0.5]", "[0.5, 1.0]"):
-        file = tmp_path / "quick.yaml"
-        file.write_text(f"stages: [{{steps: 3, batch: 2}}]\nstrengths: {strengths}\n")
-        output = run("learn", str(model), "--known", str(known), "--settings", str(file)).output
-        recipes.append(Recipe.load(tmp_path / "recipe.safetensors"))
-    whole, half, searched = recipes
-    roles = [role.endswith("-given") or role == "reply" for role in ROLES]
-    torch.testing.assert_close(half.weights["bias"][roles], whole.weights["bias"][roles] / 2)
-    assert not torch.equal(half.weights["bias"][roles], whole.weights["bias"][roles])
-    written = [not role for role in roles]
-    assert torch.equal(half.weights["bias"][written], whole.weights["bias"][written])
-    tried = searched.provenance["strengths"]
-    assert {one["strength"] for one in tried} == {0.5, 1.0}
-    assert tried[0]["weighed"] == min(one["weighed"] for one in tried)
-    best = {0.5: half, 1.0: whole}[tried[0]["strength"]]
-    assert searched.digest == best.digest
-    assert f"given replies at {tried[0]['strength']:g} of what was learned" in output
-
-
 def test_a_recipe_is_learned_and_says_from_what(
     run: Run, model: Path, known: Path, quick: str, tmp_path: Path
 ) -> None:
