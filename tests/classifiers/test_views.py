@@ -169,11 +169,17 @@ def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
 )  # fmt: skip
 def test_hostile_prompts_take_linear_time(piece: str) -> None:
     short, long = piece * (10_000 // len(piece)), piece * (40_000 // len(piece))
-    started = time.process_time()
-    views(short)
-    between = time.process_time()
-    views(long)
-    assert time.process_time() - between < max(1.0, 12 * (between - started))
+    assert _seconds(long) < max(1.0, 12 * _seconds(short))
+
+
+def _seconds(prompt: str) -> float:
+    """Of processor time, the least of three: a collection of garbage may fall into one."""
+    found = []
+    for _ in range(3):
+        started = time.process_time()
+        views(prompt)
+        found.append(time.process_time() - started)
+    return min(found)
 
 
 @pytest.mark.parametrize("sign", "÷×͵;҂")
