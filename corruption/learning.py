@@ -152,9 +152,8 @@ class Learning:
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         losses: Losses = {}
-        for part in self._exam.parts(
-            stage, chance, learned(self.weights)
-        ):  # one by one: no more than one graph is in memory
+        corruption = learned(self.weights)
+        for part in self._exam.parts(stage, chance, corruption):  # no more than one graph is in memory
             _backward(stage.weighed(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._keep(stage.roles)
