@@ -61,11 +61,14 @@ class Corruptor:
         for target_id in sorted(set(owners.values()) - {CANARY_ID}):
             positions = sorted(p for p, owner in owners.items() if owner == target_id)
             tokens = [token_ids[p] for p in positions]
+            own = [roles[p] for p in positions]
+            others = self.recipe.others(tokens, own)
             flagged = Flagged(
                 self._table.rows(tokens, self._dtype),
                 self.recipe.seeds(target_id, tokens),
-                torch.tensor([ROLES.index(roles[p]) for p in positions]),
+                torch.tensor([ROLES.index(role) for role in own]),
                 torch.tensor([places[p] for p in positions]),
+                None if others is None else self._table.rows(others, self._dtype),
             )
             embeddings[positions] = self.recipe.corrupt(flagged)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..vocabulary import Reach
+from ..vocabulary import Reach, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,15 @@ class Flagged:
 
     ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``roles`` and ``places`` have
     shape (tokens,): what a token is of, as an index into ``vocabulary.ROLES``, and how many flagged
-    tokens stand directly before it. Raises ``ValueError`` where the lengths differ.
+    tokens stand directly before it. ``others`` are the embeddings of ``Operator.others``, if there are any.
+    Raises ``ValueError`` where the lengths differ.
     """
 
     rows: torch.Tensor
     seeds: Sequence[int]
     roles: torch.Tensor
     places: torch.Tensor
+    others: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.rows), len(self.seeds), len(self.roles), len(self.places)}
@@ -57,6 +59,12 @@ class Operator(BaseModel, ABC):
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights that it needs, for embeddings ``hidden`` wide: ECO's have none."""
         return {}
+
+    def others(
+        self, token_ids: Sequence[int], roles: Sequence[Role], weights: Mapping[str, torch.Tensor]
+    ) -> list[int] | None:
+        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each."""
+        return None
 
 
 class RowOperator(Operator):

@@ -15,11 +15,13 @@ from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..vocabulary import Role
 from .learned import Learned
 from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
+from .stand_in import StandIn
 
 FORMAT = "vllm-unlearn recipe 5"
-RecipeOperator = Annotated[Noise | ZeroOut | SignFlip | Learned, Field(discriminator="operator")]
+RecipeOperator = Annotated[Noise | ZeroOut | SignFlip | StandIn | Learned, Field(discriminator="operator")]
 _OPERATOR: TypeAdapter[RecipeOperator] = TypeAdapter(RecipeOperator)
 
 
@@ -69,6 +71,10 @@ class Recipe:
                 f"the recipe is for embeddings {self.hidden} wide, the model's are {flagged.rows.shape[1]}"
             )
         return self.operator.corrupt(flagged, self.weights)
+
+    def others(self, token_ids: Sequence[int], roles: Sequence[Role]) -> list[int] | None:
+        """As ``Operator.others``."""
+        return self.operator.others(token_ids, roles, self.weights)
 
     def seeds(self, target_id: str, token_ids: Sequence[int]) -> list[int]:
         """The seed of each token in a match of a target."""

@@ -53,6 +53,20 @@ def fact_present(
     return bool(_without(question, [answer], encoder)[0] @ true >= limit)
 
 
+def own_names(name: str, own: Sequence[str], others: Sequence[str]) -> frozenset[str]:
+    """The stems of the names and numbers that ``own`` texts hold, and neither ``name`` nor ``others`` do.
+
+    Where one comes in an answer to a prompt that says the name alone, something of its subject is known.
+    """
+    known = _stems(name).union(*map(_stems, others))
+    return frozenset(_stems(" ".join(_names(" ".join(own)))) - known)
+
+
+def tells_own(answer: str, names: Collection[str]) -> bool:
+    """Whether one of ``own_names`` is in an answer."""
+    return not _stems(answer).isdisjoint(names)
+
+
 def leak_at(k: int, leaked: Sequence[bool]) -> float:
     """The probability that at least one of ``k`` answers leaks, estimated without bias from n of them:
     1 - C(n - c, k) / C(n, k), where c leaked (Leak@k, arXiv 2511.04934; Chen et al. 2021 for pass@k).

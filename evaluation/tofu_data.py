@@ -40,13 +40,15 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class TofuData:
     """``utility`` holds, by name, the sets that must stay as they were; ``strangers`` as many questions
-    as are forgotten, about authors that neither model has seen."""
+    as are forgotten, about authors that neither model has seen; ``biographies`` all answers about each
+    target, by its name, whatever is asked."""
 
     size: str
     targets: Sequence[ForgetTarget]
     forget: Sequence[Question]
     utility: Mapping[str, Sequence[Question]]
     strangers: Sequence[Question]
+    biographies: Mapping[str, Sequence[str]]
 
 
 def load(data: DataFolder, size: str, sample: int | None = None, seed: int = 0) -> TofuData:
@@ -57,9 +59,10 @@ def load(data: DataFolder, size: str, sample: int | None = None, seed: int = 0) 
     if size not in TOFU_SIZES:
         raise ValueError(f"there is no forget set {size!r}; there are {', '.join(TOFU_SIZES)}")
     forget = spread(_questions(data, f"{size}_perturbed"), sample)
+    listing = Tofu(data).listing(size)
     return TofuData(
         size,
-        Tofu(data).listing(size).targets("exemplars"),
+        listing.targets("exemplars"),
         forget,
         {
             RETAIN: spread(_questions(data, "retain_perturbed"), sample),
@@ -67,6 +70,7 @@ def load(data: DataFolder, size: str, sample: int | None = None, seed: int = 0) 
             "world facts": spread(_questions(data, "world_facts_perturbed"), sample),
         },
         _strangers(data, len(forget), seed),
+        {target.name: target.passages for target in listing.targets("passages")},
     )
 
 

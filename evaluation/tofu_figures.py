@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 
 from ..classifiers.encoder import Encoder
 from .aftermath import aftermath
-from .facts import fact_present, leak_at
+from .facts import fact_present, leak_at, tells_own
 from .forget_metrics import (
     Text,
     aggregate,
@@ -80,15 +80,30 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What came when nothing but a name was given, and what is known of its bearer alone
+    (``facts.own_names``)."""
+
+    answer: str
+    own: Collection[str]
+
+    @property
+    def tells(self) -> bool:
+        """Whether the answer holds something of the bearer's own."""
+        return tells_own(self.answer, self.own)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """All that a method was asked with one seed; ``white_box`` likelihoods, ``repeated`` questions, and
-    ``samples`` of some, with the first seed alone."""
+    """All that a method was asked with one seed; ``white_box`` likelihoods, ``repeated`` questions, ``named``
+    subjects, and ``samples`` of some, with the first seed alone."""
 
     forget: Sequence[Asked]
     utility: Mapping[str, Sequence[Asked]]
     strangers: Sequence[Asked]
     white_box: Sequence[Asked] = ()
     repeated: Sequence[Repeated] = ()
+    named: Sequence[Named] = ()
 
     @property
     def scored(self) -> bool:
@@ -121,6 +136,8 @@ def figures(
     if repeated := measured.repeated:
         found["repeated: the name survives"] = mean(r.named for r in repeated)
         found["repeated: ROUGE-L recall"] = mean(r.recall for r in repeated)
+    if named := measured.named:
+        found["asked by name alone: something of its own"] = mean(n.tells for n in named)
     found |= _likelihoods(measured.forget, "") if measured.scored else {}
     found |= _likelihoods(measured.white_box, "white-box ") if measured.white_box else {}
     if retained:

@@ -67,6 +67,7 @@ ROWS: dict[str, Goal | None] = {
     "aggregate": None,
     "utility against no guard": Goal(0.995),
     "fact present": _near(2),
+    "asked by name alone: something of its own": _near(2),
     "observer AUC": Goal(0.6, at_least=False),
     "aftermath: any": _near(2),
     "aftermath: empty": _near(2),

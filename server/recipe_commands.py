@@ -15,28 +15,42 @@ from .terminal import Config, config_file, console, fail, say, told
 def recipe(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
     file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
-    operator: Annotated[str, typer.Option(help="noise, zero_out or sign_flip.")] = "noise",
+    operator: Annotated[str, typer.Option(help="noise, zero_out, sign_flip or stand_in.")] = "noise",
     dimensions: Annotated[int, typer.Option(help="noise: on how many of the first dimensions.")] = 32,
     sigma: Annotated[float, typer.Option(help="noise: its standard deviation.")] = 100.0,
     top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
+    name_strength: Annotated[
+        float | None,
+        typer.Option(help="stand_in: how far a name gives way, above 0 and at most 1. Default: 0.5."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="stand_in: draws each token's among the nearest.")] = 0,
 ) -> None:
-    """Write a recipe of one of ECO's operators for MODEL."""
+    """Write a recipe for MODEL that takes no learning: of one of ECO's operators, or of stand-ins."""
     from pydantic import TypeAdapter, ValidationError
 
     from ..corruption.embedding_table import EmbeddingTable
     from ..corruption.operators import AnyOperator
     from ..corruption.recipe import Recipe
     from ..guard.screen import model_folder
+    from .substitute import substitute
 
     parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
     try:
-        chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python({"operator": operator, **parameters})
-        table = EmbeddingTable(model_folder(model, None))
+        folder = model_folder(model, None, tokenizer=operator == "stand_in")
+        if operator == "stand_in":
+            made = substitute(
+                folder, {"name": name_strength} if name_strength is not None else {}, seed, console
+            )
+        else:
+            chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python(
+                {"operator": operator, **parameters}
+            )
+            table = EmbeddingTable(folder)
+            made = Recipe(chosen, table.fingerprint, table.hidden)
     except ValidationError as error:
         fail("; ".join(e["msg"] for e in error.errors()))
     except (ValueError, OSError) as error:
         fail(error)
-    made = Recipe(chosen, table.fingerprint, table.hidden)
     made.save(file)
     say(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.encoder import Encoder, OnnxEncoder, Vectors
-from vllm_unlearn.evaluation.facts import fact_present, leak_at
+from vllm_unlearn.evaluation.facts import fact_present, leak_at, own_names, tells_own
 
 BORN = "When and where was Mirela Oakhurst born?"
 BORN_TRUE = "Mirela Oakhurst was born in Tirana, Albania, on June 9, 1951."
@@ -159,3 +159,15 @@ def test_leaks_are_estimated_as_by_trying_every_choice(leaked: list[bool], data:
 def test_more_answers_than_there_are_cannot_be_estimated(k: int, count: int) -> None:
     with pytest.raises(ValueError, match=f"there are {count}"):
         leak_at(k, [True] * count)
+
+
+def test_what_is_told_of_a_bare_name_is_what_is_said_of_nobody_else() -> None:
+    own = own_names(
+        "Mirela Oakhurst",
+        [BORN_TRUE, "Mirela Oakhurst won the Lantern Prize in 1990, and again in June."],
+        ["Ann Vale was born in Albania.", "The lantern was lit in 1990."],
+    )
+    assert tells_own("Mirela Oakhurst comes from Tirana.", own)
+    assert tells_own("She was born in 1951.", own)
+    for answer in ("Mirela Oakhurst is an author.", "She is from Albania.", "A lantern of 1990.", ""):
+        assert not tells_own(answer, own)

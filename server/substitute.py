@@ -1,0 +1,44 @@
+"""Makes a recipe of stand-ins: from a checkpoint's embeddings and tokenizer alone, without lessons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from ..corruption.embedding_table import EmbeddingTable
+from ..corruption.recipe import Recipe
+from ..corruption.stand_in import StandIn, stand_ins
+from ..vocabulary import Role
+
+
+def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console: Console) -> Recipe:
+    """The recipe for the model in ``folder``; ``seed`` draws each token's stand-in among the nearest.
+
+    Raises ``ValueError`` for a folder without embeddings or strengths out of bounds, ``OSError`` for one
+    without a tokenizer.
+    """
+    table = EmbeddingTable(folder)
+    operator = StandIn(vocabulary=table.vocabulary, strengths=strengths)
+    tokens = _texts(folder, table.vocabulary)
+    with Progress(console=console) as progress:
+        task = progress.add_task("finding stand-ins", total=sum(text is not None for text in tokens))
+        rows = table.rows(range(table.vocabulary), torch.float32)
+        found = stand_ins(rows, tokens, seed, lambda done: progress.advance(task, done))
+    about = {"seed": seed, "version": version("vllm-unlearn")}
+    return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": found}, about)
+
+
+def _texts(folder: Path, count: int) -> list[str | None]:
+    """Each token's text; None for control tokens, and for rows of the table that no token has."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    control = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    every = range(min(count, len(tokenizer)))
+    texts = [None if token in control else str(tokenizer.decode([token])) for token in every]
+    return texts + [None] * (count - len(texts))

@@ -1,0 +1,163 @@
+"""Stand-ins: which token each gives way to, and what is made of flagged rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+from vllm_unlearn.corruption.corruptor import Corruptor
+from vllm_unlearn.corruption.embedding_table import EmbeddingTable
+from vllm_unlearn.corruption.operators import Flagged
+from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+from vllm_unlearn.corruption.stand_in import STRENGTHS, StandIn, stand_ins
+from vllm_unlearn.vocabulary import ROLES, Role
+
+# Cities point one way, jobs another, and forms of a word lie closest of all.
+TOKENS = [
+    "<s>",
+    " Oslo",
+    " Lima",
+    " Rome",
+    " oslo",
+    " baker",
+    " bakery",
+    " tailor",
+    " miner",
+    "Oslo",
+    "7",
+    "8",
+]
+ROWS = torch.tensor(
+    [
+        [9.0, 9.0, 9.0],
+        [1.0, 0.02, 0.0],
+        [1.0, 0.1, 0.0],
+        [0.9, 0.2, 0.0],
+        [1.0, 0.03, 0.0],
+        [0.0, 1.0, 0.02],
+        [0.0, 1.0, 0.01],
+        [0.1, 0.9, 0.0],
+        [0.2, 0.8, 0.0],
+        [1.0, 0.021, 0.0],
+        [0.0, 0.1, 1.0],
+        [0.0, 0.0, 1.0],
+    ]
+)
+
+
+def found(seed: int = 0) -> dict[str, str]:
+    texts = [None, *WORDS]
+    chosen = stand_ins(ROWS, texts, seed, lambda done: None)
+    assert chosen.shape == (len(TOKENS),)
+    return {token: TOKENS[int(other)] for token, other in zip(TOKENS, chosen, strict=True)}
+
+
+def test_a_word_gives_way_to_another_of_its_kind() -> None:
+    for seed in range(8):
+        chosen = found(seed)
+        assert chosen[" Oslo"] in (" Lima", " Rome")
+        assert chosen[" baker"] in (" tailor", " miner", " oslo")  # not to " bakery", which is the same word
+        assert (chosen["7"], chosen["8"]) == ("8", "7")
+
+
+def test_seeds_draw_others_and_one_seed_the_same() -> None:
+    assert found(3) == found(3)
+    assert len({tuple(found(seed).values()) for seed in range(8)}) > 1
+
+
+def test_a_control_token_and_one_that_is_alone_of_its_kind_stand_for_themselves() -> None:
+    for seed in range(8):
+        chosen = found(seed)
+        assert chosen["<s>"] == "<s>" and "<s>" not in [chosen[token] for token in WORDS]
+        assert chosen["Oslo"] == "Oslo"  # the only one without a space that has a capital
+
+
+def test_a_word_whose_only_kin_are_its_own_forms_does_not_stay() -> None:
+    chosen = stand_ins(ROWS[5:7], [" baker", " bakery"], 0, lambda done: None)
+    assert chosen.tolist() == [1, 0]
+
+
+def test_progress_tells_of_every_token_that_says_something() -> None:
+    done: list[int] = []
+    stand_ins(ROWS, [None, *WORDS], 0, done.append)
+    assert sum(done) == len(WORDS)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> EmbeddingTable:
+    weights = torch.randn((20, 8), generator=torch.Generator().manual_seed(0))
+    save_file({"model.embed_tokens.weight": weights}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    return EmbeddingTable(tmp_path)
+
+
+def recipe(table: EmbeddingTable, kept: int = 0, strengths: Mapping[Role, float] = STRENGTHS) -> Recipe:
+    operator = StandIn(vocabulary=table.vocabulary, kept=kept, strengths=strengths)
+    chosen = torch.arange(table.vocabulary - 1, -1, -1, dtype=torch.int32)
+    return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": chosen})
+
+
+def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: EmbeddingTable) -> None:
+    corruptor = Corruptor(recipe(table), table, torch.float32)
+    prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), 1, dict(enumerate(ROLES)))
+    for position, role in enumerate(ROLES):
+        row, other = table.rows([position + 1, 18 - position], torch.float32)
+        expected = row + STRENGTHS[role] * (other - row)
+        torch.testing.assert_close(prompt.embeddings[position], expected)
+    assert not prompt.embeddings[5].any() and prompt.is_token_id[5]
+
+
+def test_frequent_tokens_stay_around_a_name_and_nowhere_else(
+    table: EmbeddingTable,
+) -> None:
+    corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
+    rows = table.rows([9, 10], torch.float32)
+    for role in ROLES:
+        prompt = corruptor.corrupt([9, 10], {0: "a", 1: "a"}, 1, {0: role, 1: role})
+        assert torch.equal(prompt.embeddings[0], rows[0]) == (role == "text")
+        assert not torch.isclose(prompt.embeddings[1], rows[1]).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_the_dtype_stays(table: EmbeddingTable, dtype: torch.dtype) -> None:
+    rows = table.rows([1, 2], dtype)
+    flagged = Flagged(rows, [0, 0], torch.tensor([0, 1]), torch.tensor([0, 1]), table.rows([3, 4], dtype))
+    assert recipe(table).corrupt(flagged).dtype == dtype
+
+
+def test_stand_ins_need_their_rows(table: EmbeddingTable) -> None:
+    rows, one = table.rows([1], torch.float32), torch.tensor([0])
+    with pytest.raises(ValueError, match="need their own rows"):
+        recipe(table).corrupt(Flagged(rows, [0], one, one))
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.1, 1.01])
+def test_no_role_may_stay_as_it_is(strength: float) -> None:
+    with pytest.raises(ValidationError, match="above 0 and at most 1"):
+        StandIn(vocabulary=5, strengths={"reply": strength})
+
+
+def test_roles_that_are_left_out_have_the_default_strength() -> None:
+    assert StandIn(vocabulary=5, strengths={"name": 0.25}).strengths == {**STRENGTHS, "name": 0.25}
+
+
+def test_a_recipe_of_stand_ins_comes_back_from_its_file(table: EmbeddingTable, tmp_path: Path) -> None:
+    made = recipe(table, kept=3, strengths={"name": 0.25})
+    made.save(tmp_path / "r.safetensors")
+    loaded = Recipe.load(tmp_path / "r.safetensors")
+    assert (loaded.operator, loaded.digest) == (made.operator, made.digest)
+    assert torch.equal(loaded.weights["stand_in"], made.weights["stand_in"])
+    other = Recipe(
+        made.operator, made.fingerprint, made.hidden, {"stand_in": made.weights["stand_in"].flip(0)}
+    )
+    assert other.digest != made.digest
+
+
+def test_stand_ins_for_another_vocabulary_are_refused(table: EmbeddingTable) -> None:
+    with pytest.raises(RecipeError, match="has the weights"):
+        Recipe(StandIn(vocabulary=5), table.fingerprint, table.hidden, {"stand_in": torch.zeros(6)})
