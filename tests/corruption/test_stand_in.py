@@ -18,20 +18,8 @@ from vllm_unlearn.corruption.stand_in import STRENGTHS, StandIn, stand_ins
 from vllm_unlearn.vocabulary import ROLES, Role
 
 # Cities point one way, jobs another, and forms of a word lie closest of all.
-TOKENS = [
-    "<s>",
-    " Oslo",
-    " Lima",
-    " Rome",
-    " oslo",
-    " baker",
-    " bakery",
-    " tailor",
-    " miner",
-    "Oslo",
-    "7",
-    "8",
-]
+WORDS = [" Oslo", " Lima", " Rome", " oslo", " baker", " bakery", " tailor", " miner", "Oslo", "7", "8"]
+TOKENS = ["<s>", *WORDS]
 ROWS = torch.tensor(
     [
         [9.0, 9.0, 9.0],
