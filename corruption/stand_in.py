@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 512
 SAME_LETTERS = 4
 
 STRENGTHS: dict[Role, float] = {
-    "name": 0.5,
+    "name": 0.4,
     "text": 0.8,
     "name-given": 1.0,
     "text-given": 1.0,

@@ -21,7 +21,7 @@ def recipe(
     top: Annotated[int, typer.Option(help="zero_out, sign_flip: how many of the largest entries.")] = 288,
     name_strength: Annotated[
         float | None,
-        typer.Option(help="stand_in: how far a name gives way, above 0 and at most 1. Default: 0.5."),
+        typer.Option(help="stand_in: how far a name gives way, above 0 and at most 1. Default: 0.4."),
     ] = None,
     seed: Annotated[int, typer.Option(help="stand_in: draws each token's among the nearest.")] = 0,
 ) -> None:
