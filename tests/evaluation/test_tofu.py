@@ -23,10 +23,11 @@ from vllm_unlearn.evaluation.causal_model import CausalModel
 from vllm_unlearn.evaluation.checkpoints import checkpoint
 from vllm_unlearn.evaluation.corruptions import parsed_operator
 from vllm_unlearn.evaluation.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.facts import own_names
 from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
 from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate
 from vllm_unlearn.evaluation.tofu_data import load, spread
-from vllm_unlearn.evaluation.tofu_figures import Repeated
+from vllm_unlearn.evaluation.tofu_figures import Named, Repeated
 from vllm_unlearn.evaluation.tofu_methods import Served
 from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
 from vllm_unlearn.evaluation.truth_ratios import row, told
@@ -165,6 +166,20 @@ def test_questions_are_repeated_on_request(report: TofuReport) -> None:
         shares = report.values(method, "repeated: the name survives")
         assert len(shares) == 1 and 0 <= shares[0] <= 1  # the first seed alone
     assert report.value("refusal", "repeated: the name survives") == 0
+
+
+def test_targets_are_asked_about_by_their_name_alone(report: TofuReport) -> None:
+    figure = "asked by name alone: something of its own"
+    for method in (NO_GUARD, RETAIN_MODEL, "noise:32:9", "flip", "in-context", "refusal"):
+        shares = report.values(method, figure)
+        assert len(shares) == 1 and 0 <= shares[0] <= 1  # the first seed alone
+    assert report.value("refusal", figure) == 0
+
+
+def test_what_a_name_alone_gives_away_is_told_from_what_is_not_its_own() -> None:
+    own = own_names("Ann Vale", ["Ann Vale was born in Tartu in 1950."], ["Bo Holm moved to Tartu."])
+    assert Named("Ann Vale, born in 1950, writes.", own).tells
+    assert not Named("Ann Vale lives in Tartu.", own).tells
 
 
 def test_a_name_survives_whatever_its_case_and_a_bent_one_does_not() -> None:
