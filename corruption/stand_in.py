@@ -28,8 +28,8 @@ SAME_LETTERS = 4
 STRENGTHS: dict[Role, float] = {
     "name": 0.4,
     "text": 0.8,
-    "name-given": 1.0,
-    "text-given": 1.0,
+    "name-given": 0.85,
+    "text-given": 0.85,
     "reply": 0.2,
 }
 
