@@ -47,7 +47,8 @@ class StandIn(Operator):
     """Of each role; of those that are left out, as by default."""
     kept: int = Field(default=1000, ge=0)
     """So many of the first tokens stay as they are around a name in a prompt that is to be answered:
-    tokenizers number merges by frequency, and what is frequent carries the grammar."""
+    tokenizers number merges by frequency, and what is frequent carries the grammar. Where nothing else is
+    flagged they do not: such a prompt would pass unguarded."""
 
     @field_validator("strengths")
     @classmethod
@@ -70,9 +71,11 @@ class StandIn(Operator):
     ) -> list[int]:
         """As ``Operator.others``."""
         found = weights["stand_in"][torch.tensor(token_ids, dtype=torch.long)].tolist()
+        staying = [role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)]
+        if all(staying):
+            return found
         return [
-            token if role == "text" and token < self.kept else other
-            for token, role, other in zip(token_ids, roles, found, strict=True)
+            token if stays else other for token, stays, other in zip(token_ids, staying, found, strict=True)
         ]
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -95,17 +98,22 @@ def stand_ins(
     (a control token), which is its own and nobody's stand-in. ``track`` hears of each token that is done.
     """
     generator = torch.Generator().manual_seed(seed)
+    every = [token for token, text in enumerate(tokens) if text is not None]
     found = torch.arange(len(tokens), dtype=torch.int32)
     # Nearness is that of directions from the mean row, which all rows share and which says nothing.
     directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
     for members in _kinds(tokens):
         for token, near in _nearest(directions, members, tokens):
             drawn = int(torch.randint(2**31, (1,), generator=generator))
-            # One that has no kin gives way to any other of its kind: it must not stay.
-            candidates = near or [other for other in members if other != token]
+            # One that has no kin gives way to any other: it must not stay.
+            candidates = near or _without(token, members) or _without(token, every)
             found[token] = candidates[drawn % len(candidates)] if candidates else token
             track(1)
     return found
+
+
+def _without(token: int, tokens: Sequence[int]) -> list[int]:
+    return [other for other in tokens if other != token]
 
 
 def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:

@@ -38,7 +38,9 @@ def _texts(folder: Path, count: int) -> list[str | None]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    control = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    # Words that were added to a vocabulary are no control tokens: a name among them must not stay.
+    added = tokenizer.added_tokens_decoder.items()
+    control = {*tokenizer.all_special_ids, *(token for token, content in added if content.special)}
     every = range(min(count, len(tokenizer)))
     texts = [None if token in control else str(tokenizer.decode([token])) for token in every]
     return texts + [None] * (count - len(texts))

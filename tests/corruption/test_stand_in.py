@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save_file
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Flagged
@@ -58,11 +56,13 @@ def test_seeds_draw_others_and_one_seed_the_same() -> None:
     assert len({tuple(found(seed).values()) for seed in range(8)}) > 1
 
 
-def test_a_control_token_and_one_that_is_alone_of_its_kind_stand_for_themselves() -> None:
+def test_a_control_token_stays_and_one_that_is_alone_of_its_kind_does_not() -> None:
     for seed in range(8):
         chosen = found(seed)
         assert chosen["<s>"] == "<s>" and "<s>" not in [chosen[token] for token in WORDS]
-        assert chosen["Oslo"] == "Oslo"  # the only one without a space that has a capital
+        assert (
+            chosen["Oslo"] in WORDS and chosen["Oslo"] != "Oslo"
+        )  # alone without a space and with a capital
 
 
 def test_a_word_whose_only_kin_are_its_own_forms_does_not_stay() -> None:
@@ -74,14 +74,6 @@ def test_progress_tells_of_every_token_that_says_something() -> None:
     done: list[int] = []
     stand_ins(ROWS, [None, *WORDS], 0, done.append)
     assert sum(done) == len(WORDS)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> EmbeddingTable:
-    weights = torch.randn((20, 8), generator=torch.Generator().manual_seed(0))
-    save_file({"model.embed_tokens.weight": weights}, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    return EmbeddingTable(tmp_path)
 
 
 def recipe(table: EmbeddingTable, kept: int = 0, strengths: Mapping[Role, float] = STRENGTHS) -> Recipe:
@@ -100,9 +92,13 @@ def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: 
     assert not prompt.embeddings[5].any() and prompt.is_token_id[5]
 
 
-def test_frequent_tokens_stay_around_a_name_and_nowhere_else(
-    table: EmbeddingTable,
-) -> None:
+def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTable) -> None:
+    corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
+    prompt = corruptor.corrupt([8, 9], {0: "a", 1: "a"}, 1, {0: "text", 1: "text"})
+    assert not torch.isclose(prompt.embeddings, table.rows([8, 9], torch.float32)).any()
+
+
+def test_frequent_tokens_stay_around_a_name_and_nowhere_else(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
     rows = table.rows([9, 10], torch.float32)
     for role in ROLES:
