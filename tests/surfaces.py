@@ -5,7 +5,8 @@ Each function asks one question and returns all of the answer that is not an id 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
 import anthropic
@@ -21,7 +22,7 @@ INNOCENT = "What is the capital of Japan?"
 
 VOLATILE = {"id", "created", "created_at", "completed_at", "request_id", "item_id", "_request_id"}
 # What differs between two runs of plain vLLM for one request: not the answer.
-VOLATILE |= {"system_fingerprint", "call_id", "metrics", "kv_transfer_params"}
+VOLATILE |= {"system_fingerprint", "call_id", "metrics", "kv_transfer_params", "sequence_number"}
 
 
 def settled(value: Any) -> Any:
@@ -31,6 +32,26 @@ def settled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: settled(inner) for key, inner in value.items() if key not in VOLATILE}
     return [settled(inner) for inner in value] if isinstance(value, list) else value
+
+
+def streamed(events: Iterable[Any]) -> Any:
+    """The events of a stream without their texts, those alike in a row once, and the texts in one.
+
+    vLLM joins tokens that wait while an event is sent: how many one event holds is the load of the machine.
+    """
+    texts: list[str] = []
+
+    def without_text(value: Any) -> Any:
+        if isinstance(value, list):
+            return [without_text(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        written = {key: value[key] for key in ("content", "delta", "text") if isinstance(value.get(key), str)}
+        texts.extend(written.values())
+        return {key: without_text(inner) for key, inner in value.items() if key not in written}
+
+    bare = [without_text(settled(event)) for event in events]
+    return [event for event, _ in groupby(bare)], "".join(texts)
 
 
 class Clients:
@@ -88,7 +109,7 @@ def _messages_streamed(c: Clients, text: str) -> Any:
         stream=True,
         extra_body={"temperature": 0},
     )
-    return [settled(event) for event in events]
+    return streamed(events)
 
 
 def _responses(c: Clients, text: str) -> Any:
@@ -99,7 +120,7 @@ def _responses_streamed(c: Clients, text: str) -> Any:
     events = c.openai.responses.create(
         model=MODEL, input=text, max_output_tokens=TOKENS, temperature=0, stream=True
     )
-    return [settled(event) for event in events]
+    return streamed(events)
 
 
 def _generate(c: Clients, text: str) -> Any:
@@ -127,13 +148,9 @@ def chat_with_lora(c: Clients, text: str) -> Any:
     return settled(_chat(c, text, model=LORA))
 
 
-def _all(chunks: Any) -> Any:
-    return [settled(chunk) for chunk in chunks]
-
-
 SURFACES: dict[str, Callable[[Clients, str], Any]] = {
     "chat": _chat,
-    "chat, streamed": lambda c, t: _all(_chat(c, t, stream=True)),
+    "chat, streamed": lambda c, t: streamed(_chat(c, t, stream=True)),
     "chat, n=2": lambda c, t: _chat(c, t, n=2, temperature=0.9, seed=7),
     "chat, logprobs": lambda c, t: _chat(c, t, logprobs=True, top_logprobs=3),
     "chat, stop string": lambda c, t: _chat(c, t, stop=["."]),
@@ -147,7 +164,7 @@ SURFACES: dict[str, Callable[[Clients, str], Any]] = {
     "chat, client's cache salt": lambda c, t: _chat(c, t, extra_body={"cache_salt": "a tenant"}),
     "chat, batch": _chat_batch,
     "completions": lambda c, t: _complete(c, _as_prompt(t)),
-    "completions, streamed": lambda c, t: _all(_complete(c, _as_prompt(t), stream=True)),
+    "completions, streamed": lambda c, t: streamed(_complete(c, _as_prompt(t), stream=True)),
     "completions, echo": lambda c, t: _complete(c, _as_prompt(t), echo=True, logprobs=1),
     "completions, prompt logprobs": lambda c, t: _complete(
         c, _as_prompt(t), extra_body={"prompt_logprobs": 1}
