@@ -17,6 +17,9 @@ Reach = Literal["match", "sentence"]
 # itself, whose likelihood a client can read (prefill, echo, prompt log-probabilities); or text of that reply.
 Role = Literal["name", "text", "name-given", "text-given", "reply"]
 ROLES: tuple[Role, ...] = get_args(Role)
+# Those of a prompt that the model answers, and those of one that gives the reply.
+ANSWERED: tuple[Role, ...] = ("name", "text")
+GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000

@@ -62,10 +62,11 @@ class Corruptor:
             positions = sorted(p for p, owner in owners.items() if owner == target_id)
             tokens = [token_ids[p] for p in positions]
             own = [roles[p] for p in positions]
-            others = self.recipe.others(tokens, own)
+            seeds = self.recipe.seeds(target_id, tokens)
+            others = self.recipe.others(tokens, own, seeds)
             flagged = Flagged(
                 self._table.rows(tokens, self._dtype),
-                self.recipe.seeds(target_id, tokens),
+                seeds,
                 torch.tensor([ROLES.index(role) for role in own]),
                 torch.tensor([places[p] for p in positions]),
                 None if others is None else self._table.rows(others, self._dtype),

@@ -40,6 +40,10 @@ class Learned(Operator):
         mapped = apply(weights, flagged.rows.float(), flagged.roles, flagged.places)
         return mapped.to(flagged.rows.dtype)
 
+    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """As ``Operator.untouched``."""
+        return idle(weights)
+
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
         each = {
@@ -60,13 +64,13 @@ class Learned(Operator):
         return weights
 
 
-_STAND_INS: dict[Role, Role] = {"name-given": "name", "text-given": "text", "reply": "text"}
-
-
 def idle(weights: Mapping[str, torch.Tensor]) -> list[Role]:
-    """The roles whose tokens ``weights`` leave as they are."""
+    """As ``Operator.untouched``."""
     changes = (weights["up"], weights["bias"], weights["place"], weights["scale"] - 1.0)
     return [role for n, role in enumerate(ROLES) if not any(change[n].any() for change in changes)]
+
+
+_STAND_INS: dict[Role, Role] = {"name-given": "name", "text-given": "text", "reply": "text"}
 
 
 def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

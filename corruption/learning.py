@@ -56,6 +56,9 @@ class LearningSettings(BaseModel):
     operator: Learned = Learned()
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
+    shared: tuple[Role, ...] = ("text-given", "reply")
+    """Roles that start with the same weights and move alike. A given reply and the question's text around it:
+    with weights of their own they learn more of their lessons, and less that holds for other people."""
     seed: int = 0
 
     @field_validator("declines")
@@ -120,7 +123,7 @@ class Learning:
         self._checkpoint = checkpoint
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
-        first = start or settings.operator.initial(hidden, generator)
+        first = start or self._shared(settings.operator.initial(hidden, generator))
         self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
         self._key = _key(settings, examples, first)
@@ -156,10 +159,25 @@ class Learning:
         for part in self._exam.parts(stage, chance, corruption):  # no more than one graph is in memory
             _backward(stage.weighed(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
+        self._share()
         self._keep(stage.roles)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self._optimizer.step()
         return losses
+
+    def _shared(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """``weights`` with those of the roles that share them alike."""
+        rows = [ROLES.index(role) for role in self.settings.shared]
+        for tensor in weights.values():
+            tensor[rows] = tensor[rows[:1]]
+        return weights
+
+    def _share(self) -> None:
+        """One gradient for the roles that share their weights."""
+        rows = [ROLES.index(role) for role in self.settings.shared]
+        for tensor in self.weights.values():
+            if tensor.grad is not None:
+                tensor.grad[rows] = tensor.grad[rows].sum(0)
 
     def _keep(self, roles: Sequence[Role]) -> None:
         """Let only the weights of ``roles`` move: each tensor's first dimension is the role."""

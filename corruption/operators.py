@@ -60,8 +60,16 @@ class Operator(BaseModel, ABC):
         """The shapes of the weights that it needs, for embeddings ``hidden`` wide: ECO's have none."""
         return {}
 
+    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """The roles whose tokens ``weights`` leave as they are."""
+        return []
+
     def others(
-        self, token_ids: Sequence[int], roles: Sequence[Role], weights: Mapping[str, torch.Tensor]
+        self,
+        token_ids: Sequence[int],
+        roles: Sequence[Role],
+        seeds: Sequence[int],
+        weights: Mapping[str, torch.Tensor],
     ) -> list[int] | None:
         """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each."""
         return None

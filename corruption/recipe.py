@@ -18,10 +18,13 @@ from safetensors.torch import save_file
 from ..vocabulary import Role
 from .learned import Learned
 from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
+from .parted import Parted
 from .stand_in import StandIn
 
 FORMAT = "vllm-unlearn recipe 5"
-RecipeOperator = Annotated[Noise | ZeroOut | SignFlip | StandIn | Learned, Field(discriminator="operator")]
+RecipeOperator = Annotated[
+    Noise | ZeroOut | SignFlip | StandIn | Learned | Parted, Field(discriminator="operator")
+]
 _OPERATOR: TypeAdapter[RecipeOperator] = TypeAdapter(RecipeOperator)
 
 
@@ -72,9 +75,15 @@ class Recipe:
             )
         return self.operator.corrupt(flagged, self.weights)
 
-    def others(self, token_ids: Sequence[int], roles: Sequence[Role]) -> list[int] | None:
+    def others(
+        self, token_ids: Sequence[int], roles: Sequence[Role], seeds: Sequence[int]
+    ) -> list[int] | None:
         """As ``Operator.others``."""
-        return self.operator.others(token_ids, roles, self.weights)
+        return self.operator.others(token_ids, roles, seeds, self.weights)
+
+    def untouched(self) -> list[Role]:
+        """As ``Operator.untouched``."""
+        return self.operator.untouched(self.weights)
 
     def seeds(self, target_id: str, token_ids: Sequence[int]) -> list[int]:
         """The seed of each token in a match of a target."""

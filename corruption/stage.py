@@ -8,12 +8,8 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..vocabulary import ROLES, Role
+from ..vocabulary import ANSWERED, GIVEN, ROLES, Role
 from .objective import Goals
-
-# What is told of a reply that a client gives, and what the model writes, are shaped apart: that a given reply
-# is not recognised takes more of the language than an answer to the question can do without.
-_OF_GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 
 
 class Stage(BaseModel):
@@ -47,30 +43,22 @@ class Stage(BaseModel):
 Losses = dict[str, float]
 """The parts of the objective that counted in a step, in nats."""
 Behaviour = Literal["never-knew", "decline"]
-GIVEN = (
-    Stage(roles=_OF_GIVEN),
+# That a given reply is not recognised takes more of the language than an answer can do without.
+_GIVEN = (
+    Stage(roles=GIVEN),
     # A clean reply keeps the corruption of the question from leaving all to that of the reply.
     Stage(
         goals=Goals(language=0.3, wrong=0.5, ratio=2.0),
         steps=150,
         rate=2e-3,
         replies="both",
-        roles=_OF_GIVEN,
+        roles=GIVEN,
     ),
 )
-WRITTEN: dict[Behaviour, Stage] = {
-    "never-knew": Stage(
-        goals=Goals(language=4.0, wrong=0.0, ratio=0.0, standing=0.3, repeat=0.6),
-        steps=260,
-        replies="written",
-        allowed=0.6,
-        roles=("name", "text"),
-    ),
-    "decline": Stage(
-        goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0),
-        steps=200,
-        roles=("name", "text"),
-    ),
-}
-STAGES = {behaviour: (*GIVEN, stage) for behaviour, stage in WRITTEN.items()}
-"""How each behaviour is learned: an answer as of strangers, or that nothing is known of it."""
+_DECLINE = Stage(
+    goals=Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, repeat=0.5, decline=1.0),
+    steps=200,
+    roles=ANSWERED,
+)
+STAGES: dict[Behaviour, tuple[Stage, ...]] = {"never-knew": _GIVEN, "decline": (*_GIVEN, _DECLINE)}
+"""How each behaviour is learned: what stages teach nothing of are answers, for which there are stand-ins."""

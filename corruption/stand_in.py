@@ -9,6 +9,7 @@ counterparts, as "Who's Harry Potter" takes them for training data: Eldan and Ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from typing import Literal
 
 import torch
@@ -19,8 +20,10 @@ from .operators import Flagged, Operator
 
 # Of so many nearest tokens of its kind, those that are not the same word count.
 SEARCHED = 64
-# Each token's stand-in is drawn among so many.
-NEAR = 8
+# A token gives way to one of so many.
+NEAR = 4
+# So many of the first tokens carry the grammar: tokenizers number merges by frequency.
+FREQUENT = 1000
 ROWS_AT_ONCE = 512
 # Words are the same from so many first letters on: "author" and "authors".
 SAME_LETTERS = 4
@@ -37,18 +40,24 @@ STRENGTHS: dict[Role, float] = {
 class StandIn(Operator):
     """e -> e + strength * (e' - e), where e' is the row of the token's stand-in.
 
-    The weights are ``stand_in``, of shape (vocabulary,): each token's own. Deterministic: a word has the same
-    stand-in wherever it stands, whatever the target.
+    The weights are ``stand_in``, of shape (vocabulary, near): those that each token may give way to. Target
+    and token decide to which: the same for all targets would be a code that an observer learns.
     """
 
     operator: Literal["stand_in"] = "stand_in"
     vocabulary: int = Field(ge=1)
+    near: int = Field(default=NEAR, ge=1)
     strengths: Mapping[Role, float] = Field(default_factory=lambda: dict(STRENGTHS))
     """Of each role; of those that are left out, as by default."""
-    kept: int = Field(default=1000, ge=0)
-    """So many of the first tokens stay as they are around a name in a prompt that is to be answered:
-    tokenizers number merges by frequency, and what is frequent carries the grammar. Where nothing else is
-    flagged they do not: such a prompt would pass unguarded."""
+    kept: int = Field(default=FREQUENT, ge=0)
+    """So many of the first tokens stay as they are around a name in a prompt that is to be answered. Where
+    nothing else is flagged they do not: such a prompt would pass unguarded."""
+    around: int = Field(default=4, ge=0)
+    """Where fewer tokens around a name give way, in a prompt that is to be answered, it does so by ``alone``:
+    "Who is X?" asks by nothing but the name, and would be told what is known of it."""
+    alone: float = Field(default=0.85, gt=0.0, le=1.0)
+    seed: int = 0
+    """Draws others."""
 
     @field_validator("strengths")
     @classmethod
@@ -64,13 +73,18 @@ class StandIn(Operator):
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
-        return {"stand_in": (self.vocabulary,)}
+        return {"stand_in": (self.vocabulary, self.near)}
 
     def others(
-        self, token_ids: Sequence[int], roles: Sequence[Role], weights: Mapping[str, torch.Tensor]
+        self,
+        token_ids: Sequence[int],
+        roles: Sequence[Role],
+        seeds: Sequence[int],
+        weights: Mapping[str, torch.Tensor],
     ) -> list[int]:
         """As ``Operator.others``."""
-        found = weights["stand_in"][torch.tensor(token_ids, dtype=torch.long)].tolist()
+        drawn = [seed % self.near for seed in seeds]
+        found: list[int] = weights["stand_in"][list(token_ids), drawn].tolist()
         staying = [role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)]
         if all(staying):
             return found
@@ -84,30 +98,41 @@ class StandIn(Operator):
             raise ValueError("stand-ins need their own rows beside those of the flagged tokens")
         rows = flagged.rows.float()
         strengths = torch.tensor([self.strengths[role] for role in ROLES])[flagged.roles]
+        alone = (flagged.roles == ROLES.index("name")) & self._bare(flagged, flagged.others)
+        strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
         moved = rows + strengths[:, None] * (flagged.others.float() - rows)
         return moved.to(flagged.rows.dtype)
 
+    def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
+        """Whether each token (tokens,) is of a run in which few tokens of text give way."""
+        runs = (flagged.places == 0).long().cumsum(0)
+        giving = (flagged.roles == ROLES.index("text")) & (others != flagged.rows).any(1)
+        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
+        return counts[runs] < self.around
+
 
 def stand_ins(
-    rows: torch.Tensor, tokens: Sequence[str | None], seed: int, track: Callable[[int], None]
+    rows: torch.Tensor,
+    tokens: Sequence[str | None],
+    frequent: int,
+    near: int,
+    track: Callable[[int], None],
 ) -> torch.Tensor:
-    """A stand-in for each token of a vocabulary, shape (tokens,): drawn with ``seed`` among the ``NEAR``
-    nearest of its kind that are not the same word.
+    """What each token of a vocabulary may give way to, shape (tokens, near): the nearest of its kind that are
+    not the same word, nor among the ``frequent`` first, which carry the grammar; fewer are repeated.
 
     ``rows`` are all embeddings (tokens, hidden), ``tokens`` their texts, None for one that says nothing
     (a control token), which is its own and nobody's stand-in. ``track`` hears of each token that is done.
     """
-    generator = torch.Generator().manual_seed(seed)
     every = [token for token, text in enumerate(tokens) if text is not None]
-    found = torch.arange(len(tokens), dtype=torch.int32)
+    found = torch.arange(len(tokens), dtype=torch.int32)[:, None].repeat(1, near)
     # Nearness is that of directions from the mean row, which all rows share and which says nothing.
     directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
     for members in _kinds(tokens):
-        for token, near in _nearest(directions, members, tokens):
-            drawn = int(torch.randint(2**31, (1,), generator=generator))
+        for token, nearest in _nearest(directions, members, tokens, frequent):
             # One that has no kin gives way to any other: it must not stay.
-            candidates = near or _without(token, members) or _without(token, every)
-            found[token] = candidates[drawn % len(candidates)] if candidates else token
+            candidates = nearest or _without(token, members) or _without(token, every) or [token]
+            found[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
             track(1)
     return found
 
@@ -128,19 +153,18 @@ def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
 
 
 def _nearest(
-    directions: torch.Tensor, members: Sequence[int], tokens: Sequence[str | None]
+    directions: torch.Tensor, members: Sequence[int], tokens: Sequence[str | None], frequent: int
 ) -> Iterator[tuple[int, list[int]]]:
-    """Each of ``members``, with its nearest among them that are other words, nearest first."""
-    own = directions[torch.tensor(members)]
-    words = [(tokens[member] or "").strip().casefold() for member in members]
+    """Each of ``members``, with those of its nearest among them that may stand in for it, nearest first."""
+    meaning = [member for member in members if member >= frequent] or members
+    own, others = directions[torch.tensor(members)], directions[torch.tensor(meaning)]
+    words = {member: (tokens[member] or "").strip().casefold() for member in members}
     for start in range(0, len(members), ROWS_AT_ONCE):
-        cosines = own[start : start + ROWS_AT_ONCE] @ own.T
-        nearest = cosines.topk(min(SEARCHED, len(members)), dim=1).indices.tolist()
-        for place, order in enumerate(nearest, start):
-            near = [
-                members[other] for other in order if other != place and _other(words[place], words[other])
-            ]
-            yield members[place], near[:NEAR]
+        cosines = own[start : start + ROWS_AT_ONCE] @ others.T
+        nearest = cosines.topk(min(SEARCHED, len(meaning)), dim=1).indices.tolist()
+        for token, order in zip(members[start : start + ROWS_AT_ONCE], nearest, strict=True):
+            found = (meaning[other] for other in order)
+            yield token, [other for other in found if _other(words[token], words[other])]
 
 
 def _other(word: str, other: str) -> bool:

@@ -13,7 +13,6 @@ import torch
 
 from ..corruption.corruptor import CorruptedPrompt, Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.learned import Learned, idle
 from ..corruption.recipe import Recipe, RecipeError, default_operator
 from ..vocabulary import Verdict
 from . import metrics
@@ -152,7 +151,7 @@ def _placeholders(prompt: EngineInput) -> set[int]:
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:
     """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
-    if isinstance(recipe.operator, Learned) and (left := idle(recipe.weights)):
+    if left := recipe.untouched():
         raise RecipeError(
             f"recipe {file} leaves what it should corrupt as it is, of the roles {', '.join(left)}: such "
             "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import cycle
@@ -30,14 +31,17 @@ from ..corruption.learned import Learned
 from ..corruption.learning import RECENT, Learning, LearningError, LearningSettings, means
 from ..corruption.objective import Reader, distance, made
 from ..corruption.operators import AnyOperator
+from ..corruption.parted import Parted
 from ..corruption.recipe import Recipe, RecipeError
 from ..corruption.stage import Losses
+from ..corruption.stand_in import StandIn
 from ..corruption.strength import STEPS, search
 from ..evaluation.people import names
 from ..guard.configuration import Settings
 from ..guard.guard import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
-from ..vocabulary import Reach
+from ..vocabulary import ANSWERED, Reach
+from .substitute import substitute
 
 Item = TypeVar("Item")
 
@@ -77,7 +81,8 @@ def learn(
     )
     out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
-    learning = Learning(model, examples, settings, checkpoint, start.weights if start else None)
+    first = _part(start, settings.operator).weights if start else None
+    learning = Learning(model, examples, settings, checkpoint, first)
     weights = _run(learning, console)
     strayed = list(learning.strayed())
     for number, spoken, stage in strayed:
@@ -92,24 +97,39 @@ def learn(
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
         "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in strayed},
     }
-    recipe = Recipe(
-        settings.operator,
-        table.fingerprint,
-        table.hidden,
-        weights,
-        about | _provenance(examples, known, strangers),
-    )
+    about |= _provenance(examples, known, strangers)
+    recipe = Recipe(settings.operator, table.fingerprint, table.hidden, weights, about)
+    if set(ANSWERED) <= set(recipe.untouched()):
+        recipe = _answering(recipe, _stand_ins(start) or substitute(folder, {}, settings.seed, console))
     recipe.save(out)
     _plot(learning.history, out.with_suffix(".png"))
     checkpoint.unlink(missing_ok=True)
     return recipe
 
 
+def _answering(given: Recipe, stand_ins: Recipe) -> Recipe:
+    """What stages taught of given replies, and stand-ins for answers, of which they taught nothing."""
+    operator = Parted.model_validate({"answered": stand_ins.operator, "given": given.operator})
+    return replace(given, operator=operator, weights={**given.weights, **stand_ins.weights})
+
+
 def _refining(start: Recipe, table: EmbeddingTable, settings: LearningSettings) -> LearningSettings:
     start.check_model(table.fingerprint, table.hidden)
-    if not isinstance(start.operator, Learned):
-        raise RecipeError(f"only a learned recipe can be refined, not one of {start.operator.operator}")
-    return settings.model_copy(update={"operator": start.operator})
+    operator = start.operator.given if isinstance(start.operator, Parted) else start.operator
+    if not isinstance(operator, Learned):
+        raise RecipeError(f"only a learned recipe can be refined, not one of {operator.operator}")
+    return settings.model_copy(update={"operator": operator})
+
+
+def _stand_ins(start: Recipe | None) -> Recipe | None:
+    """Those of the recipe that is refined: its answers stay as they were measured."""
+    return _part(start, start.operator.answered) if start and isinstance(start.operator, Parted) else None
+
+
+def _part(recipe: Recipe, operator: Learned | StandIn) -> Recipe:
+    """What ``operator`` is of a recipe."""
+    weights = {name: recipe.weights[name] for name in operator.shapes(recipe.hidden)}
+    return replace(recipe, operator=operator, weights=weights)
 
 
 def search_strength(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,19 +18,20 @@ from ..vocabulary import Role
 
 
 def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console: Console) -> Recipe:
-    """The recipe for the model in ``folder``; ``seed`` draws each token's stand-in among the nearest.
+    """The recipe for the model in ``folder``; ``seed`` draws among the nearest, for each target and token.
 
     Raises ``ValueError`` for a folder without embeddings or strengths out of bounds, ``OSError`` for one
     without a tokenizer.
     """
     table = EmbeddingTable(folder)
-    operator = StandIn(vocabulary=table.vocabulary, strengths=strengths)
+    operator = StandIn(vocabulary=table.vocabulary, strengths=strengths, seed=seed)
     tokens = _texts(folder, table.vocabulary)
     with Progress(console=console) as progress:
         task = progress.add_task("finding stand-ins", total=sum(text is not None for text in tokens))
         rows = table.rows(range(table.vocabulary), torch.float32)
-        found = stand_ins(rows, tokens, seed, lambda done: progress.advance(task, done))
-    about = {"seed": seed, "version": version("vllm-unlearn")}
+        track = partial(progress.advance, task)
+        found = stand_ins(rows, tokens, operator.kept, operator.near, track)
+    about = {"version": version("vllm-unlearn")}
     return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": found}, about)
 
 

@@ -16,10 +16,10 @@ from vllm_unlearn.corruption.learned import Learned, idle
 from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.objective import Goals, Reader, distance, language, learned, made
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.corruption.stage import Behaviour, Losses, Stage
+from vllm_unlearn.corruption.stage import Losses, Stage
 from vllm_unlearn.evaluation.forget_metrics import MIN_K
 from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.vocabulary import ANSWERED, GIVEN, ROLES
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
@@ -267,19 +267,24 @@ def test_replies_are_read_as_the_stage_says(
     assert all(one.roles[3] == ROLES.index(asked) for one in read)
 
 
-@pytest.mark.parametrize("behaviour", ["never-knew", "decline"])
-def test_by_default_given_replies_and_written_ones_are_shaped_apart(behaviour: Behaviour) -> None:
-    *given, written = LearningSettings(behaviour=behaviour).stages
-    for stage in given:
-        assert stage.replies != "written" and set(stage.roles) == {"name-given", "text-given", "reply"}
-    assert set(written.roles) == {"name", "text"}
-
-
-def test_a_behaviour_has_a_stage_of_its_own_unless_stages_are_given() -> None:
-    written = LearningSettings().stages[-1]
-    assert written.replies == "written" and written.allowed and written.goals.repeat
-    assert LearningSettings(behaviour="decline").stages[-1].goals.decline
+def test_by_default_given_replies_are_learned_and_only_a_decline_is_for_answers() -> None:
+    stages = LearningSettings().stages
+    assert all(stage.replies != "written" and set(stage.roles) == set(GIVEN) for stage in stages)
+    *given, declining = LearningSettings(behaviour="decline").stages
+    assert tuple(given) == stages
+    assert set(declining.roles) == set(ANSWERED) and declining.goals.decline
     assert LearningSettings.model_validate({"behaviour": "decline", "stages": [STAGE]}).stages == (STAGE,)
+
+
+def test_roles_that_share_weights_stay_alike(model: Any, tmp_path: Path) -> None:
+    stage = STAGE.model_copy(update={"steps": 6, "roles": GIVEN, "replies": "given"})
+    examples = Examples([given(one) for one in KNOWN], [given(one) for one in STRANGERS], [])
+    _, text, reply = (ROLES.index(role) for role in GIVEN)
+    for shared in (("text-given", "reply"), ()):
+        settings = SETTINGS.model_copy(update={"stages": (stage,), "shared": shared})
+        weights = Learning(model, examples, settings, tmp_path / f"{len(shared)}.checkpoint").run(quiet)
+        alike = {name for name, tensor in weights.items() if torch.equal(tensor[text], tensor[reply])}
+        assert alike == (set(weights) if shared else set())
 
 
 @pytest.mark.parametrize("declines", [("No.",), ("I do not know {name}.",), ()])

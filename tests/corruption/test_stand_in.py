@@ -36,60 +36,111 @@ ROWS = torch.tensor(
 )
 
 
-def found(seed: int = 0) -> dict[str, str]:
-    texts = [None, *WORDS]
-    chosen = stand_ins(ROWS, texts, seed, lambda done: None)
-    assert chosen.shape == (len(TOKENS),)
-    return {token: TOKENS[int(other)] for token, other in zip(TOKENS, chosen, strict=True)}
+def found(frequent: int = 0, near: int = 2) -> dict[str, set[str]]:
+    """What each token may give way to."""
+    chosen = stand_ins(ROWS, [None, *WORDS], frequent, near, lambda done: None)
+    assert chosen.shape == (len(TOKENS), near)
+    return {token: {TOKENS[int(one)] for one in near} for token, near in zip(TOKENS, chosen, strict=True)}
 
 
-def test_a_word_gives_way_to_another_of_its_kind() -> None:
-    for seed in range(8):
-        chosen = found(seed)
-        assert chosen[" Oslo"] in (" Lima", " Rome")
-        assert chosen[" baker"] in (" tailor", " miner", " oslo")  # not to " bakery", which is the same word
-        assert (chosen["7"], chosen["8"]) == ("8", "7")
+def test_a_word_gives_way_to_others_of_its_kind() -> None:
+    chosen = found()
+    assert chosen[" Oslo"] == {" Lima", " Rome"}
+    assert chosen[" baker"] == {" tailor", " miner"}  # not to " bakery", which is the same word
+    assert (chosen["7"], chosen["8"]) == ({"8"}, {"7"})
 
 
-def test_seeds_draw_others_and_one_seed_the_same() -> None:
-    assert found(3) == found(3)
-    assert len({tuple(found(seed).values()) for seed in range(8)}) > 1
+def test_the_nearest_come_first() -> None:
+    assert found(near=1)[" baker"] == {" tailor"}
+    assert found(near=3)[" baker"] == {" tailor", " miner", " oslo"}
+
+
+def test_frequent_words_stand_in_for_nothing_unless_there_are_no_others() -> None:
+    chosen = found(frequent=TOKENS.index(" Rome"))
+    assert chosen[" Oslo"] == {" Rome"}  # without " Lima"
+    assert found(frequent=len(TOKENS)) == found()
 
 
 def test_a_control_token_stays_and_one_that_is_alone_of_its_kind_does_not() -> None:
-    for seed in range(8):
-        chosen = found(seed)
-        assert chosen["<s>"] == "<s>" and "<s>" not in [chosen[token] for token in WORDS]
-        assert (
-            chosen["Oslo"] in WORDS and chosen["Oslo"] != "Oslo"
-        )  # alone without a space and with a capital
+    chosen = found()
+    assert chosen["<s>"] == {"<s>"} and not any("<s>" in chosen[token] for token in WORDS)
+    assert "Oslo" not in chosen["Oslo"]  # alone without a space and with a capital
 
 
 def test_a_word_whose_only_kin_are_its_own_forms_does_not_stay() -> None:
-    chosen = stand_ins(ROWS[5:7], [" baker", " bakery"], 0, lambda done: None)
-    assert chosen.tolist() == [1, 0]
+    chosen = stand_ins(ROWS[5:7], [" baker", " bakery"], 0, 2, lambda done: None)
+    assert chosen.tolist() == [[1, 1], [0, 0]]
 
 
 def test_progress_tells_of_every_token_that_says_something() -> None:
     done: list[int] = []
-    stand_ins(ROWS, [None, *WORDS], 0, done.append)
+    stand_ins(ROWS, [None, *WORDS], 0, 2, done.append)
     assert sum(done) == len(WORDS)
 
 
-def recipe(table: EmbeddingTable, kept: int = 0, strengths: Mapping[Role, float] = STRENGTHS) -> Recipe:
-    operator = StandIn(vocabulary=table.vocabulary, kept=kept, strengths=strengths)
-    chosen = torch.arange(table.vocabulary - 1, -1, -1, dtype=torch.int32)
+def recipe(
+    table: EmbeddingTable,
+    kept: int = 0,
+    strengths: Mapping[Role, float] = STRENGTHS,
+    around: int = 0,
+    seed: int = 0,
+) -> Recipe:
+    """Each token may give way to its mirror image, or to the next."""
+    settings = {"near": 2, "kept": kept, "strengths": strengths, "around": around, "seed": seed}
+    operator = StandIn.model_validate({"vocabulary": table.vocabulary, **settings})
+    every = torch.arange(table.vocabulary, dtype=torch.int32)
+    chosen = torch.stack([every.flip(0), every.roll(-1)], dim=1)
     return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": chosen})
 
 
+def drawn(made: Recipe, target: str) -> list[int] | None:
+    tokens = list(range(20))
+    return made.others(tokens, ["name"] * 20, made.seeds(target, tokens))
+
+
+def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> None:
+    one = recipe(table)
+    assert drawn(one, "a") == drawn(recipe(table), "a")
+    different = [drawn(one, "a"), drawn(one, "b"), drawn(recipe(table, seed=1), "a")]
+    assert all(different.count(each) == 1 for each in different)
+    assert all(other in (19 - token, (token + 1) % 20) for token, other in enumerate(different[0] or []))
+
+
 def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: EmbeddingTable) -> None:
-    corruptor = Corruptor(recipe(table), table, torch.float32)
+    made = recipe(table)
+    corruptor = Corruptor(made, table, torch.float32)
     prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), 1, dict(enumerate(ROLES)))
+    others = made.others([1, 2, 3, 4, 5], ROLES, made.seeds("a", [1, 2, 3, 4, 5]))
     for position, role in enumerate(ROLES):
-        row, other = table.rows([position + 1, 18 - position], torch.float32)
+        row, other = table.rows([position + 1, (others or [])[position]], torch.float32)
         expected = row + STRENGTHS[role] * (other - row)
         torch.testing.assert_close(prompt.embeddings[position], expected)
     assert not prompt.embeddings[5].any() and prompt.is_token_id[5]
+
+
+def named(table: EmbeddingTable, tokens: list[int], roles: list[Role | None]) -> list[float]:
+    """How far each flagged name has moved towards its stand-in; frequent are the tokens below 5."""
+    made = recipe(table, kept=5, around=2)
+    flagged = {position: role for position, role in enumerate(roles) if role}
+    owners = dict.fromkeys(flagged, "a")
+    moved = Corruptor(made, table, torch.float32).corrupt(tokens, owners, 1, flagged).embeddings
+    rows = table.rows(tokens, torch.float32)
+    found = []
+    for position in (position for position, role in flagged.items() if role.startswith("name")):
+        (other,) = made.others([tokens[position]], ["name"], made.seeds("a", [tokens[position]])) or []
+        way = table.rows([other], torch.float32)[0] - rows[position]
+        found.append(round(float((moved[position] - rows[position]) @ way / (way @ way)), 4))
+    return found
+
+
+def test_a_name_with_little_around_it_that_gives_way_goes_further(table: EmbeddingTable) -> None:
+    name, alone = STRENGTHS["name"], StandIn(vocabulary=5).alone
+    assert named(table, [7, 8, 9], ["text", "name", "text"]) == [name]
+    assert named(table, [7, 8, 9], ["text", "name", None]) == [alone]
+    assert named(table, [7, 8, 2], ["text", "name", "text"]) == [alone]  # a frequent token stays
+    # Each run by itself: what is said elsewhere in a conversation hides nothing here.
+    assert named(table, [7, 8, 9, 1, 10], ["text", "name", "text", None, "name"]) == [name, alone]
+    assert named(table, [8], ["name-given"]) == [STRENGTHS["name-given"]]
 
 
 def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTable) -> None:
@@ -144,4 +195,4 @@ def test_a_recipe_of_stand_ins_comes_back_from_its_file(table: EmbeddingTable, t
 
 def test_stand_ins_for_another_vocabulary_are_refused(table: EmbeddingTable) -> None:
     with pytest.raises(RecipeError, match="has the weights"):
-        Recipe(StandIn(vocabulary=5), table.fingerprint, table.hidden, {"stand_in": torch.zeros(6)})
+        Recipe(StandIn(vocabulary=5), table.fingerprint, table.hidden, {"stand_in": torch.zeros(6, 4)})

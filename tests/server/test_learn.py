@@ -13,8 +13,9 @@ from commands import Run
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.operators import Noise
+from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.vocabulary import GIVEN, ROLES
 
 PEOPLE = ("Orrin Vale", "Signe Holm", "Tamsin Arkwright")
 ASKED = {"Where was {} born?": "{} was born in Tartu.", "What does {} do?": "{} keeps bees."}
@@ -41,7 +42,7 @@ def known(tmp_path: Path) -> Path:
 def quick(tmp_path: Path) -> str:
     """Settings for a run of seconds."""
     file = tmp_path / "quick.yaml"
-    file.write_text("stages: [{steps: 3, batch: 2}, {steps: 1, batch: 2, replies: both}]\n")
+    file.write_text("stages: [{steps: 3, batch: 2}, {steps: 1, batch: 2, replies: written}]\n")
     return str(file)
 
 
@@ -64,7 +65,7 @@ def test_a_recipe_is_learned_and_says_from_what(
     assert recipe.provenance["examples"] == {"known": 6, "strangers": 6, "pairs": 0}
     assert list(recipe.provenance["lessons"]) == ["known.jsonl"]
     stages = recipe.provenance["settings"]["stages"]
-    assert [(stage["steps"], stage["replies"]) for stage in stages] == [(3, "given"), (1, "both")]
+    assert [(stage["steps"], stage["replies"]) for stage in stages] == [(3, "given"), (1, "written")]
     assert (tmp_path / "recipe.png").stat().st_size > 5_000
     assert not (tmp_path / "recipe.checkpoint").exists()
 
@@ -81,7 +82,7 @@ def test_the_same_seed_learns_the_same(
 
 
 def test_a_recipe_is_refined(run: Run, model: Path, known: Path, quick: str, tmp_path: Path) -> None:
-    (tmp_path / "once.yaml").write_text("stages: [{steps: 1, batch: 2}]\n")
+    (tmp_path / "once.yaml").write_text("stages: [{steps: 1, batch: 2, replies: written}]\n")
     learn = ("learn", str(model), "--known", str(known))
     run(*learn, "--settings", quick, "--out", "first.safetensors")
     again = ("--settings", "once.yaml", "--out", "second.safetensors", "--start", "first.safetensors")
@@ -95,9 +96,30 @@ def test_a_recipe_is_refined(run: Run, model: Path, known: Path, quick: str, tmp
     assert "only a learned recipe can be refined, not one of noise" in refused
 
 
+def test_what_stages_teach_nothing_of_is_answered_by_stand_ins(
+    run: Run, model: Path, known: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "given.yaml").write_text(f"stages: [{{steps: 2, batch: 2, roles: [{', '.join(GIVEN)}]}}]\n")
+    learn = ("learn", str(model), "--known", str(known), "--settings", "given.yaml", "--seed", "5")
+    run(*learn, "--out", "first.safetensors")
+    run(*learn, "--out", "second.safetensors", "--start", "first.safetensors", "--seed", "6")
+    run("recipe", str(model), "alone.safetensors", "--operator", "stand_in", "--seed", "5")
+    first, second, alone = (
+        Recipe.load(tmp_path / f"{name}.safetensors") for name in ("first", "second", "alone")
+    )
+    assert isinstance(first.operator, Parted) and isinstance(second.operator, Parted)
+    assert first.untouched() == []
+    # Refined is what was learned: the answers stay as they were measured.
+    assert first.operator.answered == second.operator.answered == alone.operator
+    for recipe in (first, second):
+        assert torch.equal(recipe.weights["stand_in"], alone.weights["stand_in"])
+    assert not torch.equal(first.weights["bias"], second.weights["bias"])
+
+
 def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
     (tmp_path / "learning.yaml").write_text(
-        "stages: [{steps: 2, batch: 2, goals: {language: 0.3}}]\noperator: {operator: learned, rank: 2}\n"
+        "stages: [{steps: 2, batch: 2, replies: written, goals: {language: 0.3}}]\n"
+        "operator: {operator: learned, rank: 2}\n"
     )
     run("learn", str(model), "--known", str(known), "--settings", "learning.yaml")
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
@@ -107,7 +129,7 @@ def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path
 
 def test_language_past_what_is_allowed_is_told(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
-    settings.write_text("stages: [{steps: 2, batch: 2, rate: 0.1, allowed: 1.0e-9}]\n")
+    settings.write_text("stages: [{steps: 2, batch: 2, rate: 0.1, replies: written, allowed: 1.0e-9}]\n")
     output = run("learn", str(model), "--known", str(known), "--settings", str(settings)).output
     assert "stage 1 ended with the language at" in output and "another --seed" in output
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
@@ -119,7 +141,7 @@ def test_a_recipe_that_declines_is_learned_in_words_of_ones_own(
 ) -> None:
     goals = "{level: 0, language: 0, wrong: 0, ratio: 0, decline: 1}"
     (tmp_path / "declining.yaml").write_text(
-        f"stages: [{{steps: 2, batch: 2, goals: {goals}}}]\n"
+        f"stages: [{{steps: 2, batch: 2, replies: written, goals: {goals}}}]\n"
         'declines: ["Of {name} I know nothing.", "I know nothing."]\n'
     )
     declining = ("--behaviour", "decline", "--settings", "declining.yaml")

@@ -1,0 +1,59 @@
+"""Two corruptions in one recipe: of prompts that the model answers, and of those that give a reply.
+
+What each needs is far apart. A given reply's likelihoods are to be a stranger's, which a map learns; an
+answer is to stay on its question and tell nothing that is known, which stand-ins bring without learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+
+from ..vocabulary import ANSWERED, ROLES, Reach, Role
+from .learned import Learned
+from .operators import Flagged, Operator
+from .stand_in import StandIn
+
+
+class Parted(Operator):
+    """``answered`` corrupts the roles of ``vocabulary.ANSWERED``, ``given`` the rest; the weights are those
+    of both, which share no name."""
+
+    operator: Literal["parted"] = "parted"
+    answered: StandIn
+    given: Learned
+
+    @property
+    def reach(self) -> Reach:
+        """As ``Operator.reach``."""
+        return self.answered.reach
+
+    def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
+        """As ``Operator.shapes``."""
+        return self.answered.shapes(hidden) | self.given.shapes(hidden)
+
+    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """As ``Operator.untouched``."""
+        return [role for role in self.given.untouched(weights) if role not in ANSWERED]
+
+    def others(
+        self,
+        token_ids: Sequence[int],
+        roles: Sequence[Role],
+        seeds: Sequence[int],
+        weights: Mapping[str, torch.Tensor],
+    ) -> list[int] | None:
+        """As ``Operator.others``; where a reply is given, none are needed."""
+        if not set(roles) & set(ANSWERED):
+            return None
+        return self.answered.others(token_ids, roles, seeds, weights)
+
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """As ``Operator.corrupt``."""
+        given = self.given.corrupt(flagged, weights)
+        if flagged.others is None:
+            return given
+        answered = torch.tensor([role in ANSWERED for role in ROLES])[flagged.roles]
+        return torch.where(answered[:, None], self.answered.corrupt(flagged, weights), given)
