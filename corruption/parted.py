@@ -52,8 +52,10 @@ class Parted(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``."""
-        given = self.given.corrupt(flagged, weights)
         if flagged.others is None:
-            return given
-        answered = torch.tensor([role in ANSWERED for role in ROLES])[flagged.roles]
-        return torch.where(answered[:, None], self.answered.corrupt(flagged, weights), given)
+            return self.given.corrupt(flagged, weights)
+        answered = self.answered.corrupt(flagged, weights)
+        own = torch.tensor([role in ANSWERED for role in ROLES])[flagged.roles]
+        if own.all():  # as in every prompt that the model answers
+            return answered
+        return torch.where(own[:, None], answered, self.given.corrupt(flagged, weights))

@@ -30,7 +30,7 @@ SAME_LETTERS = 4
 
 STRENGTHS: dict[Role, float] = {
     "name": 0.4,
-    "text": 0.8,
+    "text": 1.0,
     "name-given": 0.85,
     "text-given": 0.85,
     "reply": 0.2,
@@ -52,7 +52,7 @@ class StandIn(Operator):
     kept: int = Field(default=FREQUENT, ge=0)
     """So many of the first tokens stay as they are around a name in a prompt that is to be answered. Where
     nothing else is flagged they do not: such a prompt would pass unguarded."""
-    around: int = Field(default=4, ge=0)
+    around: int = Field(default=3, ge=0)
     """Where fewer tokens around a name give way, in a prompt that is to be answered, it does so by ``alone``:
     "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
@@ -129,7 +129,7 @@ def stand_ins(
     # Nearness is that of directions from the mean row, which all rows share and which says nothing.
     directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
     for members in _kinds(tokens):
-        for token, nearest in _nearest(directions, members, tokens, frequent):
+        for token, nearest in _nearest(directions, members, tokens, frequent, near):
             # One that has no kin gives way to any other: it must not stay.
             candidates = nearest or _without(token, members) or _without(token, every) or [token]
             found[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
@@ -153,9 +153,13 @@ def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
 
 
 def _nearest(
-    directions: torch.Tensor, members: Sequence[int], tokens: Sequence[str | None], frequent: int
+    directions: torch.Tensor,
+    members: Sequence[int],
+    tokens: Sequence[str | None],
+    frequent: int,
+    near: int,
 ) -> Iterator[tuple[int, list[int]]]:
-    """Each of ``members``, with those of its nearest among them that may stand in for it, nearest first."""
+    """Each of ``members``, with the ``near`` nearest among them that may stand in for it, nearest first."""
     meaning = [member for member in members if member >= frequent] or members
     own, others = directions[torch.tensor(members)], directions[torch.tensor(meaning)]
     words = {member: (tokens[member] or "").strip().casefold() for member in members}
@@ -163,8 +167,8 @@ def _nearest(
         cosines = own[start : start + ROWS_AT_ONCE] @ others.T
         nearest = cosines.topk(min(SEARCHED, len(meaning)), dim=1).indices.tolist()
         for token, order in zip(members[start : start + ROWS_AT_ONCE], nearest, strict=True):
-            found = (meaning[other] for other in order)
-            yield token, [other for other in found if _other(words[token], words[other])]
+            allowed = (other for place in order if _other(words[token], words[other := meaning[place]]))
+            yield token, list(islice(allowed, near))
 
 
 def _other(word: str, other: str) -> bool:

@@ -7,15 +7,16 @@ Nothing is learned again: the variants are for `eval tofu --recipe LABEL=FILE`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ..corruption.learned import Learned
+from ..corruption.parted import Parted
 from ..corruption.recipe import Recipe, RecipeError
-from ..vocabulary import ROLES, Role
+from ..vocabulary import GIVEN, ROLES, Role
 
 STRENGTHS = (0.5, 0.75, 1.25)
 RANKS = (0, 8, 32)
@@ -24,17 +25,23 @@ Weights = Mapping[str, torch.Tensor]
 
 
 def variants(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
-    """By what is left. Raises ``RecipeError`` for a recipe that was not learned."""
-    if not isinstance(recipe.operator, Learned):
-        raise RecipeError(f"there is nothing to take from a recipe of {recipe.operator.operator}")
-    weights = recipe.weights
-    for role in ROLES:
-        yield f"without-{role}", replace(recipe, weights=_without(weights, role))
-    yield "without-places", replace(recipe, weights=dict(weights) | {"place": _same(weights["place"])})
+    """By what is left; stand-ins stay. Raises ``RecipeError`` for a recipe of which nothing was learned."""
+    operator = recipe.operator.given if isinstance(recipe.operator, Parted) else recipe.operator
+    if not isinstance(operator, Learned):
+        raise RecipeError(f"there is nothing to take from a recipe of {operator.operator}")
+    learned = {name: recipe.weights[name] for name in operator.shapes(recipe.hidden)}
+    for label, weights in _variants(learned, ROLES if operator is recipe.operator else GIVEN):
+        yield label, replace(recipe, weights={**recipe.weights, **weights})
+
+
+def _variants(weights: Weights, roles: Sequence[Role]) -> Iterator[tuple[str, Weights]]:
+    for role in roles:
+        yield f"without-{role}", _without(weights, role)
+    yield "without-places", {"place": _same(weights["place"])}
     for rank in RANKS:
-        yield f"rank-{rank}", replace(recipe, weights=_of_rank(weights, rank))
+        yield f"rank-{rank}", _of_rank(weights, rank)
     for strength in STRENGTHS:
-        yield f"strength-{strength:g}", replace(recipe, weights=_of_strength(weights, strength))
+        yield f"strength-{strength:g}", _of_strength(weights, strength)
 
 
 def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:

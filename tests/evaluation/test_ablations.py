@@ -6,7 +6,9 @@ import pytest
 import torch
 from vllm_unlearn.corruption.learned import Learned, apply
 from vllm_unlearn.corruption.operators import SignFlip
+from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
+from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.evaluation.ablations import main, variants
 from vllm_unlearn.vocabulary import ROLES
 
@@ -52,6 +54,17 @@ def test_without_places_all_are_moved_alike(recipe: Recipe) -> None:
     same = dict(variants(recipe))["without-places"]
     assert torch.equal(same.weights["place"][:, 0], same.weights["place"][:, 2])
     assert not torch.equal(recipe.weights["place"][:, 0], recipe.weights["place"][:, 2])
+
+
+def test_of_two_parts_the_learned_one_is_taken_from(recipe: Recipe) -> None:
+    parted = Parted.model_validate({"answered": StandIn(vocabulary=5), "given": recipe.operator})
+    stand_ins = torch.zeros((5, parted.answered.near), dtype=torch.int32)
+    both = Recipe(parted, recipe.fingerprint, HIDDEN, {**recipe.weights, "stand_in": stand_ins})
+    own, found = dict(variants(recipe)), dict(variants(both))
+    assert set(own) - set(found) == {"without-name", "without-text"}
+    for label, variant in found.items():
+        assert torch.equal(variant.weights["stand_in"], stand_ins)
+        assert all(torch.equal(variant.weights[name], own[label].weights[name]) for name in recipe.weights)
 
 
 def test_variants_are_recipes_on_disk(recipe: Recipe, tmp_path: Path) -> None:
