@@ -57,8 +57,8 @@ class LearningSettings(BaseModel):
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
     shared: tuple[Role, ...] = ("text-given", "reply")
-    """Roles that start with the same weights and move alike. A given reply and the question's text around it:
-    with weights of their own they learn more of their lessons, and less that holds for other people."""
+    """Roles that start with the same weights and move alike. With weights of its own for a given reply, truth
+    ratios are spread less than those of a model that never knew."""
     seed: int = 0
 
     @field_validator("declines")
