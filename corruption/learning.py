@@ -58,7 +58,7 @@ class LearningSettings(BaseModel):
     declines: tuple[str, ...] = DECLINES
     shared: tuple[Role, ...] = ("text-given", "reply")
     """Roles that start with the same weights and move alike. With weights of its own for a given reply, truth
-    ratios are spread less than those of a model that never knew."""
+    ratios came out narrower than those of a model that never knew (docs/forgetting.md)."""
     seed: int = 0
 
     @field_validator("declines")
