@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from ..vocabulary import ROLES, Role
 from .exam import Exam
@@ -56,9 +56,9 @@ class LearningSettings(BaseModel):
     operator: Learned = Learned()
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
-    shared: tuple[Role, ...] = ("text-given", "reply")
-    """Roles that start with the same weights and move alike. With weights of its own for a given reply, truth
-    ratios came out narrower than those of a model that never knew (docs/forgetting.md)."""
+    shared: tuple[Role, ...] = Field(default=("text-given", "reply"), validate_default=True)
+    """Roles whose weights move alike, and start so unless a recipe is refined. With weights of its own for a
+    given reply, truth ratios came out narrower than those of a model that never knew (docs/forgetting.md)."""
     seed: int = 0
 
     @field_validator("declines")
@@ -68,6 +68,17 @@ class LearningSettings(BaseModel):
         if not 0 < named < len(declines):
             raise ValueError("declines need some that hold {name}, and some that do not")
         return declines
+
+    @field_validator("shared")
+    @classmethod
+    def _moved_together(cls, shared: tuple[Role, ...], told: ValidationInfo) -> tuple[Role, ...]:
+        for number, stage in enumerate(told.data.get("stages", ()), 1):
+            if 0 < len(moved := set(shared) & set(stage.roles)) < len(set(shared)):
+                raise ValueError(
+                    f"stage {number} moves {', '.join(moved)} alone of {', '.join(shared)}, whose weights "
+                    "move alike; name all of them in its roles, or write `shared: []`"
+                )
+        return shared
 
     @property
     def steps(self) -> int:

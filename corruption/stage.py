@@ -61,4 +61,4 @@ _DECLINE = Stage(
     roles=ANSWERED,
 )
 STAGES: dict[Behaviour, tuple[Stage, ...]] = {"never-knew": _GIVEN, "decline": (*_GIVEN, _DECLINE)}
-"""How each behaviour is learned: what stages teach nothing of are answers, for which there are stand-ins."""
+"""How each behaviour is learned. Answers of which no stage teaches anything are given to stand-ins."""

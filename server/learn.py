@@ -64,6 +64,7 @@ def learn(
 ) -> Recipe:
     """Learn, and write the recipe to ``out`` with a plot of the objective beside it.
 
+    Where the stages teach nothing of answers, stand-ins corrupt what the model is to answer (``Parted``).
     With ``start`` a learned recipe of the same model is refined. Without ``strangers`` the known lessons
     are asked about people who do not exist. An interrupted run goes on from ``out`` with the ending
     ``.checkpoint``. ``device`` is torch's, by default a GPU where there is one.

@@ -180,6 +180,10 @@ def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, t
     [
         ("goal: 1", "goal: Extra inputs are not permitted"),
         ("stages: []", "stages: Tuple should have at least 1 item"),
+        (
+            "stages: [{roles: [reply]}]",
+            "stage 1 moves reply alone of text-given, reply",
+        ),
         ("stages: [{rate: 0}]", "stages.0.rate: Input should be greater than 0"),
         ("stages: [{batch: 40}]", "a batch needs 40 known with a flagged question, there are 6"),
     ],
