@@ -41,7 +41,8 @@ def made(recipe: Recipe) -> Corruption:
             tokens = [example.token_ids[p] for p in flagged]
             # As it is served: on the CPU.
             own, roles, places = (t[number, flagged].cpu() for t in (rows, batch.roles, batch.places))
-            corrupted = recipe.corrupt(Flagged(own, recipe.seeds("lesson", tokens), roles, places))
+            seeds = [recipe.seed("lesson", token) for token in tokens]
+            corrupted = recipe.corrupt(Flagged(own, seeds, roles, places))
             rows[number, flagged] = corrupted.to(rows.device)
         return rows
 

@@ -19,7 +19,7 @@ from ..vocabulary import Reach, Role
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """The flagged tokens of one target in one prompt.
+    """A run of flagged tokens in a prompt.
 
     ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``roles`` and ``places`` have
     shape (tokens,): what a token is of, as an index into ``vocabulary.ROLES``, and how many flagged

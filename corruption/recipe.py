@@ -64,7 +64,7 @@ class Recipe:
         return digest.hexdigest()[:16]
 
     def corrupt(self, flagged: Flagged) -> torch.Tensor:
-        """Corrupt the rows (tokens, hidden) of a target's flagged tokens.
+        """Corrupt the rows (tokens, hidden) of a run of flagged tokens.
 
         Deterministic: recipe and tokens decide the result, and in ECO's operators the target. Raises
         ``RecipeError`` where the rows are of another width than the recipe's model.
@@ -85,11 +85,8 @@ class Recipe:
         """As ``Operator.untouched``."""
         return self.operator.untouched(self.weights)
 
-    def seeds(self, target_id: str, token_ids: Sequence[int]) -> list[int]:
-        """The seed of each token in a match of a target."""
-        return [self._seed(target_id, token) for token in token_ids]
-
-    def _seed(self, target_id: str, token: int) -> int:
+    def seed(self, target_id: str, token: int) -> int:
+        """That of a token in a match of a target."""
         key = f"{self.digest}\0{target_id}\0{token}".encode()
         return int.from_bytes(hashlib.blake2b(key, digest_size=7).digest(), "big")
 

@@ -98,17 +98,16 @@ class StandIn(Operator):
             raise ValueError("stand-ins need their own rows beside those of the flagged tokens")
         rows = flagged.rows.float()
         strengths = torch.tensor([self.strengths[role] for role in ROLES])[flagged.roles]
-        alone = (flagged.roles == ROLES.index("name")) & self._bare(flagged, flagged.others)
-        strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
+        if self._bare(flagged, flagged.others):
+            alone = flagged.roles == ROLES.index("name")
+            strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
         moved = rows + strengths[:, None] * (flagged.others.float() - rows)
         return moved.to(flagged.rows.dtype)
 
-    def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
-        """Whether each token (tokens,) is of a run in which few tokens of text give way."""
-        runs = (flagged.places == 0).long().cumsum(0)
+    def _bare(self, flagged: Flagged, others: torch.Tensor) -> bool:
+        """Whether few tokens of text give way."""
         giving = (flagged.roles == ROLES.index("text")) & (others != flagged.rows).any(1)
-        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
-        return counts[runs] < self.around
+        return int(giving.sum()) < self.around
 
 
 def stand_ins(

@@ -20,7 +20,7 @@ def noise(table: EmbeddingTable) -> Corruptor:
 
 
 def alone(recipe: Recipe, row: torch.Tensor, token: int, target: str) -> torch.Tensor:
-    seeds = recipe.seeds(target, [token])
+    seeds = [recipe.seed(target, token)]
     return recipe.corrupt(Flagged(row, seeds, torch.tensor([0]), torch.tensor([0])))
 
 

@@ -16,7 +16,9 @@ ROWS = torch.arange(16, dtype=torch.float32).reshape(2, 8)
 
 def corrupt(recipe: Recipe, rows: torch.Tensor, tokens: list[int], target: str) -> torch.Tensor:
     every = torch.zeros(len(rows), dtype=torch.long)
-    return recipe.corrupt(Flagged(rows, recipe.seeds(target, tokens), every, torch.arange(len(rows))))
+    return recipe.corrupt(
+        Flagged(rows, [recipe.seed(target, token) for token in tokens], every, torch.arange(len(rows)))
+    )
 
 
 @pytest.mark.parametrize("operator", [Noise(dimensions=2, sigma=0.5), ZeroOut(top=3), SignFlip(top=4)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -93,9 +93,13 @@ def recipe(
     return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": chosen})
 
 
-def drawn(made: Recipe, target: str) -> list[int] | None:
+def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Role]) -> list[int]:
+    return made.others(tokens, roles, [made.seed(target, token) for token in tokens]) or []
+
+
+def drawn(made: Recipe, target: str) -> list[int]:
     tokens = list(range(20))
-    return made.others(tokens, ["name"] * 20, made.seeds(target, tokens))
+    return others(made, target, tokens, ["name"] * 20)
 
 
 def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> None:
@@ -103,16 +107,16 @@ def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> Non
     assert drawn(one, "a") == drawn(recipe(table), "a")
     different = [drawn(one, "a"), drawn(one, "b"), drawn(recipe(table, seed=1), "a")]
     assert all(different.count(each) == 1 for each in different)
-    assert all(other in (19 - token, (token + 1) % 20) for token, other in enumerate(different[0] or []))
+    assert all(other in (19 - token, (token + 1) % 20) for token, other in enumerate(different[0]))
 
 
 def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: EmbeddingTable) -> None:
     made = recipe(table)
     corruptor = Corruptor(made, table, torch.float32)
     prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), 1, dict(enumerate(ROLES)))
-    others = made.others([1, 2, 3, 4, 5], ROLES, made.seeds("a", [1, 2, 3, 4, 5]))
+    found = others(made, "a", [1, 2, 3, 4, 5], ROLES)
     for position, role in enumerate(ROLES):
-        row, other = table.rows([position + 1, (others or [])[position]], torch.float32)
+        row, other = table.rows([position + 1, found[position]], torch.float32)
         expected = row + STRENGTHS[role] * (other - row)
         torch.testing.assert_close(prompt.embeddings[position], expected)
     assert not prompt.embeddings[5].any() and prompt.is_token_id[5]
@@ -127,7 +131,7 @@ def named(table: EmbeddingTable, tokens: list[int], roles: list[Role | None]) ->
     rows = table.rows(tokens, torch.float32)
     found = []
     for position in (position for position, role in flagged.items() if role.startswith("name")):
-        (other,) = made.others([tokens[position]], ["name"], made.seeds("a", [tokens[position]])) or []
+        (other,) = others(made, "a", [tokens[position]], ["name"])
         way = table.rows([other], torch.float32)[0] - rows[position]
         found.append(round(float((moved[position] - rows[position]) @ way / (way @ way)), 4))
     return found
@@ -147,6 +151,25 @@ def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTab
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
     prompt = corruptor.corrupt([8, 9], {0: "a", 1: "a"}, 1, {0: "text", 1: "text"})
     assert not torch.isclose(prompt.embeddings, table.rows([8, 9], torch.float32)).any()
+
+
+@pytest.mark.parametrize("other", ["a", "b"])
+def test_what_another_sentence_says_keeps_no_description(table: EmbeddingTable, other: str) -> None:
+    corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
+    owners, roles = {0: "a", 1: "a", 3: other, 4: other}, dict.fromkeys((0, 1, 3, 4), ROLES[1])
+    prompt = corruptor.corrupt([3, 4, 10, 11, 12], owners, 1, roles)
+    assert not torch.isclose(prompt.embeddings[:2], table.rows([3, 4], torch.float32)).any()
+
+
+def test_a_sentence_about_two_targets_is_one(table: EmbeddingTable) -> None:
+    """The name of either has what surrounds both around it."""
+    made, tokens = recipe(table, kept=5, around=2), [4, 8, 9, 10, 11]
+    owners = dict(enumerate(["a", "b", "a", "a", "a"]))
+    roles: dict[int, Role] = dict(enumerate(["text", "name", "text", "text", "name"]))
+    rows = Corruptor(made, table, torch.float32).corrupt(tokens, owners, 1, roles).embeddings
+    assert torch.equal(rows[0], table.rows([4], torch.float32)[0])  # frequent
+    row, other = table.rows([8, *others(made, "b", [8], ["name"])], torch.float32)
+    torch.testing.assert_close(rows[1], row + STRENGTHS["name"] * (other - row))
 
 
 def test_frequent_tokens_stay_around_a_name_and_nowhere_else(table: EmbeddingTable) -> None:
