@@ -12,12 +12,15 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from ..vocabulary import ROLES, Reach, Role
+from ..vocabulary import GIVEN, ROLES, Reach, Role
 from .operators import Flagged, Operator
+
+STRENGTH = 1.2
 
 
 class Learned(Operator):
-    """e -> e * scale + (e @ down) @ up + bias + place[i], for the i-th token of a run of flagged ones.
+    """e -> e + strength * (e' - e), with e' = e * scale + (e @ down) @ up + bias + place[i] for the i-th
+    token of a run of flagged ones; ``strength`` is 1 in prompts that are to be answered.
 
     Each of the roles has its own weights: ``scale`` and ``bias`` of shape (roles, hidden), ``down``
     (roles, hidden, rank), ``up`` (roles, rank, hidden), ``place`` (roles, places, hidden); tokens past
@@ -30,6 +33,10 @@ class Learned(Operator):
     sentence: bool = True
     """Whether the rest of the sentence around a match is corrupted as well."""
 
+    strength: float = Field(default=STRENGTH, gt=0.0, allow_inf_nan=False)
+    """Of what was learned of given replies. Where it is learned it is 1; to who is no part of the lessons the
+    map does less, which a strength above 1 makes up for (docs/forgetting.md)."""
+
     @property
     def reach(self) -> Reach:
         """As ``Operator.reach``."""
@@ -37,8 +44,10 @@ class Learned(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``; the seeds are of no use to it."""
-        mapped = apply(weights, flagged.rows.float(), flagged.roles, flagged.places)
-        return mapped.to(flagged.rows.dtype)
+        rows = flagged.rows.float()
+        strengths = torch.tensor([self.strength if role in GIVEN else 1.0 for role in ROLES])[flagged.roles]
+        mapped = apply(weights, rows, flagged.roles, flagged.places)
+        return rows.lerp(mapped, strengths[:, None]).to(flagged.rows.dtype)
 
     def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
         """As ``Operator.untouched``."""

@@ -21,7 +21,7 @@ from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
 from .parted import Parted
 from .stand_in import StandIn
 
-FORMAT = "vllm-unlearn recipe 5"
+FORMAT = "vllm-unlearn recipe 6"
 RecipeOperator = Annotated[
     Noise | ZeroOut | SignFlip | StandIn | Learned | Parted, Field(discriminator="operator")
 ]

@@ -15,10 +15,10 @@ import torch
 
 from ..corruption.learned import Learned
 from ..corruption.parted import Parted
-from ..corruption.recipe import Recipe, RecipeError
+from ..corruption.recipe import Recipe, RecipeError, RecipeOperator
 from ..vocabulary import GIVEN, ROLES, Role
 
-STRENGTHS = (0.5, 0.75, 1.25)
+STRENGTHS = (0.6, 0.8, 1.0, 1.4)
 RANKS = (0, 8, 32)
 
 Weights = Mapping[str, torch.Tensor]
@@ -32,6 +32,14 @@ def variants(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     learned = {name: recipe.weights[name] for name in operator.shapes(recipe.hidden)}
     for label, weights in _variants(learned, ROLES if operator is recipe.operator else GIVEN):
         yield label, replace(recipe, weights={**recipe.weights, **weights})
+    for strength in STRENGTHS:
+        other = operator.model_copy(update={"strength": strength})
+        yield f"strength-{strength:g}", replace(recipe, operator=_with(recipe.operator, other))
+
+
+def _with(operator: RecipeOperator, learned: Learned) -> RecipeOperator:
+    """``learned`` in the place of what was learned."""
+    return operator.model_copy(update={"given": learned}) if isinstance(operator, Parted) else learned
 
 
 def _variants(weights: Weights, roles: Sequence[Role]) -> Iterator[tuple[str, Weights]]:
@@ -40,8 +48,6 @@ def _variants(weights: Weights, roles: Sequence[Role]) -> Iterator[tuple[str, We
     yield "without-places", {"place": _same(weights["place"])}
     for rank in RANKS:
         yield f"rank-{rank}", _of_rank(weights, rank)
-    for strength in STRENGTHS:
-        yield f"strength-{strength:g}", _of_strength(weights, strength)
 
 
 def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:
@@ -67,12 +73,6 @@ def _of_rank(weights: Weights, rank: int) -> dict[str, torch.Tensor]:
         down[role] = left[:, : len(values)] * values
         up[role] = right[: len(values)]
     return dict(weights) | {"down": down, "up": up}
-
-
-def _of_strength(weights: Weights, strength: float) -> dict[str, torch.Tensor]:
-    """What is changed in a row, times ``strength``."""
-    changed = {name: weights[name] * strength for name in ("up", "bias", "place")}
-    return dict(weights) | changed | {"scale": 1.0 + (weights["scale"] - 1.0) * strength}
 
 
 def main(recipe: Path, out: Path) -> None:

@@ -7,10 +7,10 @@ import torch
 from vllm_unlearn.corruption.learned import Learned, apply
 from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.vocabulary import ANSWERED, ROLES
 
 HIDDEN = 8
-OPERATOR = Learned(rank=2, places=3)
+OPERATOR = Learned(rank=2, places=3, strength=1.5)
 
 
 def drawn(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -41,7 +41,8 @@ def test_each_row_is_mapped_by_the_weights_of_its_role_and_place() -> None:
     for row, (role, place) in enumerate([(0, 0), (1, 1), (3, 2), (0, 2)]):  # of three places 9 has the last
         expected = ROWS[row] * weights["scale"][role] + weights["bias"][role] + weights["place"][role][place]
         expected = expected + weights["up"][role].T @ (weights["down"][role].T @ ROWS[row])
-        torch.testing.assert_close(corrupted[row], expected)
+        strength = 1.0 if ROLES[role] in ANSWERED else 1.5
+        torch.testing.assert_close(corrupted[row], ROWS[row] + strength * (expected - ROWS[row]))
 
 
 def test_a_row_of_no_role_stays_as_it_is() -> None:

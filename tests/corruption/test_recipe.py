@@ -119,7 +119,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path / "missing.safetensors")
     save_file({"weight": torch.zeros(2)}, tmp_path / "weights.safetensors")
-    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 5'"):
+    with pytest.raises(RecipeError, match="not 'vllm-unlearn recipe 6'"):
         Recipe.load(tmp_path / "weights.safetensors")
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.load(tmp_path)

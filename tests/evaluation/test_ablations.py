@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from vllm_unlearn.corruption.learned import Learned, apply
-from vllm_unlearn.corruption.operators import SignFlip
+from vllm_unlearn.corruption.learned import STRENGTH, Learned, apply
+from vllm_unlearn.corruption.operators import Flagged, SignFlip
 from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.corruption.stand_in import StandIn
-from vllm_unlearn.evaluation.ablations import main, variants
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.evaluation.ablations import STRENGTHS, main, variants
+from vllm_unlearn.vocabulary import GIVEN, ROLES
 
 HIDDEN = 48
 NAME, TEXT = ROLES.index("name"), ROLES.index("text")
@@ -34,9 +34,14 @@ def test_a_role_is_left_alone(recipe: Recipe) -> None:
     assert torch.equal(mapped(without, TEXT), mapped(recipe, TEXT))
 
 
-def test_strength_scales_what_is_changed(recipe: Recipe) -> None:
-    half = dict(variants(recipe))["strength-0.5"]
-    torch.testing.assert_close(mapped(half), mapped(recipe) / 2, rtol=1e-3, atol=1e-3)
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_strength_scales_what_is_changed_of_given_replies(recipe: Recipe, strength: float) -> None:
+    other = dict(variants(recipe))[f"strength-{strength:g}"]
+    rows = torch.randn((5, HIDDEN), generator=torch.Generator().manual_seed(1))
+    flagged = Flagged(rows, [0] * 5, torch.arange(5), torch.zeros(5, dtype=torch.long))
+    whole, changed = recipe.corrupt(flagged) - rows, other.corrupt(flagged) - rows
+    scale = torch.tensor([strength / STRENGTH if role in GIVEN else 1.0 for role in ROLES])
+    torch.testing.assert_close(changed, whole * scale[:, None])
 
 
 def test_rank_is_what_is_left(recipe: Recipe) -> None:
@@ -65,6 +70,7 @@ def test_of_two_parts_the_learned_one_is_taken_from(recipe: Recipe) -> None:
     for label, variant in found.items():
         assert torch.equal(variant.weights["stand_in"], stand_ins)
         assert all(torch.equal(variant.weights[name], own[label].weights[name]) for name in recipe.weights)
+        assert isinstance(variant.operator, Parted) and variant.operator.given == own[label].operator
 
 
 def test_variants_are_recipes_on_disk(recipe: Recipe, tmp_path: Path) -> None:
