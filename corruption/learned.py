@@ -34,8 +34,8 @@ class Learned(Operator):
     """Whether the rest of the sentence around a match is corrupted as well."""
 
     strength: float = Field(default=STRENGTH, gt=0.0, allow_inf_nan=False)
-    """Of what was learned of given replies. Where it is learned it is 1; to who is no part of the lessons the
-    map does less, which a strength above 1 makes up for (docs/forgetting.md)."""
+    """Of what was learned of given replies, at a strength of 1: a map does less to people that were no part
+    of its lessons, which more makes up for (docs/forgetting.md)."""
 
     @property
     def reach(self) -> Reach:
