@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,16 +60,16 @@ class Corruptor:
         embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
         # which is how `doctor` sees from outside that the guard acts.
-        for positions in _runs(places, (p for p, owner in owners.items() if owner != CANARY_ID)):
+        if positions := sorted(p for p, owner in owners.items() if owner != CANARY_ID):
             tokens = [token_ids[p] for p in positions]
-            own = [roles[p] for p in positions]
+            own, before = [roles[p] for p in positions], [places[p] for p in positions]
             seeds = [self.recipe.seed(owners[p], token_ids[p]) for p in positions]
-            others = self.recipe.others(tokens, own, seeds)
+            others = self.recipe.others(tokens, own, before, seeds)
             flagged = Flagged(
                 self._table.rows(tokens, self._dtype),
                 seeds,
                 torch.tensor([ROLES.index(role) for role in own]),
-                torch.tensor([places[p] for p in positions]),
+                torch.tensor(before),
                 None if others is None else self._table.rows(others, self._dtype),
             )
             embeddings[positions] = self.recipe.corrupt(flagged)
@@ -95,14 +95,6 @@ def _places(positions: Collection[int]) -> dict[int, int]:
     for position in sorted(positions):
         places[position] = places.get(position - 1, -1) + 1
     return places
-
-
-def _runs(places: Mapping[int, int], positions: Iterable[int]) -> list[list[int]]:
-    """``positions``, those of each run of flagged tokens together."""
-    runs: dict[int, list[int]] = {}
-    for position in sorted(positions):
-        runs.setdefault(position - places[position], []).append(position)
-    return list(runs.values())
 
 
 class NeutralTokens:

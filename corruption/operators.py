@@ -19,7 +19,7 @@ from ..vocabulary import Reach, Role
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """A run of flagged tokens in a prompt.
+    """The flagged tokens of a prompt, in their order.
 
     ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``roles`` and ``places`` have
     shape (tokens,): what a token is of, as an index into ``vocabulary.ROLES``, and how many flagged
@@ -68,10 +68,12 @@ class Operator(BaseModel, ABC):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
+        places: Sequence[int],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int] | None:
-        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each."""
+        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each; the
+        rest as in ``Flagged``."""
         return None
 
 

@@ -42,13 +42,14 @@ class Parted(Operator):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
+        places: Sequence[int],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int] | None:
         """As ``Operator.others``; where a reply is given, none are needed."""
         if not set(roles) & set(ANSWERED):
             return None
-        return self.answered.others(token_ids, roles, seeds, weights)
+        return self.answered.others(token_ids, roles, places, seeds, weights)
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``."""

@@ -64,7 +64,7 @@ class Recipe:
         return digest.hexdigest()[:16]
 
     def corrupt(self, flagged: Flagged) -> torch.Tensor:
-        """Corrupt the rows (tokens, hidden) of a run of flagged tokens.
+        """Corrupt the rows (tokens, hidden) of a prompt's flagged tokens.
 
         Deterministic: recipe and tokens decide the result, and in ECO's operators the target. Raises
         ``RecipeError`` where the rows are of another width than the recipe's model.
@@ -76,10 +76,14 @@ class Recipe:
         return self.operator.corrupt(flagged, self.weights)
 
     def others(
-        self, token_ids: Sequence[int], roles: Sequence[Role], seeds: Sequence[int]
+        self,
+        token_ids: Sequence[int],
+        roles: Sequence[Role],
+        places: Sequence[int],
+        seeds: Sequence[int],
     ) -> list[int] | None:
         """As ``Operator.others``."""
-        return self.operator.others(token_ids, roles, seeds, self.weights)
+        return self.operator.others(token_ids, roles, places, seeds, self.weights)
 
     def untouched(self) -> list[Role]:
         """As ``Operator.untouched``."""

@@ -9,7 +9,7 @@ counterparts, as "Who's Harry Potter" takes them for training data: Eldan and Ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import cycle, islice
+from itertools import accumulate, cycle, islice
 from typing import Literal
 
 import torch
@@ -79,18 +79,20 @@ class StandIn(Operator):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
+        places: Sequence[int],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int]:
         """As ``Operator.others``."""
         drawn = [seed % self.near for seed in seeds]
         found: list[int] = weights["stand_in"][list(token_ids), drawn].tolist()
-        staying = [role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)]
-        if all(staying):
-            return found
-        return [
-            token if stays else other for token, stays, other in zip(token_ids, staying, found, strict=True)
+        frequent = [
+            role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)
         ]
+        runs = list(accumulate(place == 0 for place in places))
+        meaning = {run for run, stays in zip(runs, frequent, strict=True) if not stays}
+        every = zip(token_ids, found, frequent, runs, strict=True)
+        return [token if stays and run in meaning else other for token, other, stays, run in every]
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``. Raises ``ValueError`` without the rows of the stand-ins."""
@@ -98,16 +100,17 @@ class StandIn(Operator):
             raise ValueError("stand-ins need their own rows beside those of the flagged tokens")
         rows = flagged.rows.float()
         strengths = torch.tensor([self.strengths[role] for role in ROLES])[flagged.roles]
-        if self._bare(flagged, flagged.others):
-            alone = flagged.roles == ROLES.index("name")
-            strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
+        alone = (flagged.roles == ROLES.index("name")) & self._bare(flagged, flagged.others)
+        strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
         moved = rows + strengths[:, None] * (flagged.others.float() - rows)
         return moved.to(flagged.rows.dtype)
 
-    def _bare(self, flagged: Flagged, others: torch.Tensor) -> bool:
-        """Whether few tokens of text give way."""
+    def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
+        """Whether each token (tokens,) is of a run in which few tokens of text give way."""
+        runs = (flagged.places == 0).long().cumsum(0)
         giving = (flagged.roles == ROLES.index("text")) & (others != flagged.rows).any(1)
-        return int(giving.sum()) < self.around
+        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
+        return counts[runs] < self.around
 
 
 def stand_ins(

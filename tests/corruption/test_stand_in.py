@@ -94,7 +94,9 @@ def recipe(
 
 
 def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Role]) -> list[int]:
-    return made.others(tokens, roles, [made.seed(target, token) for token in tokens]) or []
+    """Those of one run."""
+    seeds = [made.seed(target, token) for token in tokens]
+    return made.others(tokens, roles, range(len(tokens)), seeds) or []
 
 
 def drawn(made: Recipe, target: str) -> list[int]:
