@@ -98,7 +98,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     model_folder: Path, tokenizer: Any, guard: Guard, tmp_path: Path
 ) -> None:
     table = EmbeddingTable(model_folder)
-    operator = Learned(rank=1, places=1)
+    operator = Learned(rank=1, places=1, strength=2.0)
     weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
     weights["bias"] += torch.arange(1.0, 1.0 + len(ROLES))[:, None]
     Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "learned")
@@ -121,7 +121,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     assert replacement
     ids, mask, embeddings = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
     moved = (embeddings - table.rows(ids, torch.bfloat16)).float().mean(dim=1)
-    assert {round(float(m)) for m, shown in zip(moved, mask, strict=True) if not shown} == {3, 4, 5}
+    assert {round(float(m)) for m, shown in zip(moved, mask, strict=True) if not shown} == {6, 8, 10}
 
 
 def test_a_recipe_that_leaves_a_role_as_it_is_is_not_served(
