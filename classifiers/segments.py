@@ -62,6 +62,11 @@ def around(prompt: str, turns: Sequence[tuple[int, int]], start: int, end: int) 
                 yield max(begin, start - WINDOW_CHARS), min(stop, end + WINDOW_CHARS)
 
 
+def starts(prompt: str, turns: Sequence[tuple[int, int]]) -> list[int]:
+    """Where the sentences of ``turns`` start, in their order."""
+    return [begin for first, last in turns for begin, _ in _sentences(prompt, first, last)]
+
+
 def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield from _windows(prompt, start, end)
     for sentence in _sentences(prompt, start, end):

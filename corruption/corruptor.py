@@ -50,12 +50,15 @@ class Corruptor:
         owners: Mapping[int, str],
         generation: int,
         roles: Mapping[int, Role] | None = None,
+        sentences: Mapping[int, int] | None = None,
     ) -> CorruptedPrompt:
         """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id.
 
-        ``roles`` says what each is of; without it, all are of names.
+        ``roles`` says what each is of, ``sentences`` which sentence it stands in; without them, all are of
+        names, and of one.
         """
         roles = roles or dict.fromkeys(owners, "name")
+        sentences = sentences or dict.fromkeys(owners, 1)
         places = _places(owners)
         embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
@@ -64,7 +67,8 @@ class Corruptor:
             tokens = [token_ids[p] for p in positions]
             own, before = [roles[p] for p in positions], [places[p] for p in positions]
             seeds = [self.recipe.seed(owners[p], token_ids[p]) for p in positions]
-            others = self.recipe.others(tokens, own, before, seeds)
+            parts = [(sentences[p], p - places[p]) for p in positions]
+            others = self.recipe.others(tokens, own, parts, seeds)
             flagged = Flagged(
                 self._table.rows(tokens, self._dtype),
                 seeds,

@@ -7,7 +7,7 @@ seed gives the same corruption, on every machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -68,12 +68,13 @@ class Operator(BaseModel, ABC):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
-        places: Sequence[int],
+        parts: Sequence[Hashable],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int] | None:
-        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each; the
-        rest as in ``Flagged``."""
+        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each.
+        Tokens of one sentence with none between them that is not flagged have one of ``parts``; the rest as
+        in ``Flagged``."""
         return None
 
 

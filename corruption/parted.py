@@ -6,7 +6,7 @@ answer is to stay on its question and tell nothing that is known, which stand-in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -42,14 +42,14 @@ class Parted(Operator):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
-        places: Sequence[int],
+        parts: Sequence[Hashable],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int] | None:
         """As ``Operator.others``; where a reply is given, none are needed."""
         if not set(roles) & set(ANSWERED):
             return None
-        return self.answered.others(token_ids, roles, places, seeds, weights)
+        return self.answered.others(token_ids, roles, parts, seeds, weights)
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``."""

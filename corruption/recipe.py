@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,11 +79,11 @@ class Recipe:
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
-        places: Sequence[int],
+        parts: Sequence[Hashable],
         seeds: Sequence[int],
     ) -> list[int] | None:
         """As ``Operator.others``."""
-        return self.operator.others(token_ids, roles, places, seeds, self.weights)
+        return self.operator.others(token_ids, roles, parts, seeds, self.weights)
 
     def untouched(self) -> list[Role]:
         """As ``Operator.untouched``."""

@@ -8,8 +8,8 @@ counterparts, as "Who's Harry Potter" takes them for training data: Eldan and Ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate, cycle, islice
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from typing import Literal
 
 import torch
@@ -79,7 +79,7 @@ class StandIn(Operator):
         self,
         token_ids: Sequence[int],
         roles: Sequence[Role],
-        places: Sequence[int],
+        parts: Sequence[Hashable],
         seeds: Sequence[int],
         weights: Mapping[str, torch.Tensor],
     ) -> list[int]:
@@ -89,10 +89,9 @@ class StandIn(Operator):
         frequent = [
             role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)
         ]
-        runs = list(accumulate(place == 0 for place in places))
-        meaning = {run for run, stays in zip(runs, frequent, strict=True) if not stays}
-        every = zip(token_ids, found, frequent, runs, strict=True)
-        return [token if stays and run in meaning else other for token, other, stays, run in every]
+        meaning = {part for part, stays in zip(parts, frequent, strict=True) if not stays}
+        every = zip(token_ids, found, frequent, parts, strict=True)
+        return [token if stays and part in meaning else other for token, other, stays, part in every]
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``. Raises ``ValueError`` without the rows of the stand-ins."""

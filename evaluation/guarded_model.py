@@ -117,5 +117,5 @@ class GuardedModel:
         owners = decoded.owners(matches, self._corruptor.reach)
         if self._seed:
             owners = {position: f"{self._seed}-{target_id}" for position, target_id in owners.items()}
-        generation = self._reader.index.generation
-        return self._corruptor.corrupt(token_ids, owners, generation, decoded.roles(matches, owners))
+        roles, sentences = decoded.roles(matches, owners), decoded.sentences(owners)
+        return self._corruptor.corrupt(token_ids, owners, self._reader.index.generation, roles, sentences)

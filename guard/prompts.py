@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from ..classifiers.segments import around
+from ..classifiers.segments import around, starts
 from ..vocabulary import Match, Reach, Role
 
 _MAX_ID = 2**32
@@ -54,6 +54,11 @@ class DecodedPrompt:
         if not any(p in reply for p in owners):
             return {p: "name" if p in named else "text" for p in owners}
         return {p: "name-given" if p in named else "reply" if p in reply else "text-given" for p in owners}
+
+    def sentences(self, owners: Iterable[int]) -> dict[int, int]:
+        """Which sentence of the prompt the token at each position of ``owners`` ends in, counted from 1."""
+        begun = starts(self.text, self.turns)
+        return {p: bisect_left(begun, self.spans[p][1]) for p in owners}
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""

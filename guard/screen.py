@@ -102,7 +102,9 @@ class Screen:
         if self.corruptor and prompt["type"] != "multimodal":
             owners = decoded.owners(verdict.matches, self.corruptor.reach)
             roles = decoded.roles(verdict.matches, owners)
-            corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], owners, verdict.generation, roles)
+            corrupted = self.corruptor.corrupt(
+                prompt["prompt_token_ids"], owners, verdict.generation, roles, decoded.sentences(owners)
+            )
             return self._with_embeddings(prompt, corrupted)
         self._say_neutral(prompt["type"])
         positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
-from vllm_unlearn.corruption.corruptor import Corruptor
+from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
@@ -94,9 +94,9 @@ def recipe(
 
 
 def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Role]) -> list[int]:
-    """Those of one run."""
+    """Those of one sentence."""
     seeds = [made.seed(target, token) for token in tokens]
-    return made.others(tokens, roles, range(len(tokens)), seeds) or []
+    return made.others(tokens, roles, [1] * len(tokens), seeds) or []
 
 
 def drawn(made: Recipe, target: str) -> list[int]:
@@ -161,6 +161,29 @@ def test_what_another_sentence_says_keeps_no_description(table: EmbeddingTable, 
     owners, roles = {0: "a", 1: "a", 3: other, 4: other}, dict.fromkeys((0, 1, 3, 4), ROLES[1])
     prompt = corruptor.corrupt([3, 4, 10, 11, 12], owners, 1, roles)
     assert not torch.isclose(prompt.embeddings[:2], table.rows([3, 4], torch.float32)).any()
+
+
+def test_sentences_side_by_side_are_two(table: EmbeddingTable) -> None:
+    corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
+    tokens, owners = [3, 4, 10, 3], dict.fromkeys(range(4), "a")
+    roles, rows = dict.fromkeys(owners, ROLES[1]), table.rows(tokens, torch.float32)
+    apart = corruptor.corrupt(tokens, owners, 1, roles, {0: 1, 1: 1, 2: 2, 3: 2}).embeddings
+    assert not torch.isclose(apart[:2], rows[:2]).any() and torch.equal(apart[3], rows[3])
+    assert torch.equal(corruptor.corrupt(tokens, owners, 1, roles).embeddings[:2], rows[:2])
+
+
+def test_a_sentence_that_is_flagged_in_parts_is_as_many(table: EmbeddingTable) -> None:
+    corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
+    owners = {0: "a", 2: "a"}
+    prompt = corruptor.corrupt([3, 9, 10], owners, 1, {0: "text", 2: "text"}, {0: 1, 2: 1})
+    assert not torch.isclose(prompt.embeddings[0], table.rows([3], torch.float32)[0]).any()
+
+
+def test_what_a_canary_stands_before_is_decided_by_itself(table: EmbeddingTable) -> None:
+    corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
+    owners = {0: "a", 2: CANARY_ID, 3: "a"}
+    prompt = corruptor.corrupt([10, 11, 12, 3], owners, 1, dict.fromkeys(owners, ROLES[1]))
+    assert not torch.isclose(prompt.embeddings[3], table.rows([3], torch.float32)[0]).any()
 
 
 def test_a_sentence_about_two_targets_is_one(table: EmbeddingTable) -> None:

@@ -134,6 +134,12 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     assert both == {1: "ann", 2: "ann", 3: "ann", 4: "ann", 5: "bye", 6: "bye"}
     roles = prompt.roles([name, described], both)
     assert roles == dict.fromkeys((1, 2, 4, 5, 6), "text") | {3: "name"}
+    assert prompt.sentences(both) == dict.fromkeys((1, 2, 3, 4), 2) | {5: 3, 6: 3}
+
+
+def test_a_sentence_ends_with_its_turn() -> None:
+    prompt = DecodedPrompt("Ann\nBob", [(0, 3), (3, 4), (4, 7)], [(0, 3), (4, 7)])
+    assert prompt.sentences([0, 2]) == {0: 1, 2: 2}
 
 
 def test_with_any_of_it_in_the_turn_that_is_written_the_prompt_gives_a_reply() -> None:
