@@ -41,11 +41,11 @@ class EmbeddingTable:
             raise ValueError(
                 f"{folder} holds no safetensors checkpoint: its config.json cannot be read"
             ) from error
-        self._file, self._name = _locate(folder)
-        # Opened once: safetensors maps the file, so a row costs the pages that it lies on.
-        self._tensors = safe_open(self._file, framework="pt")
-        self._slice: Any = self._tensors.get_slice(self._name)  # type: ignore[no-untyped-call]
-        self.vocabulary, self.hidden = self._slice.get_shape()
+        file, name = _locate(folder)
+        with safe_open(file, framework="pt") as tensors:
+            # A view of the mapped file: a row costs the pages that it lies on.
+            self._every: torch.Tensor = tensors.get_tensor(name)
+        self.vocabulary, self.hidden = self._every.shape
 
     def rows(self, token_ids: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """Return the embeddings of ``token_ids``, shape (tokens, hidden), as ``dtype``.
@@ -57,8 +57,7 @@ class EmbeddingTable:
         for token in token_ids:
             if not 0 <= token < self.vocabulary:
                 raise IndexError(f"token id {token} is outside of the vocabulary of {self.vocabulary}")
-        unique = {token: self._slice[token : token + 1] for token in set(token_ids)}
-        stored = torch.cat([unique[token] for token in token_ids]).to(dtype)
+        stored = self._every[list(token_ids)].to(dtype)
         return stored if self.scale == 1.0 else stored * torch.tensor(self.scale, dtype=dtype)
 
     @cached_property
@@ -81,7 +80,7 @@ class EmbeddingTable:
         digest = hashlib.sha256(f"{self.vocabulary} {self.hidden}".encode())
         step = max(1, self.vocabulary // _FINGERPRINT_ROWS)
         for token in range(0, self.vocabulary, step):
-            row = self._slice[token : token + 1].to(torch.bfloat16).contiguous()
+            row = self._every[token : token + 1].to(torch.bfloat16).contiguous()
             digest.update(row.view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
