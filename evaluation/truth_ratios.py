@@ -1,4 +1,4 @@
-"""Likelihoods alone, as served, of every question of a forget set: truth ratios and membership.
+"""Likelihoods alone, as served, of the questions of a forget set: truth ratios and membership.
 
     python -m vllm_unlearn.evaluation.truth_ratios DATA MODEL RETAIN --recipe LABEL=FILE
 
@@ -87,12 +87,13 @@ def main(
     retain: Path,
     recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
     forget: str = "forget10",
+    sample: Annotated[int | None, typer.Option(help="At most so many questions, over all targets.")] = None,
     encoder: str | None = None,
     cache: Path = Path("truth-ratios"),
 ) -> None:
     """Print the table of the ``recipe`` files, for folders with merged adapters; ``cache`` is kept."""
     given = EncoderSettings(model=encoder) if encoder else EncoderSettings()
-    bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget)
+    bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget, sample)
     full, table = opened(model, cache), EmbeddingTable(model)
     index = ForgetIndex(1, asked.targets, bench.vectors, bench.sieve)
     reader = Reader(full.chat.tokenizer, index, bench.prompts)
