@@ -191,8 +191,7 @@ def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(
     until(lambda: refuses(guard), PATIENCE)
     assert store.replicas() == ()  # `wait` is not kept by one who answers nobody
     flaky.fails_on = ""
-    until(lambda: not refuses(guard), PATIENCE)
-    assert guard.generation == 2
+    until(lambda: guard.generation == 2 and not refuses(guard), PATIENCE)
     assert guard.screen("Who is Mira Tolland?").action == "corrupt"
 
 
@@ -203,8 +202,7 @@ def test_a_generation_that_undoes_what_cannot_be_built_recovers(
     store.forget([ForgetTarget(id="mira", name="Mira Tolland")])
     until(lambda: refuses(guard), PATIENCE)
     store.remember(["mira"])
-    until(lambda: not refuses(guard), PATIENCE)
-    assert guard.generation == 2
+    until(lambda: guard.generation == 2 and not refuses(guard), PATIENCE)
 
 
 def test_an_encoder_that_fails_on_a_prompt_fails_that_prompt_alone(guard: Guard, flaky: FlakyEncoder) -> None:
