@@ -24,6 +24,8 @@ SEARCHED = 64
 NEAR = 4
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
+# A request that adds nothing to a name has fewer tokens that give way around it.
+AROUND = 3
 ROWS_AT_ONCE = 512
 # Words are the same from so many first letters on: "author" and "authors".
 SAME_LETTERS = 4
@@ -52,7 +54,7 @@ class StandIn(Operator):
     kept: int = Field(default=FREQUENT, ge=0)
     """So many of the first tokens stay as they are around a name in a prompt that is to be answered. Where
     nothing else is flagged they do not: such a prompt would pass unguarded."""
-    around: int = Field(default=3, ge=0)
+    around: int = Field(default=AROUND, ge=0)
     """Where fewer tokens around a name give way, in a prompt that is to be answered, it does so by ``alone``:
     "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)

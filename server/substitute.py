@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -13,19 +14,23 @@ from rich.progress import Progress
 
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.recipe import Recipe
-from ..corruption.stand_in import StandIn, stand_ins
+from ..corruption.stand_in import AROUND, FREQUENT, StandIn, stand_ins
 from ..vocabulary import Role
+from .bare_names import most_around
 
 
 def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console: Console) -> Recipe:
     """The recipe for the model in ``folder``; ``seed`` draws among the nearest, for each target and token.
 
-    Raises ``ValueError`` for a folder without embeddings or strengths out of bounds, ``OSError`` for one
-    without a tokenizer.
+    Raises ``ValueError`` for a folder without embeddings or without a fast tokenizer, or for strengths out of
+    bounds, ``OSError`` for one without a tokenizer.
     """
-    table = EmbeddingTable(folder)
-    operator = StandIn(vocabulary=table.vocabulary, strengths=strengths, seed=seed)
-    tokens = _texts(folder, table.vocabulary)
+    from transformers import AutoTokenizer
+
+    table, tokenizer = EmbeddingTable(folder), AutoTokenizer.from_pretrained(folder)
+    around = max(AROUND, most_around(tokenizer, FREQUENT) + 1)
+    operator = StandIn(vocabulary=table.vocabulary, strengths=strengths, seed=seed, around=around)
+    tokens = _texts(tokenizer, table.vocabulary)
     with Progress(console=console) as progress:
         task = progress.add_task("finding stand-ins", total=sum(text is not None for text in tokens))
         rows = table.rows(range(table.vocabulary), torch.float32)
@@ -35,11 +40,8 @@ def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console
     return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": found}, about)
 
 
-def _texts(folder: Path, count: int) -> list[str | None]:
+def _texts(tokenizer: Any, count: int) -> list[str | None]:
     """Each token's text; None for control tokens, and for rows of the table that no token has."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
     # Words that were added to a vocabulary are no control tokens: a name among them must not stay.
     added = tokenizer.added_tokens_decoder.items()
     control = {*tokenizer.all_special_ids, *(token for token, content in added if content.special)}
