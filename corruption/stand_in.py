@@ -24,7 +24,7 @@ SEARCHED = 64
 NEAR = 4
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
-# A request that adds nothing to a name has fewer tokens that give way around it.
+# A request that adds nothing to a name has fewer tokens that give way around it; of many tokenizers, not all.
 AROUND = 3
 ROWS_AT_ONCE = 512
 # Words are the same from so many first letters on: "author" and "authors".
