@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from ..classifiers.evidence import THRESHOLD
 from ..corruption.operators import AnyOperator
+from .plain import plain
 
 PREFIX = "VLLM_UNLEARN_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -123,7 +124,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {plain(e)}" for e in error.errors())
         raise ConfigurationError(f"{path or 'VLLM_UNLEARN_* variables'}: {problems}") from None
     return _anchored(settings, path.absolute().parent if path else Path.cwd())
 
@@ -136,6 +137,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             if key.value in seen:
                 line = key.start_mark.line + 1
                 raise DuplicateKeyError(f"{key.value} is given twice, again on line {line}")

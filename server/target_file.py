@@ -12,17 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from ..guard.plain import plain
 from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget
 from .json_object import read_object
-
-# What pydantic says in Python's words, in those of a file.
-_PLAIN = {
-    "tuple_type": "must be a list",
-    "string_type": "must be text (a string)",
-    "datetime_type": "must be a date and time, such as 2031-01-31T00:00:00Z",
-}
 
 
 class TargetFileError(ValueError):
@@ -58,14 +51,10 @@ def make_target(**fields: Any) -> ForgetTarget:
 
 def explain(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating long values."""
-    problems = error.errors(include_url=False, include_input=False)
+    problems = error.errors(include_url=False)
     if any(e["loc"] == ("name",) for e in problems):  # the id is made from it
         problems = [e for e in problems if e["loc"] != ("id",)]
-    return "; ".join(f"{_place(e['loc'])}: {_reason(e)}" for e in problems[:5])
-
-
-def _reason(problem: ErrorDetails) -> str:
-    return _PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    return "; ".join(f"{_place(e['loc'])}: {plain(e)}" for e in problems[:5])
 
 
 def _place(location: tuple[int | str, ...]) -> str:

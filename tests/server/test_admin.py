@@ -75,7 +75,7 @@ def vllms_own(request: pytest.FixtureRequest) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_PLUGINS", "unlearn")
         patch.setenv("VLLM_UNLEARN_ADMIN_KEY", KEY)
-        parser = make_arg_parser(FlexibleArgumentParser())
+        parser = make_arg_parser(FlexibleArgumentParser())  # type: ignore[no-untyped-call]
         app = build_app(parser.parse_args(["--model", "any", *request.param]), ("generate",), None)
     yield TestClient(app, raise_server_exceptions=False)
 
