@@ -74,6 +74,11 @@ class Guard:
         return self._index.generation
 
     @property
+    def is_current(self) -> bool:
+        """Whether what is served is what the store lists now."""
+        return self._served == self._store.head()
+
+    @property
     def sizes(self) -> dict[str, int]:
         """The size of the forget index that is served."""
         return self._index.sizes

@@ -175,6 +175,7 @@ def status(guard: TheGuard) -> dict[str, Any]:
     with _as_http():
         return {
             **generation(guard),
+            "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
             "replicas": [dataclasses.asdict(replica) for replica in guard.store.replicas()],

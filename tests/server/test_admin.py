@@ -171,6 +171,7 @@ def test_a_target_is_listed_served_and_remembered(client: TestClient, guard: Gua
 def test_status_tells_what_is_served(client: TestClient, guard: Guard) -> None:
     status = client.get("status").json()
     assert (status["stored"], status["served"], status["mode"]) == (0, 0, "enforce")
+    assert status["current"] is True
     assert status["index"] == guard.sizes
     assert [(r["id"], r["generation"]) for r in status["replicas"]] == [(guard.replica_id, 0)]
 
