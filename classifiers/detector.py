@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from dataclasses import dataclass
+from typing import Literal
 
 from ..vocabulary import Match
 from .encoder import Encoder
@@ -80,14 +81,30 @@ def scores(
     return best
 
 
-def nearest(index: ForgetIndex, encoder: Encoder, text: str) -> Evidence | None:
-    """The strongest evidence in ``text`` for any target, flagged or not: what ``check`` explains."""
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The strongest evidence in a text that flags nothing, and why it does not."""
+
+    evidence: Evidence
+    reason: Literal["score", "scope", "first pass"]
+    """It scores too little; or a scoped target is named beside it, whose scope decides; or the first pass
+    took the segment for less near than the encoder finds it, and spared the encoder."""
+
+
+def nearest(index: ForgetIndex, encoder: Encoder, text: str, threshold: float = THRESHOLD) -> Near | None:
+    """The strongest evidence in ``text``, which flags nothing, for any target: what ``check`` explains."""
     if not index.targets:
         return None
     reading = next(readings(index, text, None))
     vectors = encoder.encode([s.text for s in reading.segments])
-    every = chain.from_iterable(index.search(vectors, reading.said, reading.parts))
-    return max(every, key=lambda evidence: evidence.score, default=None)
+    found = index.search(vectors, reading.said, reading.parts)
+    every = [(evidence, row) for row, evidences in enumerate(found) for evidence in evidences]
+    if not every:
+        return None
+    evidence, row = max(every, key=lambda each: each[0].score)
+    if evidence.score < threshold:
+        return Near(evidence, "score")
+    return Near(evidence, "scope" if evidence.target_id in _scoped(index, reading, row) else "first pass")
 
 
 def scope_scores(index: ForgetIndex, encoder: Encoder, text: str) -> dict[str, float]:
@@ -154,13 +171,17 @@ def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold
     found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
     for i, every in zip(rows, found, strict=True):
         start, end = reading.place(reading.segments[i].start, reading.segments[i].end)
-        # Where a scoped target is named, its scope has decided.
-        scoped = {hit.target_id for hit in reading.named[i] if index.targets[hit.target_id].scope != "all"}
+        scoped = _scoped(index, reading, i)
         for e in every:
             if e.score >= threshold and e.target_id not in scoped:
                 yield Match(
                     e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, reading.name
                 )
+
+
+def _scoped(index: ForgetIndex, reading: Reading, row: int) -> set[str]:
+    """The scoped targets that are named in a segment: of them their scope has decided."""
+    return {hit.target_id for hit in reading.named[row] if index.targets[hit.target_id].scope != "all"}
 
 
 def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> list[int]:

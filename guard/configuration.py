@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from ..classifiers.evidence import THRESHOLD
 from ..corruption.operators import AnyOperator
+from .plain import plain
 
 PREFIX = "VLLM_UNLEARN_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -77,6 +78,9 @@ class Settings(_Section):
     """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
     admin_key: SecretStr | None = Field(default=None, min_length=16)
     """Opens the admin routes; without it they do not exist."""
+    public_metrics: bool = False
+    """Show all metrics to whoever reads ``/metrics``: also how many prompts are flagged, and how many
+    targets there are."""
     allow_client_embeds: bool = False
     """Let clients send ``prompt_embeds`` of their own: the guard cannot read those."""
     allow_kv_connector: bool = False
@@ -90,6 +94,11 @@ class Settings(_Section):
     encoder: EncoderSettings = EncoderSettings()
     detection: DetectionSettings = DetectionSettings()
     corruption: CorruptionSettings = CorruptionSettings()
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: Any) -> Any:
+        return "off" if value is False else value  # as YAML reads it without quotes
 
 
 def is_configured(environment: Mapping[str, str] = os.environ) -> bool:
@@ -115,15 +124,34 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {plain(e)}" for e in error.errors())
         raise ConfigurationError(f"{path or 'VLLM_UNLEARN_* variables'}: {problems}") from None
     return _anchored(settings, path.absolute().parent if path else Path.cwd())
+
+
+class DuplicateKeyError(ValueError):
+    """A setting is given twice; YAML would keep the last without a word."""
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise DuplicateKeyError(f"{key.value} is given twice, again on line {line}")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The settings of a YAML file. Raises ``ConfigurationError`` where it holds none."""
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
+    except DuplicateKeyError as error:
+        raise ConfigurationError(f"configuration {path}: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"configuration {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -24,14 +24,12 @@ from ..classifiers.word_frequency import preload
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
+from .canary import canary_names
 from .configuration import Settings
 from .faults import place
-from .store import Store, StoreError
+from .store import Head, Store, StoreError
 
 logger = logging.getLogger(__name__)
-
-CANARY_NAMES = ("unlearn canary 48213", "unlearn canary 73596")
-"""Always listed, and known to no model: two names of as many tokens each, for `doctor`."""
 
 
 class GuardError(RuntimeError):
@@ -54,17 +52,17 @@ class Guard:
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-        self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
         preload()
         self._sieve = None if encoder else load_sieve(settings)
         batching = BatchingEncoder(encoder or load_encoder(settings))
         self._encoder: Encoder = SegmentCache(batching)
-        head = self._store.head()
-        self._store_id = head.store_id
-        self._vectors = VectorCache(batching, vector_file(self._store, self._store_id, settings, batching))
-        self._publish(self._build(head.generation))
-        self._building: Future[ForgetIndex] | None = None
+        self._served = self._store.head()
+        store_id = self._served.store_id
+        self._canaries = NameMatcher((CANARY_ID, name) for name in canary_names(store_id))
+        self._vectors = VectorCache(batching, vector_file(self._store, store_id, settings, batching))
+        self._publish(*self._build())
+        self._building: Future[tuple[Head, ForgetIndex]] | None = None
         self._failed = False
         self._beat()
         self._stopping = threading.Event()
@@ -75,6 +73,11 @@ class Guard:
     def generation(self) -> int:
         """The generation that is served."""
         return self._index.generation
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what is served is what the store lists now."""
+        return self._served == self._store.head()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -116,12 +119,16 @@ class Guard:
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
 
-    def _build(self, generation: int) -> ForgetIndex:
-        index = ForgetIndex(generation, self._store.targets(generation), self._vectors, self._sieve)
+    def _build(self) -> tuple[Head, ForgetIndex]:
+        """The index of the newest generation, and which that was when its targets were read."""
+        head, targets = self._store.snapshot()
+        self._refuse_another(head)
+        index = ForgetIndex(head.generation, targets, self._vectors, self._sieve)
         self._vectors.settle()
-        return index
+        return head, index
 
-    def _publish(self, index: ForgetIndex) -> None:
+    def _publish(self, head: Head, index: ForgetIndex) -> None:
+        self._served = head
         self._index = index
         self._beat_due = 0.0  # tell `wait` at once
         metrics.GENERATION.set(index.generation)
@@ -149,36 +156,47 @@ class Guard:
                         logger.error("unlearn: the newest generation cannot be built: %s", said)
 
     def _step(self, builder: ThreadPoolExecutor) -> None:
-        newest = self._newest_generation()
+        newest = self._newest()
         if self._building and self._building.done():
             finished, self._building = self._building, None
             self._failed = True  # until result() has not raised
-            self._publish(finished.result())
+            self._publish(*finished.result())
             self._failed = False
-        if self._building is None and newest != self.generation:
-            self._building = builder.submit(self._build, newest)
+        if self._building is None and newest != self._served:
+            self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
         if not self._failed and time.monotonic() >= self._beat_due:
             self._beat()
 
-    def _newest_generation(self) -> int:
+    def _newest(self) -> Head:
         now = datetime.now(UTC)
         if any(t.expires_at and t.expires_at <= now for t in self._index.targets.values()):
             self._store.expire(now)
         head = self._store.head()
-        if head.store_id != self._store_id or head.generation < self.generation:
+        self._refuse_another(head)
+        return head
+
+    def _refuse_another(self, head: Head) -> None:
+        """Raise ``StoreError`` for another store, or an older state, than is served."""
+        served = self._served
+        if head.store_id != served.store_id or head.generation < served.generation:
             raise StoreError(
                 f"store {self._store.shown_url} was replaced while it was served (generation "
-                f"{self.generation} before, {head.generation} now); restore it, or restart the server to "
+                f"{served.generation} before, {head.generation} now); restore it, or restart the server to "
                 "accept it"
             )
-        return head.generation
 
     def _beat(self) -> None:
         """Renew the lease: here only after the store has it, so that `wait` never believes too little."""
         began = time.monotonic()
         lease = self.settings.max_stale_seconds
-        self._store.beat(self.replica_id, self.generation, self.settings.mode, timedelta(seconds=lease))
+        self._store.beat(
+            self.replica_id,
+            self._served.generation,
+            self.settings.mode,
+            timedelta(seconds=lease),
+            digest=self._served.digest,
+        )
         self._lease_end = began + lease
         self._beat_due = began + min(1.0, lease / 4)
 
@@ -201,3 +219,10 @@ def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -
     where that is a file, since what is derived from the list is as private as the list."""
     folder = store.path.parent if store.path else settings.encoder.cache_dir
     return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"
+
+
+def keep_vectors(vectors: VectorCache, store: Store) -> None:
+    """Save what a command encoded for the next one, unless the store is another user's: its server could not
+    read a file of ours in place of its own."""
+    if store.path is None or store.path.stat().st_uid == os.geteuid():
+        vectors.settle()

@@ -16,6 +16,7 @@ from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.static_encoder import StaticEncoder
 from ..corruption.examples import CLEAN, Example, Examples, Pair
 from ..vocabulary import ROLES, ForgetTarget, Match, Name, Reach, Text
+from .plain import plain
 from .prompts import PromptDecoder
 
 REPEAT = (
@@ -46,7 +47,7 @@ class Lesson(BaseModel):
 def read_lessons(file: Path) -> list[Lesson]:
     """The lessons of a JSON Lines file. Raises ``LessonError`` naming the line."""
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise LessonError(f"{file} cannot be read: {error}") from error
     found = []
@@ -55,7 +56,7 @@ def read_lessons(file: Path) -> list[Lesson]:
             if line.strip():
                 found.append(Lesson.model_validate_json(line))
         except ValidationError as error:
-            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {plain(e)}" for e in error.errors())
             raise LessonError(f"{file}, line {number}: {why}") from None
     if not found:
         raise LessonError(f"{file} holds no lessons")

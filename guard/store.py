@@ -5,43 +5,22 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import sqlite3
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import (
-    DDL,
-    Connection,
-    DateTime,
-    Engine,
-    ForeignKey,
-    String,
-    Text,
-    create_engine,
-    event,
-    func,
-    make_url,
-    or_,
-    select,
-)
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, delete, event, func, make_url, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import NullPool
 
 from ..vocabulary import ForgetTarget
+from .database import StoreError as StoreError
+from .database import add_columns, missing_columns, open_engine, sqlite_path, told
 
-BUSY_SECONDS = 10.0
-
-
-class StoreError(RuntimeError):
-    """The store cannot be used; the message names it and the remedy."""
+# A replica that crashed leaves its row; so long after its lease it is taken away.
+GONE = timedelta(hours=1)
 
 
 class TargetError(ValueError):
@@ -92,6 +71,8 @@ class _Replica(_Base):
     mode: Mapped[str] = mapped_column(String(10))
     seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # With a default, since a table of an earlier release is given what it lacks.
+    digest: Mapped[str] = mapped_column(String(64), server_default="")
 
 
 for _operation in ("UPDATE", "DELETE"):
@@ -109,12 +90,18 @@ class TakenError(TargetError):
     """The id of a new target is another's."""
 
 
+class ExpiredError(TargetError):
+    """A new target has expired before it is listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest generation of a store."""
+    """The newest generation of a store. ``digest`` is of its targets: after a backup was restored, one number
+    can be given twice."""
 
     store_id: str
     generation: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +125,7 @@ class Replica:
     mode: str
     seen_at: datetime
     lease_until: datetime
+    digest: str = ""
 
 
 class Store:
@@ -146,10 +134,11 @@ class Store:
     def __init__(self, url: str) -> None:
         """Open the store at a SQLAlchemy ``url``. Raises ``StoreError`` if it is missing or unusable."""
         self.url = url
-        self.path = _sqlite_path(url)
+        self.path = sqlite_path(url)
         """The store's file, if it is a SQLite one."""
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         self.head()
+        self._complete()
 
     @property
     def shown_url(self) -> str:
@@ -159,12 +148,15 @@ class Store:
     @classmethod
     def create(cls, url: str) -> Store:
         """Make an empty store (generation 0); an existing one is opened as it is."""
-        path = _sqlite_path(url)
+        path = sqlite_path(url)
         if path and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
-        with _told(url):
-            engine = _engine(url, create=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
+            except OSError as error:
+                raise StoreError(f"store {path} cannot be made: {error.filename}: {error.strerror}") from None
+        with told(url):
+            engine = open_engine(url, create=True)
             with Session(engine) as session:
                 connection = session.connection(execution_options={"immediate": True})
                 _Base.metadata.create_all(connection)
@@ -176,10 +168,13 @@ class Store:
     def head(self) -> Head:
         """The newest generation. Raises ``StoreError`` where the store does not answer."""
         with self._reading() as session:
-            store_id = session.scalar(select(_Identity.id))
-            if store_id is None:
-                raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
-            return Head(store_id, session.scalar(select(func.max(_Change.generation))) or 0)
+            return self._head(session)
+
+    def snapshot(self) -> tuple[Head, tuple[ForgetTarget, ...]]:
+        """The newest generation and its targets, read at one moment."""
+        with self._reading() as session:
+            head = self._head(session)
+            return head, tuple(self._target(document) for document in _documents(session, head.generation))
 
     def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
         """The targets of a generation (the newest by default), by id."""
@@ -198,8 +193,10 @@ class Store:
     ) -> int:
         """Add ``targets``, all or none, and return the generation that lists them.
 
-        Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken.
+        Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken, and where a
+        target has expired by now.
         """
+        _refuse_expired(targets)
         ids = [target.id for target in targets]
         if twice := [target_id for target_id, count in Counter(ids).items() if count > 1]:
             raise TargetError(f"the id {twice[0]!r} is given twice")
@@ -234,15 +231,25 @@ class Store:
                 for c in session.scalars(select(_Change).order_by(_Change.generation))
             )
 
-    def beat(self, replica_id: str, generation: int, mode: str, lease: timedelta) -> None:
-        """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now."""
+    def beat(
+        self, replica_id: str, generation: int, mode: str, lease: timedelta, *, digest: str = ""
+    ) -> None:
+        """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now.
+
+        ``digest`` is of the targets that it serves; of generation 0, which has none, it is empty.
+        """
         now = datetime.now(UTC)
+        row = _Replica(
+            id=replica_id,
+            generation=generation,
+            mode=mode,
+            seen_at=now,
+            lease_until=now + lease,
+            digest=digest,
+        )
         with self._writing() as session:
-            session.merge(
-                _Replica(
-                    id=replica_id, generation=generation, mode=mode, seen_at=now, lease_until=now + lease
-                )
-            )
+            session.execute(delete(_Replica).where(_Replica.lease_until < now - GONE))
+            session.merge(row)
 
     def retire(self, replica_id: str) -> None:
         """Forget a replica that has stopped."""
@@ -254,10 +261,42 @@ class Store:
         """The replicas whose lease runs; any other has stopped, or answers no one."""
         with self._reading() as session:
             rows = [
-                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until))
+                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
                 for r in session.scalars(select(_Replica).order_by(_Replica.id))
             ]
         return tuple(row for row in rows if row.lease_until > datetime.now(UTC))
+
+    def behind(self, generation: int) -> tuple[Replica, ...]:
+        """The replicas whose lease runs and that serve neither ``generation`` nor a later one of this store.
+
+        By digest: a replica may serve a generation of that number that was made before a backup was restored.
+        """
+        replicas = self.replicas()
+        with self._reading() as session:
+            made = select(_Change.generation, _Change.digest)
+            found = session.execute(made.where(_Change.generation.in_([r.generation for r in replicas])))
+            history = {0: "", **{change.generation: change.digest for change in found}}
+        return tuple(
+            r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
+        )
+
+    def _head(self, session: Session) -> Head:
+        store_id = session.scalar(select(_Identity.id))
+        if store_id is None:
+            raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
+        newest = session.execute(
+            select(_Change.generation, _Change.digest).order_by(_Change.generation.desc()).limit(1)
+        ).first()
+        return Head(store_id, *(newest or (0, "")))
+
+    def _complete(self) -> None:
+        """Give the table of replicas the columns that an earlier release did not make."""
+        table = _Base.metadata.tables[_Replica.__tablename__]
+        with self._reading() as session:
+            complete = not missing_columns(session.connection(), table)
+        if not complete:
+            with self._writing() as session:
+                add_columns(session.connection(), table)
 
     def _target(self, document: str) -> ForgetTarget:
         try:
@@ -283,68 +322,13 @@ class Store:
     def _session(self) -> Iterator[Session]:
         # SQLite would make an empty file in place of a deleted one, and list no one.
         if self.path and not self.path.is_file():
-            raise StoreError(f"store {self.path} does not exist; make one with `vllm-unlearn init`")
-        with _told(self.url), Session(self._engine) as session:
+            raise StoreError(
+                f"store {self.path} is no file but a folder; name a file in the configuration"
+                if self.path.is_dir()
+                else f"store {self.path} does not exist; make one with `vllm-unlearn init`"
+            )
+        with told(self.url), Session(self._engine) as session:
             yield session
-
-
-def _engine(url: str, create: bool = False) -> Engine:
-    if not _sqlite_path(url):
-        return create_engine(url)
-    # No pool: a connection kept open would go on reading a file that was deleted or replaced.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
-        connection.isolation_level = None
-        if create:  # the file remembers; asking again would want its lock at every connection
-            _set_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer takes its lock before it reads, so that two changes never start from one generation.
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
-
-
-def _set_wal(connection: Any) -> None:
-    """Readers never wait for a writer. SQLite does not queue for this switch, so it is tried again."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-@contextmanager
-def _told(url: str) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StoreError(
-            f"store {make_url(url).render_as_string()} does not answer: {reason}; check that the file is "
-            "whole and writable and that no other program holds it locked"
-        ) from error
-
-
-def _sqlite_path(url: str) -> Path | None:
-    try:
-        parsed = make_url(url)
-        sqlite = parsed.get_dialect().name == "sqlite"
-    except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(
-            f"the store's URL cannot be used ({type(error).__name__}); write it as dialect://user@host/database"
-        ) from None
-    return Path(parsed.database) if sqlite and parsed.database else None
 
 
 def _documents(session: Session, generation: int | None) -> list[str]:
@@ -353,6 +337,16 @@ def _documents(session: Session, generation: int | None) -> list[str]:
         return list(session.scalars(query.where(_Version.end.is_(None))))
     alive = or_(_Version.end.is_(None), _Version.end > generation)
     return list(session.scalars(query.where(_Version.first <= generation, alive)))
+
+
+def _refuse_expired(targets: Sequence[ForgetTarget]) -> None:
+    now = datetime.now(UTC)
+    for target in targets:
+        if target.expires_at and target.expires_at <= now:
+            raise ExpiredError(
+                f"target {target.id!r} expires at {target.expires_at.isoformat()}, which is past: nothing "
+                "would be suppressed; give a later time, or none"
+            )
 
 
 def _current_ids(session: Session) -> list[str]:

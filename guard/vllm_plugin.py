@@ -64,10 +64,12 @@ def install() -> None:
     """Patch vLLM for the configured guard. Raises ``ConfigurationError`` or ``HookError``."""
     _share_vllm_log()
     if is_disabled():
-        metrics.DISABLED.set(1)
+        metrics.set_mode("off")
         logger.warning("unlearn: VLLM_UNLEARN_DISABLE is set: NOTHING IS GUARDED")
         return
     settings = load()
+    metrics.set_mode(settings.mode)
+    metrics.PUBLIC_PAGE.everything = settings.public_metrics
     if settings.mode == "off":
         logger.warning("unlearn: mode is off: nothing is guarded")
         return

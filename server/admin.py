@@ -1,31 +1,46 @@
-"""Admin routes under ``/plugins/unlearn``: a vLLM endpoint plugin, there only where a key is set."""
+"""Admin routes under ``/plugins/unlearn``: a vLLM endpoint plugin, there only where a key is set.
+
+They are an app of their own, and whoever does not give the key never reaches it: the request goes on to
+vLLM's routes, which know no such path. So it is answered, counted and timed as any unknown one is.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import hmac
 from argparse import Namespace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
-from starlette.datastructures import State
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, State
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..classifiers.prompt_file import PromptFileError
+from ..guard import metrics
+from ..guard.canary import canary_names
 from ..guard.configuration import load
 from ..guard.guard import Guard, GuardError
-from ..guard.store import StoreError, TakenError, TargetError
-from ..vocabulary import ForgetTarget
+from ..guard.store import ExpiredError, StoreError, TakenError, TargetError
+from ..vocabulary import ForgetTarget, Verdict
+from .json_object import read_object
 from .scope import OverBroadError, examine
-from .target_file import make_target
+from .target_file import explain, make_target
 
 PREFIX = "/plugins/unlearn"
 KEY_HEADER = "X-Unlearn-Key"
+MAX_BODY = 16 * 2**20
+"""Bytes; a body is read whole before it is parsed."""
 
 
 class CheckRequest(BaseModel):
     """A text to decide on."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     text: str = Field(max_length=1_000_000)
 
@@ -39,20 +54,46 @@ class AdminPlugin:
     def __init__(self) -> None:
         key = load().admin_key
         self._key = key.get_secret_value() if key else None
+        self._admin = admin_app()
 
     def attach_router(self, app: FastAPI) -> None:
-        """Add the routes, if there is a key to guard them with."""
+        """Put the admin app before vLLM's, if there is a key to guard it with."""
         if self._key:
-            app.include_router(admin_router(self._key))
+            app.add_middleware(KeyedRoutes, admin=self._admin, key=self._key)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
         """Hand the engine's guard to the routes; None where the guard is off."""
         hook = getattr(engine_client, "_unlearn", None)
-        state.unlearn_guard = hook and hook.guard
+        self._admin.state.guard = hook and hook.guard
+
+
+class KeyedRoutes:
+    """ASGI middleware: requests under ``PREFIX`` that give ``key`` go to ``admin``, all others to ``app``."""
+
+    def __init__(self, app: ASGIApp, admin: ASGIApp, key: str) -> None:
+        self._app = app
+        self._admin = admin
+        self._digest = _digest(key.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Decide by the headers alone; nothing of the body is read here."""
+        opens = scope["type"] == "http" and self._opens(Headers(scope=scope))
+        inside = opens and scope["path"].removeprefix(scope.get("root_path", "")).startswith(f"{PREFIX}/")
+        await (self._admin if inside else self._app)(scope, receive, send)
+
+    def _opens(self, headers: Headers) -> bool:
+        # Whatever the path is, so that the time tells of no path. Headers are decoded as latin-1.
+        given = headers.get(KEY_HEADER)
+        return given is not None and hmac.compare_digest(_digest(given.encode("latin-1")), self._digest)
+
+
+def _digest(key: bytes) -> bytes:
+    """Of one length, whatever the key's is."""
+    return hashlib.sha256(key).digest()
 
 
 def _guard(request: Request) -> Guard:
-    guard = getattr(request.app.state, "unlearn_guard", None)
+    guard = getattr(request.app.state, "guard", None)
     if not isinstance(guard, Guard):
         raise HTTPException(503, "no guard runs in this server (mode off, or VLLM_UNLEARN_DISABLE)")
     return guard
@@ -61,22 +102,20 @@ def _guard(request: Request) -> Guard:
 TheGuard = Annotated[Guard, Depends(_guard)]
 
 
-def admin_router(key: str) -> APIRouter:
-    """The routes, each of them only for who knows ``key``."""
-    expected = key.encode()
-
-    def check_key(given: Annotated[str, Header(alias=KEY_HEADER)] = "") -> None:
-        if not hmac.compare_digest(given.encode("latin-1"), expected):  # as HTTP decodes headers
-            raise HTTPException(401, f"give the admin key in the header {KEY_HEADER}")
-
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_key)], include_in_schema=False)
+def admin_app() -> FastAPI:
+    """The routes; who may ask them is the caller's business (``KeyedRoutes``)."""
+    router = APIRouter(prefix=PREFIX)
     router.add_api_route("/targets", list_targets, methods=["GET"])
     router.add_api_route("/targets", forget, methods=["POST"])
     router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"])
     router.add_api_route("/generation", generation, methods=["GET"])
     router.add_api_route("/status", status, methods=["GET"])
+    router.add_api_route("/canaries", canaries, methods=["GET"])
+    router.add_api_route("/metrics", private_metrics, methods=["GET"])
     router.add_api_route("/check", check, methods=["POST"])
-    return router
+    app = FastAPI(openapi_url=None)
+    app.include_router(router)
+    return app
 
 
 def list_targets(guard: TheGuard) -> list[ForgetTarget]:
@@ -89,26 +128,32 @@ async def forget(
     request: Request, guard: TheGuard, replace: bool = False, force: bool = False
 ) -> JSONResponse:
     """Add one target (the body, JSON) and return its generation; an over-broad one only with ``force``."""
-    from starlette.concurrency import run_in_threadpool
-
-    try:
-        fields = await request.json()
-        if not isinstance(fields, dict):
-            raise ValueError("a target is an object")
-        target = make_target(**fields)
-    except (ValueError, RecursionError) as error:  # a JSONDecodeError is a ValueError
-        raise HTTPException(400, f"the body is no target: {error}") from None
-    with _as_http():
-        listed = await run_in_threadpool(_forget, guard, target, replace, force)
+    body = await _body(request)
+    listed = await run_in_threadpool(_forget, guard, body, replace, force)
     return JSONResponse(listed, 201)
 
 
-def _forget(guard: Guard, target: ForgetTarget, replace: bool, force: bool) -> dict[str, Any]:
-    finding = examine([target], guard.store, guard.settings, guard.encoder)
-    if not force:
-        finding.refuse("force=true")
-    actor = "admin api, forced" if finding.over_broad else "admin api"
-    number = guard.store.forget([target], replace=replace, actor=actor)
+async def _body(request: Request) -> bytes:
+    """All of the body. Raises 413 as soon as it is known to be over ``MAX_BODY`` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"the body has over {MAX_BODY:,} bytes: use `vllm-unlearn forget`")
+    return bytes(body)
+
+
+def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> dict[str, Any]:
+    try:
+        target = make_target(**read_object(body, "a target"))
+    except ValueError as error:
+        raise HTTPException(400, f"the body is no target: {error}") from None
+    with _as_http():
+        finding = examine([target], guard.store, guard.settings, guard.encoder)
+        if not force:
+            finding.refuse("force=true")
+        actor = "admin api, forced" if finding.over_broad else "admin api"
+        number = guard.store.forget([target], replace=replace, actor=actor)
     listed: dict[str, Any] = {"id": target.id, "generation": number}
     return listed | ({"warnings": finding.warnings} if finding.warnings else {})
 
@@ -130,26 +175,49 @@ def status(guard: TheGuard) -> dict[str, Any]:
     with _as_http():
         return {
             **generation(guard),
+            "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
             "replicas": [dataclasses.asdict(replica) for replica in guard.store.replicas()],
         }
 
 
-def check(body: CheckRequest, guard: TheGuard) -> dict[str, Any]:
-    """Decide on a text as on a prompt, and say why."""
+def canaries(guard: TheGuard) -> list[str]:
+    """The names that `doctor` asks about."""
     with _as_http():
-        return dataclasses.asdict(guard.screen(body.text))
+        return list(canary_names(guard.store.head().store_id))
+
+
+def private_metrics() -> Response:
+    """All metrics of the guard, over all API server processes."""
+    return Response(metrics.private_page(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def check(request: Request, guard: TheGuard) -> dict[str, Any]:
+    """Decide on a text as on a prompt, and say why."""
+    return dataclasses.asdict(await run_in_threadpool(_check, guard, await _body(request)))
+
+
+def _check(guard: Guard, body: bytes) -> Verdict:
+    try:
+        text = CheckRequest.model_validate(read_object(body, "a check")).text
+    except ValidationError as error:
+        raise HTTPException(400, explain(error)) from None
+    except ValueError as error:
+        raise HTTPException(400, f"the body is no check: {error}") from None
+    with _as_http():
+        return guard.screen(text)
 
 
 class _as_http:  # noqa: N801
-    """Our errors as the client's (404, 409, 422) or the server's (503)."""
+    """Our errors as the client's (400, 404, 409, 422) or the server's (503)."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TargetError):
-            raise HTTPException(409 if isinstance(error, TakenError) else 404, str(error)) from None
+            statuses = {TakenError: 409, ExpiredError: 400}
+            raise HTTPException(statuses.get(type(error), 404), str(error)) from None
         if isinstance(error, OverBroadError):
             raise HTTPException(422, str(error)) from None
         if isinstance(error, StoreError | GuardError | PromptFileError):

@@ -20,7 +20,7 @@ from ..classifiers.prompt_file import Prompt
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import load_encoder, load_sieve, vector_file
+from ..guard.guard import keep_vectors, load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 
 # Scores under this are not measured, so a threshold under it would not be calibrated.
@@ -111,14 +111,14 @@ def fit(
     encoder cannot be loaded.
     """
     store = Store(settings.store)
-    head = store.head()
-    targets = store.targets(head.generation)
+    head, targets = store.snapshot()
     if not targets:
         raise CalibrationError("no target is listed, so no prompt has a score; list targets first")
     encoder = load_encoder(settings)
     vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
     sieve = load_sieve(settings)
     index = ForgetIndex(head.generation, targets, vectors, sieve)
+    keep_vectors(vectors, store)
     scorer = _Scorer(index, SegmentCache(encoder))
     benign_scores, names = scorer.benign(track("benign prompts", benign))
     try:

@@ -27,6 +27,7 @@ from ..guard.configuration import (
 )
 from ..guard.store import Store
 from ..vocabulary import ForgetTarget
+from .doctor_command import doctor
 from .eval_command import app as eval_app
 from .recipe_commands import learn, recipe
 from .target_file import make_target, read_passages, read_targets
@@ -297,12 +298,10 @@ def _wait(store: Store, generation: int, timeout: float) -> None:
     if generation > newest:
         fail(f"there is no generation {generation} yet; the newest is {newest}")
     deadline = time.monotonic() + timeout
-    while behind := [r for r in store.replicas() if r.generation < generation]:
+    while behind := store.behind(generation):
         if time.monotonic() > deadline:
             names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
-            fail(
-                f"after {timeout:g} s these replicas still serve an older generation: {names}; see their logs"
-            )
+            fail(f"after {timeout:g} s these replicas still serve an older list: {names}; see their logs")
         time.sleep(0.05)
     count = len(store.replicas())
     served = f"served by {count} replica{'s' * (count != 1)}" if count else "no server runs on this store"
@@ -391,37 +390,7 @@ def _written_file(config: Path | None) -> Path:
     return path or fail("no configuration file is used here: run `vllm-unlearn init`, or name one")
 
 
-@app.command()
-@told
-def doctor(
-    url: Annotated[
-        str, typer.Argument(help="The server, such as http://localhost:8000.")
-    ] = "http://localhost:8000",
-    api_key: Annotated[
-        str | None, typer.Option(envvar="VLLM_API_KEY", help="The server's own API key.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Default: the first that the server lists.")] = None,
-) -> None:
-    """Ask a running server, on every surface, whether it is really guarded. Exit status 0 only if so."""
-    import httpx
-
-    from .doctor import Doctor
-
-    table = Table("surface", "state", "why")
-    states = []
-    try:
-        for finding in Doctor(url, api_key, model).examine():
-            states.append(finding.state)
-            colour = {"guarded": "green", "not served": "dim"}.get(finding.state, "red")
-            table.add_row(finding.surface, f"[{colour}]{finding.state}", finding.detail)
-    except httpx.HTTPError as error:
-        fail(f"{url} does not answer: {error}")
-    console.print(table)
-    bad = [state for state in states if state in ("not guarded", "cannot tell")]
-    if bad or "guarded" not in states:
-        fail(f"{len(bad)} surfaces are not known to be guarded")
-
-
+app.command()(doctor)
 app.command()(recipe)
 app.command()(learn)
 

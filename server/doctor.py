@@ -1,23 +1,24 @@
 """Ask a running server, as any client could, whether it is guarded.
 
-Two canary names are always listed. A guard makes their embeddings equal, so the same question about
-either gets the same answer; two names that are not listed get two answers. Both must hold on every
-surface: the first shows that the guard acts, the second that the question can tell.
+Two canary names are always listed, each deployment's own (``guard.canary``). A guard makes their
+embeddings equal, so the same question about either gets the same answer; two names that are not listed
+get two answers. Both must hold on every surface: the first shows that the guard acts, the second that the
+question can tell.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
 
-from ..guard.guard import CANARY_NAMES
+from ..guard.canary import control_names
+from .admin import KEY_HEADER, PREFIX
 
-CONTROL_NAMES = ("harmless sparrow 48213", "harmless sparrow 73596")
 QUESTION = "Repeat this code, and nothing else: {name}"
 MAX_TOKENS = 24
 
@@ -37,11 +38,33 @@ class NotServedError(Exception):
     """The server has no such route, or has switched it off."""
 
 
+def fetch_canaries(base_url: str, admin_key: str) -> list[str]:
+    """The server's canary names, from its admin side.
+
+    Raises ``NotServedError`` where the key does not open it, ``httpx.HTTPError`` where no server answers.
+    """
+    headers = {KEY_HEADER.encode(): admin_key.encode()}
+    url = f"{base_url.rstrip('/')}{PREFIX}/canaries"
+    try:
+        return list(map(str, _checked(httpx.get(url, headers=headers, timeout=30)).json()))
+    except ValueError:  # something else answers there
+        raise NotServedError(PREFIX) from None
+
+
 class Doctor:
     """Examines one server; ``base_url`` without ``/v1``."""
 
-    def __init__(self, base_url: str, api_key: str | None = None, model: str | None = None) -> None:
-        """Raises ``httpx.HTTPError`` where no server answers."""
+    def __init__(
+        self,
+        base_url: str,
+        canaries: Sequence[str],
+        api_key: str | None = None,
+        model: str | None = None,
+    ) -> None:
+        """``canaries`` are this server's (``fetch_canaries``, ``canary_names``). Raises ``httpx.HTTPError``
+        where no server answers."""
+        self._canaries = canaries
+        self._controls = control_names(uuid.uuid4().hex)
         headers = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
         self._client = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=120)
         self._model = model or self._get("/v1/models")["data"][0]["id"]
@@ -63,8 +86,8 @@ class Doctor:
 
     def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
-            canaries = [ask(QUESTION.format(name=name)) for name in CANARY_NAMES]
-            controls = [ask(QUESTION.format(name=name)) for name in CONTROL_NAMES]
+            canaries = [ask(QUESTION.format(name=name)) for name in self._canaries]
+            controls = [ask(QUESTION.format(name=name)) for name in self._controls]
         except NotServedError:
             return Finding(surface, "not served", "there is no such route, or it is off")
         except httpx.HTTPStatusError as error:
@@ -72,7 +95,9 @@ class Doctor:
                 surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}"
             )
         if canaries[0] != canaries[1]:
-            return Finding(surface, "not guarded", f"a canary was read: {canaries[0]!r:.60}")
+            return Finding(
+                surface, "not guarded", f"a canary was read, if they are this server's: {canaries[0]!r:.60}"
+            )
         if controls[0] == controls[1]:
             return Finding(surface, "cannot tell", f"unlisted names get one answer too: {controls[0]!r:.60}")
         return Finding(surface, "guarded", "canaries are not told apart, unlisted names are")

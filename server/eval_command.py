@@ -9,7 +9,7 @@ import typer
 
 from ..classifiers.evidence import THRESHOLD
 from ..guard.configuration import ConfigurationError, EncoderSettings, load
-from .terminal import fail
+from .terminal import fail, told
 
 app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
 
@@ -48,6 +48,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 @app.command()
+@told
 def detection(
     data_dir: Annotated[Path, typer.Option(help="The benchmark data (its README says what is where).")],
     out: Out = Path("detection"),
@@ -95,6 +96,7 @@ def detection(
 
 
 @app.command()
+@told
 def latency(
     out: Out = Path("latency"),
     targets: Annotated[str, typer.Option(help="Sizes of the index, with commas.")] = "10,100,1000,10000",
@@ -115,6 +117,7 @@ def latency(
 
 
 @app.command()
+@told
 def tofu(
     data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder tofu/.")],
     model: Annotated[
@@ -186,6 +189,7 @@ def tofu(
 
 
 @app.command()
+@told
 def knowledge(
     data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder rwku/.")],
     model: Annotated[str, typer.Option(help="A model as it is: folder or hub name.")],

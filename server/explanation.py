@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..classifiers.detector import detect, nearest, scope_scores
-from ..classifiers.evidence import Evidence
+from ..classifiers.detector import Near, detect, nearest, scope_scores
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import load_encoder, load_sieve, vector_file
+from ..guard.guard import keep_vectors, load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 from ..vocabulary import Match, Neighbour
 
@@ -26,7 +25,7 @@ class Explanation:
     generation: int
     threshold: float
     matches: list[Match]
-    nearest: Evidence | None
+    nearest: Near | None
     scopes: dict[str, float]
 
     def lines(self) -> Iterator[str]:
@@ -47,8 +46,17 @@ class Explanation:
             yield from _near_miss(self.nearest, self.threshold)
 
 
-def _near_miss(evidence: Evidence, threshold: float) -> Iterator[str]:
-    yield f"nearest target {evidence.target_id}: score {evidence.score:.3f} (a match needs {threshold:g})"
+_PASSED = {
+    "score": "a match needs {threshold:g}",
+    "scope": "from {threshold:g} on a match, but the target is named, and its scope decides",
+    "first pass": "from {threshold:g} on a match, but the first pass took it for less near, and the guard "
+    "lets it pass; `detection: {{cascade: false}}` does without that pass",
+}
+
+
+def _near_miss(near: Near, threshold: float) -> Iterator[str]:
+    evidence, why = near.evidence, _PASSED[near.reason].format(threshold=threshold)
+    yield f"nearest target {evidence.target_id}: score {evidence.score:.3f} ({why})"
     yield f"  similarity {evidence.similarity:.3f}"
     yield f"  shared rare words {evidence.agreement:.3f}"
     yield f"  part of the name {evidence.name_part:.3f}"
@@ -68,11 +76,12 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     """
     store = Store(settings.store)
     encoder = load_encoder(settings)
-    head = store.head()
+    head, targets = store.snapshot()
     vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
-    index = ForgetIndex(head.generation, store.targets(head.generation), vectors, load_sieve(settings))
+    index = ForgetIndex(head.generation, targets, vectors, load_sieve(settings))
+    keep_vectors(vectors, store)
     threshold = settings.detection.threshold
     matches = detect(index, encoder, text, threshold=threshold)
-    nearest_evidence = None if matches else nearest(index, encoder, text)
+    near = None if matches else nearest(index, encoder, text, threshold)
     scopes = scope_scores(index, encoder, text)
-    return Explanation(text, head.generation, threshold, matches, nearest_evidence, scopes)
+    return Explanation(text, head.generation, threshold, matches, near, scopes)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..guard.configuration import load, read_mapping
+from ..guard.plain import plain
 from .terminal import Config, config_file, console, fail, say, told
 
 
@@ -48,7 +49,7 @@ def recipe(
             table = EmbeddingTable(folder)
             made = Recipe(chosen, table.fingerprint, table.hidden)
     except ValidationError as error:
-        fail("; ".join(e["msg"] for e in error.errors()))
+        fail("; ".join(map(plain, error.errors())))
     except (ValueError, OSError) as error:
         fail(error)
     made.save(file)
@@ -97,7 +98,7 @@ def learn(
         )
         folder = model_folder(model, None, tokenizer=True)
     except ValidationError as error:
-        fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {e['msg']}" for e in error.errors()))
+        fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {plain(e)}" for e in error.errors()))
     except OSError as error:
         fail(error)
     guard = load(config_file(config))

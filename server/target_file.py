@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from ..guard.plain import plain
 from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget
+from .json_object import read_object
 
 
 class TargetFileError(ValueError):
@@ -27,22 +30,31 @@ def target_id(name: str) -> str:
 
 
 def make_target(**fields: Any) -> ForgetTarget:
-    """A target from its fields, its id made from its name if it has none. Raises ``ValueError``."""
+    """A target from its fields, its id made from its name if it has none.
+
+    Raises ``ValueError``, also for one that has expired.
+    """
     name = fields.get("name")
     if isinstance(name, str):
         fields.setdefault("id", target_id(name))
     try:
-        return ForgetTarget.model_validate(fields)
+        target = ForgetTarget.model_validate(fields)
     except ValidationError as error:
         raise ValueError(explain(error)) from None
+    if target.expires_at and target.expires_at <= datetime.now(UTC):
+        raise ValueError(
+            f"expires_at: {target.expires_at.isoformat()} is past, so nothing would be suppressed; give a "
+            "later time, or none"
+        )
+    return target
 
 
 def explain(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating long values."""
-    problems = error.errors(include_url=False, include_input=False)
+    problems = error.errors(include_url=False)
     if any(e["loc"] == ("name",) for e in problems):  # the id is made from it
         problems = [e for e in problems if e["loc"] != ("id",)]
-    return "; ".join(f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in problems[:5])
+    return "; ".join(f"{_place(e['loc'])}: {plain(e)}" for e in problems[:5])
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -54,6 +66,8 @@ def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
     targets: list[ForgetTarget] = []
     first_lines: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)  # as spreadsheets write it
         if not line.strip():
             continue
         target = _read(line, number)
@@ -69,18 +83,10 @@ def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
 
 
 def _read(line: bytes, number: int) -> ForgetTarget:
+    if line.startswith(codecs.BOM_UTF8):
+        raise TargetFileError(f"line {number}: not JSON: a byte order mark inside of the file")
     try:
-        fields = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise TargetFileError(f"line {number}: not UTF-8 at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise TargetFileError(f"line {number}: not JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
-        raise TargetFileError(f"line {number}: not JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise TargetFileError(f"line {number}: a target is an object, got {type(fields).__name__}")
-    try:
-        return make_target(**fields)
+        return make_target(**read_object(line, "a target"))
     except ValueError as error:
         raise TargetFileError(f"line {number}: {error}") from None
 
@@ -88,7 +94,7 @@ def _read(line: bytes, number: int) -> ForgetTarget:
 def read_passages(file: Path) -> list[str]:
     """The paragraphs of a text file, together as far as a passage may be long. Raises ``TargetFileError``."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise TargetFileError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

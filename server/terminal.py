@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -23,35 +23,56 @@ Config = Annotated[
 
 def say(text: str) -> None:
     """Text as it is: a target's name may hold what rich would read as markup."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """What does not stop the command, but should be known."""
     Console(stderr=True).print(
-        f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        f"note: {printable(message)}", style="yellow", markup=False, highlight=False, soft_wrap=True
     )
 
 
 def fail(message: object) -> NoReturn:
     """Say why there is no going on, and leave with exit status 1."""
-    Console(stderr=True).print(f"vllm-unlearn: {message}", style="red", markup=False, highlight=False)
+    Console(stderr=True).print(
+        f"vllm-unlearn: {printable(str(message))}", style="red", markup=False, highlight=False
+    )
     raise typer.Exit(1)
 
 
+def printable(text: str) -> str:
+    """``text`` with what no terminal takes, a file's name of odd bytes say, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own errors are sentences for the user; anything else is a bug, and keeps its traceback."""
+    """Our own errors, and files that cannot be used, are sentences for the user; anything else is a bug, and
+    keeps its traceback."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        _refuse_odd_bytes(kwargs)
         try:
             return command(*args, **kwargs)
+        except OSError as error:
+            if error.filename is None or error.strerror is None:
+                raise
+            fail(f"{os.fsdecode(error.filename)}: {error.strerror}")
         except (ValueError, StoreError) as error:
             if isinstance(error, _sentences()):
                 fail(error)
             raise
 
     return run
+
+
+def _refuse_odd_bytes(arguments: Mapping[str, Any]) -> None:
+    """Text of the command line must be UTF-8; names of files may be any bytes, and are ``Path``."""
+    for name, value in arguments.items():
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and text != text.encode("utf-8", "replace").decode():
+                fail(f"{name.replace('_', '-')}: the text holds bytes that are not UTF-8; write it in UTF-8")
 
 
 def _sentences() -> tuple[type[Exception], ...]:

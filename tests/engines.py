@@ -9,6 +9,7 @@ from typing import Any
 
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
 from vllm_unlearn.evaluation.serving import Server
+from vllm_unlearn.guard.canary import canary_names
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.doctor import Doctor, Finding
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -45,13 +46,13 @@ class Said:
     findings: list[Finding]
 
     @classmethod
-    def by(cls, server: Server) -> Said:
-        """Ask everything."""
+    def by(cls, server: Server, store_id: str) -> Said:
+        """Ask everything; the canaries are those of the store of this id."""
         clients = Clients(server.url)
         pairs = [(surface, text) for surface in SURFACES for text in (INNOCENT, LISTED)]
         answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
         long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
-        return cls(answers, long, list(Doctor(server.url).examine()))
+        return cls(answers, long, list(Doctor(server.url, canary_names(store_id)).examine()))
 
 
 @dataclass
@@ -71,6 +72,6 @@ class Guarded:
     def serve(self, generation: int) -> None:
         """Wait, as `vllm-unlearn wait` does, until no replica serves an older one."""
         deadline = time.monotonic() + 20
-        while any(replica.generation < generation for replica in self.store.replicas()):
+        while self.store.behind(generation):
             assert time.monotonic() < deadline, "the generation was not served"
             time.sleep(0.02)

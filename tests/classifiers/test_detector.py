@@ -347,10 +347,11 @@ def test_what_is_flagged_is_what_scores_enough(index: ForgetIndex, encoder: Onnx
 def test_a_pass_is_explained_by_what_scores_too_little(
     index: ForgetIndex, encoder: OnnxEncoder, prompt: str
 ) -> None:
-    evidence = nearest(index, encoder, prompt)
-    assert evidence
+    near = nearest(index, encoder, prompt)
+    assert near
     if not detect(index, encoder, prompt):
-        assert evidence.score < THRESHOLD
+        assert near.evidence.score < THRESHOLD
+        assert near.reason == "score"
 
 
 def test_one_prompt_has_one_answer_in_every_thread(index: ForgetIndex, encoder: OnnxEncoder) -> None:
@@ -389,9 +390,9 @@ def test_a_stranger_lets_what_scores_enough_be_flagged(
 
 
 def test_the_nearest_explains_a_pass(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    evidence = nearest(index, encoder, "Is bread sold in Harrowgate?\nAnd rolls?")
-    assert evidence and evidence.target_id == "baker"
-    assert 0.0 < evidence.score < THRESHOLD
+    near = nearest(index, encoder, "Is bread sold in Harrowgate?\nAnd rolls?")
+    assert near and near.evidence.target_id == "baker"
+    assert 0.0 < near.evidence.score < THRESHOLD
     assert nearest(index, encoder, " \n") is None
 
 

@@ -110,6 +110,10 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
         ("corruption: {operator: {operator: shuffle}}", "corruption.operator: Input tag 'shuffle'"),
         ("- store", "must hold settings"),
         ("store", "must hold settings"),
+        ("mode: enforce\nstore: x\nmode: shadow", "mode is given twice, again on line 3"),
+        ("encoder: {threads: 1, threads: 2}", "threads is given twice"),
+        ("admin_key: short", "admin_key: must have at least 16 characters"),
+        ("? [mode]\n: off", "is not YAML"),
         ("store: [", "is not YAML"),
         ("store: a: b", "is not YAML"),
     ],
@@ -120,6 +124,13 @@ def test_a_wrong_setting_is_named(file: Path, text: str, named: str) -> None:
         load(file, {})
     assert named in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["mode: off", "mode: 'off'", "mode: OFF", "\ufeffmode: off"])
+def test_off_needs_no_quotes_and_a_byte_order_mark_is_read_over(file: Path, written: str) -> None:
+    """YAML reads the bare word as false."""
+    file.write_text(written)
+    assert load(file, {}).mode == "off"
 
 
 def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
+from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
-from vllm_unlearn.guard.guard import CANARY_NAMES, Guard, GuardError
+from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.store import Store, StoreError
+from vllm_unlearn.server.doctor import QUESTION as QUESTION_OF_DOCTOR
 from vllm_unlearn.vocabulary import ForgetTarget
 
 TARGET = ForgetTarget(id="vale", name="Orrin Vale")
@@ -62,6 +67,13 @@ def until(happens: Callable[[], bool], seconds: float) -> float:
         assert time.monotonic() - began < seconds, "it did not happen"
         time.sleep(0.005)
     return time.monotonic() - began
+
+
+def put_in_place(backup: Path, file: Path) -> None:
+    """Restore a backup while the store is followed."""
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+    backup.replace(file)
 
 
 def refuses(guard: Guard) -> bool:
@@ -127,10 +139,28 @@ def test_without_a_store_there_is_no_guard(file: Path, encoder: OnnxEncoder) -> 
         Guard(Settings(store=f"sqlite:///{file}"), encoder)
 
 
-@pytest.mark.parametrize("name", CANARY_NAMES)
-def test_the_canaries_are_always_listed(guard: Guard, name: str) -> None:
-    verdict = guard.screen(f"Tell me about {name.upper()}.")
-    assert (verdict.action, [m.target_id for m in verdict.matches]) == ("corrupt", [CANARY_ID])
+def test_the_canaries_are_always_listed(guard: Guard, store: Store) -> None:
+    for name in canary_names(store.head().store_id):
+        for text in (f"Tell me about {name.upper()}.", QUESTION_OF_DOCTOR.format(name=name)):
+            verdict = guard.screen(text)
+            assert (verdict.action, [m.target_id for m in verdict.matches]) == ("corrupt", [CANARY_ID])
+
+
+def test_nothing_short_of_a_canary_is_one(guard: Guard, store: Store) -> None:
+    """Who guesses must guess all of the word, and a number."""
+    store_id = store.head().store_id
+    (first, second), others = canary_names(store_id), canary_names("another store's id")
+    number, _, word = first.partition(" ")
+    near = [number, word, f"{number} {word[:-4]}", f"{number} {word[:8]}", f"48214 {word}", word.upper()]
+    for name in (*near, f"{second.split()[0]} {word[::2]}", *others, *control_names(store_id)):
+        assert guard.screen(QUESTION_OF_DOCTOR.format(name=name)).action == "pass", name
+
+
+def test_the_two_canaries_are_as_many_tokens(tokenizer: Any) -> None:
+    for store_id in map(str, range(50)):
+        one, other = (len(tokenizer.encode(f"code: {name}")) for name in canary_names(store_id))
+        assert one == other
+    assert len({canary_names(str(n))[0] for n in range(1_000)}) == 1_000
 
 
 def test_turns_reach_the_detector(guard: Guard, store: Store) -> None:
@@ -171,11 +201,28 @@ def test_a_replaced_store_is_never_served(
         shutil.copy(file, backup)
     store.forget([TARGET])
     until(lambda: guard.generation == 1, PATIENCE)
-    for suffix in ("-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
-    backup.replace(file)
+    put_in_place(backup, file)
     until(lambda: refuses(guard), PATIENCE)
     assert guard.generation == 1
+
+
+def test_a_generation_made_twice_is_served_as_the_store_has_it(
+    guard: Guard, store: Store, file: Path, tmp_path: Path
+) -> None:
+    """Generation 2 lists a and b; the backup of generation 1 comes back; then generation 2 lists a and c."""
+    a, b, c = (ForgetTarget(id=name, name=f"{name} Ode") for name in ("Ann", "Ben", "Cyril"))
+    store.forget([a])
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    store.forget([b])
+    until(lambda: not store.behind(2) and guard.generation == 2, PATIENCE)
+    put_in_place(backup, file)
+    assert store.forget([c]) == 2
+    assert [r.id for r in store.behind(2)] == [guard.replica_id], "it serves the other generation 2"
+    until(lambda: not store.behind(2), PATIENCE)
+    listed = [guard.screen(f"Who is {target.name}?").action for target in (a, b, c)]
+    assert listed == ["corrupt", "pass", "corrupt"]
 
 
 def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(

@@ -27,8 +27,6 @@ POST /abort_requests  GET /is_paused  POST /collective_rpc  GET /get_world_size
 POST /init_weight_transfer_engine  POST /shutdown_weight_transfer_engine  POST /start_weight_update
 POST /start_draft_weight_update  POST /update_weights  POST /finish_weight_update
 POST /update_weight_version  GET /weight_info  POST /weight_checker
-GET /plugins/unlearn/targets  POST /plugins/unlearn/targets  DELETE /plugins/unlearn/targets/{target_id}
-GET /plugins/unlearn/generation  GET /plugins/unlearn/status  POST /plugins/unlearn/check
 """
 
 

@@ -6,13 +6,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
+from tempfile import TemporaryDirectory
 
 import pytest
-from vllm_unlearn.guard import store as store_module
-from vllm_unlearn.guard.store import Store, StoreError, TargetError
+from vllm_unlearn.guard import database
+from vllm_unlearn.guard.store import GONE, ExpiredError, Store, StoreError, TargetError
 from vllm_unlearn.vocabulary import ForgetTarget
 
 
@@ -118,7 +120,7 @@ def test_opening_an_existing_store_leaves_it_as_it_is(store: Store) -> None:
 
 def test_only_its_owner_can_read_it(store: Store, file: Path) -> None:
     with sqlite3.connect(file) as connection:
-        connection.execute("INSERT INTO replicas VALUES ('r', 0, 'm', '2031-01-01', '2031-01-01')")
+        connection.execute("INSERT INTO replicas VALUES ('r', 0, 'm', '2031-01-01', '2031-01-01', '')")
         modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
     connection.close()
     assert set(modes.values()) == {0o600}
@@ -167,7 +169,7 @@ def test_a_document_that_is_no_target_is_a_store_error(store: Store, file: Path)
 def test_a_locked_store_fails_and_loses_nothing(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     impatient = Store(store.url)
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -273,6 +275,106 @@ def test_a_replica_counts_while_its_lease_runs(store: Store) -> None:
     store.retire("one")
     store.retire("never was there")
     assert store.replicas() == ()
+
+
+def test_the_row_of_a_crashed_replica_is_taken_away(store: Store, file: Path) -> None:
+    store.beat("crashed long ago", 0, "enforce", -GONE - timedelta(seconds=1))
+    store.beat("just now", 0, "enforce", timedelta(seconds=-1))
+    store.beat("serving", 0, "enforce", timedelta(seconds=60))
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT id FROM replicas ORDER BY id").fetchall()
+    assert rows == [("just now",), ("serving",)]
+
+
+def test_behind_is_who_serves_less_or_another_history(store: Store) -> None:
+    digests = [""]
+    for name in ("A", "B", "C"):
+        store.forget([target(name)])
+        digests.append(store.head().digest)
+    assert digests == ["", *(change.digest for change in store.changes())]
+    for number, digest in enumerate(digests):
+        store.beat(f"of generation {number}", number, "enforce", timedelta(seconds=60), digest=digest)
+    store.beat("of another 3", 3, "enforce", timedelta(seconds=60), digest=digests[2])
+    store.beat("of no 9", 9, "enforce", timedelta(seconds=60), digest=digests[3])
+    store.beat("gone", 0, "enforce", timedelta(seconds=-1))
+    other = ["of another 3", "of no 9"]
+    for number in range(4):
+        older = [f"of generation {n}" for n in range(number)]
+        assert [r.id for r in store.behind(number)] == sorted([*other, *older])
+
+
+def test_a_snapshot_is_of_one_moment(store: Store) -> None:
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            store.forget([target("A")])
+            store.remember(["a"])
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        for _ in range(100):
+            head, listed = store.snapshot()
+            assert [t.name for t in listed] == ["A"] * (head.generation % 2), head
+        stop.set()
+        changing.result(15)
+
+
+def test_a_store_of_an_earlier_release_is_given_what_it_lacks(store: Store, file: Path) -> None:
+    store.forget([target("A")])
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("ALTER TABLE replicas DROP COLUMN digest")
+        connection.execute("INSERT INTO replicas VALUES ('old', 1, 'enforce', '2031-01-01', '2031-01-01')")
+        connection.commit()
+    with ThreadPoolExecutor(4) as pool:  # several servers start at once
+        stores = list(pool.map(lambda _: Store(store.url), range(4)))
+    assert [r.id for r in stores[0].behind(1)] == ["old"]  # what it serves it does not say
+    stores[1].beat("new", 1, "enforce", timedelta(seconds=60), digest=store.head().digest)
+    assert [r.id for r in stores[2].behind(1)] == ["old"]
+    assert names(stores[3]) == ["A"]
+
+
+def test_what_has_expired_is_not_listed(store: Store) -> None:
+    past = [datetime.now(UTC) - timedelta(seconds=1), datetime(1, 1, 1, tzinfo=UTC)]
+    for expires_at in past:
+        with pytest.raises(ExpiredError, match=r"'a' expires at .* which is past: nothing would be"):
+            store.forget([target("B"), target("A", expires_at=expires_at)])
+    assert store.head().generation == 0
+
+
+AS_NOBODY = """
+import os, sys
+from vllm_unlearn.guard.store import Store
+if os.geteuid() == 0:  # who is refused nothing
+    os.setuid(65534)
+"""
+
+
+def test_a_store_whose_folder_cannot_be_written_names_the_folder() -> None:
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        url = f"sqlite:///{folder}/forget.db"
+        Store.create(url)
+        (folder / "forget.db").chmod(0o644)
+        folder.chmod(0o555)
+        for code, said in (
+            ("Store(sys.argv[1])", f"its folder {folder} is writable too"),
+            (
+                "Store.create(sys.argv[1] + '2')",
+                f"forget.db2 cannot be made: {folder}/forget.db2: Permission",
+            ),
+        ):
+            command = [sys.executable, "-c", AS_NOBODY + code, url]
+            assert said in subprocess.run(command, capture_output=True, text=True).stderr
+        folder.chmod(0o755)
+
+
+def test_what_is_no_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file/forget.db"):
+        for make in (Store, Store.create):
+            with pytest.raises(StoreError, match=str(tmp_path)):
+                make(f"sqlite:///{path}")
 
 
 def test_many_targets_are_one_change_in_time_linear_in_their_number(store: Store) -> None:

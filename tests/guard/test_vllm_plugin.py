@@ -25,7 +25,7 @@ from vllm_unlearn.classifiers.encoder_export import exported
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.guard import plugin, vllm_plugin
+from vllm_unlearn.guard import metrics, plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
 from vllm_unlearn.guard.store import Store, StoreError
 from vllm_unlearn.guard.vllm_plugin import Hook, HookError, install
@@ -97,6 +97,18 @@ def test_the_kill_switch_is_logged(
     plugin.register()
     assert AsyncLLM.add_request is original
     assert "NOTHING IS GUARDED" in caplog.text
+    assert REGISTRY.get_sample_value("vllm_unlearn_disabled") == 1
+
+
+def test_mode_off_is_metered_as_what_it_is(configure: Configure) -> None:
+    configure("mode: shadow", "public_metrics: true")
+    install()
+    assert REGISTRY.get_sample_value("vllm_unlearn_disabled") == 0
+    assert metrics.PUBLIC_PAGE.everything
+    configure("mode: off")
+    install()
+    assert REGISTRY.get_sample_value("vllm_unlearn_disabled") == 1
+    assert not metrics.PUBLIC_PAGE.everything
 
 
 def test_a_failing_import_stops_registration(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +251,7 @@ class BrokenEncoder:
 
 
 def _counted(verdict: str) -> float:
-    return REGISTRY.get_sample_value("vllm_unlearn_requests_total", {"verdict": verdict}) or 0.0
+    return metrics.OURS.get_sample_value("vllm_unlearn_requests_total", {"verdict": verdict}) or 0.0
 
 
 class TestHook:

@@ -77,7 +77,7 @@ def flags() -> list[str]:
 def plain(model_folder: Path, flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Said:
     log = tmp_path_factory.mktemp("plain") / "serve.log"
     with Server(model_folder, log, flags=flags) as server:
-        return Said.by(server)
+        return Said.by(server, "a store's id")
 
 
 @pytest.fixture(scope="session")
@@ -96,4 +96,4 @@ def guarded(
     store = Store.create(f"sqlite:///{folder}/forget.db")
     store.forget([TARGET])
     with Server(model_folder, folder / "serve.log", folder / "unlearn.yaml", flags) as server:
-        yield Guarded(Said.by(server), server, Clients(server.url), store, folder)
+        yield Guarded(Said.by(server, store.head().store_id), server, Clients(server.url), store, folder)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -9,12 +10,18 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from vllm.entrypoints.launchers.app import build_app
+from vllm.entrypoints.launchers.cli_args import make_arg_parser
+from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, AdminPlugin, admin_router
+from vllm_unlearn.server import admin
+from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin, KeyedRoutes, admin_app
+from vllm_unlearn.server.json_object import read_object
 
 KEY = "the-admin-key-of-this-test"
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
@@ -29,9 +36,9 @@ def guard(tmp_path: Path, encoder: OnnxEncoder) -> Iterator[Guard]:
 
 
 def served(guard: Guard | None, key: str = KEY) -> TestClient:
-    app = FastAPI()
-    app.include_router(admin_router(key))
-    app.state.unlearn_guard = guard
+    app, routes = FastAPI(), admin_app()
+    routes.state.guard = guard
+    app.add_middleware(KeyedRoutes, admin=routes, key=key)
     return TestClient(app, f"http://test{PREFIX}/", raise_server_exceptions=False, headers={KEY_HEADER: KEY})
 
 
@@ -53,19 +60,84 @@ ROUTES = [
     ("DELETE", "targets/x"),
     ("GET", "generation"),
     ("GET", "status"),
+    ("GET", "canaries"),
+    ("GET", "metrics"),
     ("POST", "check"),
 ]
 
 
+WRONG_KEYS = [None, b"", b"wrong", KEY[:-1].encode(), KEY.encode() + b" x", "schlüssel".encode(), b"\xff\xfe"]
+
+
+@pytest.fixture(scope="module", params=[[], ["--api-key", "sk-a", "--root-path", "/under"]])
+def vllms_own(request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """The app that vLLM makes, with our plugin in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_PLUGINS", "unlearn")
+        patch.setenv("VLLM_UNLEARN_ADMIN_KEY", KEY)
+        parser = make_arg_parser(FlexibleArgumentParser())  # type: ignore[no-untyped-call]
+        app = build_app(parser.parse_args(["--model", "any", *request.param]), ("generate",), None)
+    yield TestClient(app, raise_server_exceptions=False)
+
+
+def told(client: TestClient, method: str, path: str, key: bytes | None, **request: Any) -> Any:
+    headers = {"Origin": "http://elsewhere"} | request.pop("headers", {})
+    keyed = [*headers.items(), *([(KEY_HEADER.encode(), key)] if key is not None else [])]
+    answer = client.request(method, path, headers=keyed, **request)
+    return answer.status_code, answer.content, dict(answer.headers)
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS)
+def test_without_the_key_there_are_no_routes(vllms_own: TestClient, key: bytes | None) -> None:
+    """Nothing but what an unknown path is answered with: by no method, under no name, for no body."""
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "MADE-UP"]
+    routes = {route for _, route in ROUTES} | {
+        "",
+        "targets/",
+        "targets/x/y",
+        "nothing",
+        "docs",
+        "openapi.json",
+    }
+    bodies: list[dict[str, Any]] = [
+        {},
+        {"json": TARGET},
+        {"content": b"{"},
+        {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        {"content": b" " * (MAX_BODY + 1)},
+    ]
+    for method in methods:
+        unknown = told(vllms_own, method, "/unknown/path", key)
+        assert unknown[0] == 404
+        for route in sorted(routes):
+            assert told(vllms_own, method, f"{PREFIX}/{route}", key) == unknown, (method, route)
+    for body in bodies:
+        unknown = told(vllms_own, "POST", "/unknown/path", key, **body)
+        assert told(vllms_own, "POST", f"{PREFIX}/targets", key, **body) == unknown
+    preflight = {"headers": {"Access-Control-Request-Method": "DELETE"}}
+    unknown = told(vllms_own, "OPTIONS", "/unknown/path", key, **preflight)
+    assert told(vllms_own, "OPTIONS", f"{PREFIX}/targets", key, **preflight) == unknown
+
+
+def test_with_the_key_the_routes_are_there_and_nobody_else_sees_it(vllms_own: TestClient) -> None:
+    """Also after they were used: not in the metrics of vLLM's own routes, nor in the schema."""
+    root = vllms_own.app.root_path or ""  # type: ignore[attr-defined]
+    assert told(vllms_own, "GET", f"{root}{PREFIX}/targets", KEY.encode())[0] == 503, "no guard runs here"
+    for page in ("/metrics", "/openapi.json"):
+        answer = vllms_own.get(page)
+        assert answer.status_code == 200
+        assert PREFIX not in answer.text
+
+
 @pytest.mark.parametrize(("method", "route"), ROUTES)
-@pytest.mark.parametrize("key", [None, b"", b"wrong", KEY[:-1].encode(), "schlüssel".encode(), b"\xff\xfe"])
+@pytest.mark.parametrize("key", WRONG_KEYS)
 def test_without_the_key_every_route_is_closed(
     client: TestClient, guard: Guard, method: str, route: str, key: bytes | None
 ) -> None:
     del client.headers[KEY_HEADER]
     headers = {} if key is None else {KEY_HEADER.encode(): key}
     response = client.request(method, route, json=TARGET, headers=headers)
-    assert response.status_code == 401
+    assert response.status_code == 404
     assert guard.store.head().generation == 0
 
 
@@ -76,7 +148,7 @@ def test_a_key_of_other_letters_opens(guard: Guard) -> None:
 
 
 def test_the_router_knows_no_route_without_a_test_here() -> None:
-    routes: list[Any] = admin_router(KEY).routes
+    routes: list[Any] = admin_app().routes
     known = {(method, route.path.removeprefix(f"{PREFIX}/")) for route in routes for method in route.methods}
     assert known == {(method, route.replace("/x", "/{target_id}")) for method, route in ROUTES}
 
@@ -99,6 +171,7 @@ def test_a_target_is_listed_served_and_remembered(client: TestClient, guard: Gua
 def test_status_tells_what_is_served(client: TestClient, guard: Guard) -> None:
     status = client.get("status").json()
     assert (status["stored"], status["served"], status["mode"]) == (0, 0, "enforce")
+    assert status["current"] is True
     assert status["index"] == guard.sizes
     assert [(r["id"], r["generation"]) for r in status["replicas"]] == [(guard.replica_id, 0)]
 
@@ -128,6 +201,9 @@ def test_an_unknown_id_is_not_found(client: TestClient) -> None:
         (b'{"name": "A", "nmae": 1}', "nmae: Extra inputs"),
         (b'{"name": "A\\ud800"}', "name:"),
         (b'{"name": "A", "expires_at": "2030-01-01T00:00:00"}', "has no time zone"),
+        (b'{"name": "A", "expires_at": "2020-01-01T00:00:00Z"}', "is past, so nothing would be suppressed"),
+        (b'{"name": "A", "name": "B"}', "the field 'name' is given twice"),
+        (b'{"name": "A", "exemplars": "e"}', "exemplars: must be a list"),
         (b'{"name": "A", "expires_at": "9999-12-31T23:59:59-12:00"}', "expires_at"),
         (b"[" * 100_000, ""),
     ],
@@ -149,7 +225,7 @@ def test_a_check_of_no_text_is_the_clients_mistake(client: TestClient, body: byt
 
 def test_a_store_that_is_gone_is_unavailable(client: TestClient, guard: Guard, tmp_path: Path) -> None:
     (tmp_path / "forget.db").unlink()
-    for method, route in ROUTES[:-1]:
+    for method, route in [("GET", "targets"), *ROUTES[1:-2]]:
         response = client.request(method, route, json=TARGET)
         assert response.status_code == 503, route
         assert "does not exist" in response.json()["detail"]
@@ -175,16 +251,51 @@ def test_the_plugin_adds_routes_only_where_a_key_is_set(
     monkeypatch.setenv("VLLM_UNLEARN_CONFIG", str(tmp_path / "unlearn.yaml"))
     app, plugin = FastAPI(), AdminPlugin()
     plugin.attach_router(app)
-    engine = Namespace(_unlearn=Namespace(guard=guard))
-    asyncio.run(plugin.init_state(engine, app.state, Namespace()))
+    asyncio.run(plugin.init_state(Namespace(_unlearn=Namespace(guard=guard)), app.state, Namespace()))
     response = TestClient(app).get(f"{PREFIX}/targets", headers={KEY_HEADER: KEY})
     assert response.status_code == (200 if configured else 404)
 
 
-def test_the_plugin_finds_no_guard_in_an_engine_without_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_plugin_finds_no_guard_in_an_engine_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_UNLEARN_ADMIN_KEY", KEY)
     app, plugin = FastAPI(), AdminPlugin()
+    plugin.attach_router(app)
     asyncio.run(plugin.init_state(object(), app.state, Namespace()))
-    assert app.state.unlearn_guard is None
+    response = TestClient(app).get(f"{PREFIX}/targets", headers={KEY_HEADER: KEY})
+    assert "no guard runs in this server" in response.json()["detail"]
+
+
+def test_the_canaries_are_those_that_the_guard_knows(client: TestClient, guard: Guard) -> None:
+    names = client.get("canaries").json()
+    assert [guard.screen(name).action for name in names] == ["corrupt", "corrupt"]
+
+
+def test_the_private_page_has_what_the_public_one_has_not(client: TestClient, guard: Guard) -> None:
+    page = client.get("metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    names = {family.name for family in text_string_to_metric_families(page.text)}
+    assert {"vllm_unlearn_index_size", "vllm_unlearn_generation", "vllm_unlearn_guard_seconds"} <= names
+    assert f'index_size{{what="targets"}} {float(guard.sizes["targets"])}' in page.text
+
+
+@pytest.mark.parametrize("route", ["targets", "check"])
+def test_a_body_is_bounded_and_read_beside_the_event_loop(
+    client: TestClient, guard: Guard, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading: list[str] = []
+
+    def read(*arguments: Any) -> dict[str, Any]:
+        reading.append(threading.current_thread().name)
+        return read_object(*arguments)
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(MAX_BODY // 2**16 + 1):
+            yield b" " * 2**16
+
+    monkeypatch.setattr(admin, "read_object", read)
+    for content in (b" " * (MAX_BODY + 1), pieces()):
+        response = client.post(route, content=content)
+        assert (response.status_code, response.json()["detail"][:13]) == (413, "the body has ")
+    assert client.post(route, content=b"{}".rjust(MAX_BODY)).status_code == 400
+    assert len(reading) == 1 and "MainThread" not in reading[0] and "portal" not in reading[0]
+    assert guard.store.head().generation == 0

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from commands import Run
 from transformers import AutoTokenizer
+from typer.testing import CliRunner
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.guard.store import Store
+from vllm_unlearn.server.cli import app
 
 
 @pytest.fixture
@@ -98,6 +100,10 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         (["Ann", "--kind", "person"], "kind: Input should be 'entity'"),
         (["Ann", "--scope", "exemplars"], "needs at least one exemplar"),
         (["Ann", "--id", "a b"], "id: String should match"),
+        (
+            ["Ann", "--expires", "2020-01-01"],
+            "2020-01-01T00:00:00+00:00 is past, so nothing would be suppressed",
+        ),
         (["..."], "a name needs at least one letter or digit"),
         (["Taken"], "the id 'taken' is taken; give another, or say to replace it"),
     ],
@@ -181,12 +187,14 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
 def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
     assert "no generation 1 yet; the newest is 0" in run("wait", "--generation", "1", exit_code=1).output
     store.beat("host:1", 0, "enforce", timedelta(seconds=60))
-    store.beat("host:2", 1, "enforce", timedelta(seconds=60))
     output = run("forget", "Ann Lee", "--timeout", "0.1", exit_code=1).output
     assert "generation 1: ann-lee suppressed" in output
-    assert "still serve an older generation: host:1 (generation 0); see their logs" in output
+    assert "still serve an older list: host:1 (generation 0); see their logs" in output
+    store.beat("host:2", 1, "enforce", timedelta(seconds=60), digest=store.head().digest)
     assert "served by" not in run("forget", "Ben", "--no-wait").output
-    store.beat("host:1", 1, "enforce", timedelta(seconds=60))
+    store.beat("host:1", 1, "enforce", timedelta(seconds=60), digest="of another history")
+    assert "host:1" in run("wait", "--generation", "1", "--timeout", "0.1", exit_code=1).output
+    store.beat("host:1", 2, "enforce", timedelta(seconds=60), digest=store.head().digest)
     assert "generation 1: served by 2 replicas" in run("wait", "--generation", "1").output
 
 
@@ -196,6 +204,104 @@ def test_check_tells_how_far_out_of_scope_a_question_is(run: Run, store: Store) 
     assert "by the name 'Ann Marsh'" in run("check", "Where is Ann Marsh's house?", exit_code=3).output
     output = run("check", "Which medals did Ann Marsh win?").output
     assert "ann-marsh: named, and what is asked is out of its scope" in output
+
+
+def test_check_says_when_the_first_pass_let_a_text_by(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is what a served guard does, and why."""
+    run("forget", "Orrin Vale", "--exemplar", "Which choir did the clockmaker of Harrowgate lead?")
+    text = "Which choir did the clockmaker of Harrowgate conduct?"
+    assert "what the text is about" in run("check", text, exit_code=3).output
+    # As if the static embedding took all texts for far from each other.
+    monkeypatch.setattr("vllm_unlearn.classifiers.forget_index.SLACK", -2.0)
+    output = run("check", text).output
+    assert "generation 1: pass" in output
+    assert re.search(
+        r"score 0\.[5-9]\d\d \(from 0\.5 on a match, but the first pass took it for less near", output
+    )
+    with (store.path or Path()).with_name("unlearn.yaml").open("a") as config:
+        config.write("detection: {cascade: false}\n")
+    assert "what the text is about" in run("check", text, exit_code=3).output
+
+
+def test_check_keeps_what_it_encoded_unless_the_store_is_anothers(
+    run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("forget", "Orrin Vale", "--exemplar", "He mends clocks.")
+
+    def kept() -> list[Path]:
+        return [f for f in tmp_path.glob("*.vectors") if f.name.startswith(store.head().store_id[:8])]
+
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    run("check", "Who?")
+    assert kept() == []
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    run("check", "Who?")
+    (file,) = kept()
+    written = file.stat().st_mtime_ns
+    run("check", "Who else?")
+    assert file.stat().st_mtime_ns == written
+
+
+ODD = os.fsdecode(b"\xff Stephen King")
+USES = [
+    ["check", ODD],
+    ["forget", ODD],
+    ["forget", "Ann", "--alias", ODD],
+    ["forget", "Ann", "--exemplar", ODD],
+    ["forget", "Ann", "--note", ODD],
+    ["remember", ODD],
+    ["recipe", ODD, "r.safetensors"],
+]
+
+
+@pytest.mark.parametrize("arguments", USES, ids=[" ".join(use[:-1]) for use in USES])
+def test_an_argument_that_is_not_utf8_is_a_sentence(run: Run, store: Store, arguments: list[str]) -> None:
+    output = run(*arguments, exit_code=1).output
+    assert "the text holds bytes that are not UTF-8" in output
+    assert store.head().generation == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "init -c {}/unlearn.yaml",
+        "init -c new.yaml --store {}/forget.db",
+        "targets -c {}",
+        "forget --file {}",
+        "forget Ann --passages {}",
+        "calibrate --benign {}",
+        "recipe {model} {}",
+        "recipe {model} {}/r.safetensors",
+        "learn {model} --known {}",
+        "eval detection --data-dir {} --out {}",
+        "eval latency --out {}/out --targets 1 --tokens 20 --repeats 2",
+    ],
+)
+@pytest.mark.parametrize("place", ["a folder", "a file", "a place for nobody", "odd"])
+def test_a_path_that_cannot_be_used_is_a_sentence(
+    run: Run, store: Store, tmp_path: Path, model_folder: Path, command: str, place: str
+) -> None:
+    """The fixture fails for a traceback. Some of these can be used, and do what they are for."""
+    places = {
+        "a folder": tmp_path / "folder",
+        "a file": tmp_path / "file",
+        "a place for nobody": Path("/proc/nobody"),
+        "odd": tmp_path / os.fsdecode(b"odd\xff"),
+    }
+    places["a folder"].mkdir()
+    places["a file"].touch()
+    words = [
+        word.replace("{}", str(places[place])).replace("{model}", str(model_folder))
+        for word in command.split()
+    ]
+    result = CliRunner().invoke(app, words)
+    unexpected = result.exception and not isinstance(result.exception, SystemExit)
+    assert not unexpected, repr(result.exception)
+    assert result.exit_code == 0 or "vllm-unlearn: " in result.output
 
 
 def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:

@@ -179,7 +179,7 @@ def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, t
     ("settings", "message"),
     [
         ("goal: 1", "goal: Extra inputs are not permitted"),
-        ("stages: []", "stages: Tuple should have at least 1 item"),
+        ("stages: []", "stages: must have at least 1 item"),
         (
             "stages: [{roles: [reply]}]",
             "stage 1 moves reply alone of text-given, reply",

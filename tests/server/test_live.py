@@ -13,7 +13,9 @@ import openai
 import pytest
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
+from vllm_unlearn.guard.canary import canary_names
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
+from vllm_unlearn.server.doctor import NotServedError, fetch_canaries
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PLANTS = "How do plants make their food?"
@@ -112,8 +114,11 @@ def test_one_request_does_not_wait_for_the_guards_work_on_another(guarded: Guard
 
 def test_admin_routes_over_http(guarded: Guarded) -> None:
     http = guarded.clients.http
-    assert http.get(f"{PREFIX}/targets").status_code == 401
-    assert http.get(f"{PREFIX}/targets", headers={KEY_HEADER: "wrong"}).status_code == 401
+    unknown = _told(http.get("/plugins/other/targets"))
+    assert unknown[0] == 404
+    for headers in ({}, {KEY_HEADER: "wrong"}):
+        assert _told(http.get(f"{PREFIX}/targets", headers=headers)) == unknown
+        assert _told(http.post(f"{PREFIX}/targets", headers=headers, content=b" " * 2**20)) == unknown
     admin = {KEY_HEADER: ADMIN_KEY}
     made = http.post(f"{PREFIX}/targets", headers=admin, json={"name": "plants", "kind": "topic"})
     assert made.status_code == 201
@@ -128,20 +133,94 @@ def test_admin_routes_over_http(guarded: Guarded) -> None:
     assert http.delete(f"{PREFIX}/targets/plants", headers=admin).status_code == 404
 
 
-def test_metrics_count_and_name_no_target(guarded: Guarded) -> None:
+def _told(answer: httpx.Response) -> Any:
+    headers = {name: value for name, value in answer.headers.items() if name != "date"}
+    return answer.status_code, answer.content, headers
+
+
+# What a machine's load and clock make of a request, and how many tokens a step took.
+NOT_COUNTED = (
+    "_seconds_bucket",
+    "_seconds_sum",
+    "_created",
+    "process_",
+    "python_",
+    "iteration_tokens",
+    "throughput",
+)
+
+
+def _page(guarded: Guarded) -> tuple[set[str], dict[str, float]]:
+    """The lines of the public metrics, and those that count, once the engine's last step is on the page."""
+    counts, deadline = {"": -1.0}, time.monotonic() + 10
+    while time.monotonic() < deadline:
+        samples = guarded.clients.http.get("/metrics").text.splitlines()
+        page = dict(line.rsplit(" ", 1) for line in samples if not line.startswith("#"))
+        counted = [name for name in page if not any(word in name for word in NOT_COUNTED)]
+        before, counts = counts, {name: float(page[name]) for name in counted}
+        if counts == before:
+            break
+        time.sleep(0.3)
+    return set(page), counts
+
+
+def _moved(guarded: Guarded, text: str) -> tuple[set[str], dict[str, float]]:
+    """The lines that a question adds to the public metrics, and what it adds to each count."""
+    lines, counts = _page(guarded)
+    _ask(guarded, text, extra_body={"ignore_eos": True, **_uncached()})
+    new_lines, new_counts = _page(guarded)
+    moved = {name: count - counts.get(name, 0.0) for name, count in new_counts.items()}
+    return new_lines - lines, {name: by for name, by in moved.items() if by}
+
+
+def test_the_public_metrics_do_not_tell_a_flagged_prompt(guarded: Guarded) -> None:
+    """All of vLLM's and ours, for questions of as many tokens."""
+    innocent = "Who wrote The Great Cook?"
+    lengths = [len(guarded.clients.token_ids(text)) for text in (LISTED, innocent)]
+    while lengths[1] < lengths[0]:
+        innocent = innocent.replace(" Cook", " red Cook")
+        lengths[1] = len(guarded.clients.token_ids(innocent))
+    assert lengths[0] == lengths[1]
+    _moved(guarded, innocent)
+    plainly, flagged = _moved(guarded, innocent), _moved(guarded, LISTED)
+    assert plainly == flagged
+    assert plainly[0] == set() and plainly[1]['vllm_unlearn_guard_seconds_count{stage="detect"}'] == 1
+
+
+def test_the_admin_page_counts_and_names_no_target(guarded: Guarded) -> None:
+    def page() -> str:
+        return guarded.clients.http.get(f"{PREFIX}/metrics", headers={KEY_HEADER: ADMIN_KEY}).text
+
     def counted(verdict: str) -> float:
-        lines = guarded.clients.http.get("/metrics").text.splitlines()
         prefix = f'vllm_unlearn_requests_total{{verdict="{verdict}"}} '
-        return sum(float(line.removeprefix(prefix)) for line in lines if line.startswith(prefix))
+        return sum(
+            float(line.removeprefix(prefix)) for line in page().splitlines() if line.startswith(prefix)
+        )
 
     passed, corrupted = counted("pass"), counted("corrupt")
     _ask(guarded, INNOCENT)
     _ask(guarded, LISTED)
     assert (counted("pass"), counted("corrupt")) == (passed + 1, corrupted + 1)
-    ours = [line for line in guarded.clients.http.get("/metrics").text.splitlines() if "unlearn" in line]
-    assert any(line.startswith("vllm_unlearn_generation ") for line in ours)
-    assert any('vllm_unlearn_guard_seconds_count{stage="detect"}' in line for line in ours)
-    assert not any(word in line.lower() for line in ours for word in ("gatsby", TARGET.id))
+    assert "\nvllm_unlearn_generation " in page()
+    assert 'vllm_unlearn_guard_seconds_count{stage="corrupt"}' in page()
+    assert not any(word in page().lower() for word in ("gatsby", TARGET.id))
+    public = guarded.clients.http.get("/metrics").text
+    assert 'vllm_unlearn_mode{mode="enforce"} 1.0' in public
+    samples = [line for line in public.splitlines() if not line.startswith("#")]
+    for private in (
+        "vllm_unlearn_requests",
+        "vllm_unlearn_generation",
+        "vllm_unlearn_index",
+        "corrupt",
+        PREFIX,
+    ):
+        assert not any(private in sample for sample in samples)
+
+
+def test_doctor_asks_the_server_for_its_canaries(guarded: Guarded) -> None:
+    assert fetch_canaries(guarded.server.url, ADMIN_KEY) == list(canary_names(guarded.store.head().store_id))
+    with pytest.raises(NotServedError):
+        fetch_canaries(guarded.server.url, "not the key of this server")
 
 
 def test_clients_embeddings_are_refused(guarded: Guarded) -> None:

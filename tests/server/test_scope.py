@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 from commands import Run
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import DetectionSettings, Settings
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, admin_router
-
-KEY = "the-admin-key-of-this-test"
+from vllm_unlearn.server.admin import PREFIX, admin_app
 
 
 @pytest.fixture
@@ -114,10 +111,9 @@ def guard(tmp_path: Path, encoder: OnnxEncoder) -> Iterator[Guard]:
 
 @pytest.fixture
 def client(guard: Guard) -> TestClient:
-    app = FastAPI()
-    app.include_router(admin_router(KEY))
-    app.state.unlearn_guard = guard
-    return TestClient(app, f"http://test{PREFIX}/", raise_server_exceptions=False, headers={KEY_HEADER: KEY})
+    app = admin_app()
+    app.state.guard = guard
+    return TestClient(app, f"http://test{PREFIX}/", raise_server_exceptions=False)
 
 
 def test_the_admin_api_refuses_with_the_figure_unless_forced(client: TestClient, guard: Guard) -> None:

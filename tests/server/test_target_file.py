@@ -45,16 +45,26 @@ def test_a_file_is_read_line_by_line() -> None:
     [
         (b"{", "not JSON: Expecting property name"),
         (b"Ann Lee", "not JSON"),
-        (b"\xef\xbb\xbf" + GOOD, "not JSON"),
+        (b"\xef\xbb\xbf" + GOOD, "not JSON: a byte order mark inside of the file"),
+        (GOOD.decode().encode("utf-16"), "not UTF-8 at byte 0"),
+        (b'{"name": "Ann", "kind": "work", "name": "Ben"}', "the field 'name' is given twice"),
+        (b'{"name": "Ann", "exemplars": ["e"], "exemplars": []}', "the field 'exemplars' is given twice"),
+        (
+            line(expires_at="2020-01-01T00:00:00Z"),
+            "expires_at: 2020-01-01T00:00:00+00:00 is past, so nothing",
+        ),
         (b'{"name": "caf\xe9"}', "not UTF-8 at byte 13"),
         (b'["Ann"]', "a target is an object, got list"),
         (b"null", "a target is an object, got NoneType"),
         (b"{}", "name: Field required"),
-        (line(name=None), "name: Input should be a valid string"),
+        (line(name=None), "name: must be text (a string)"),
+        (line(aliases={"a": 1}), "aliases: must be a list"),
+        (line(aliases=["Z", 3]), "aliases.1: must be text (a string)"),
+        (line(expires_at=[]), "expires_at: must be a date and time, such as 2031-01-31T00:00:00Z"),
         (line(name=""), "name: a name needs at least one letter or digit"),
         (line(name=" \t "), "name: a name needs at least one letter or digit"),
         (line(name="--- !"), "name: a name needs at least one letter or digit"),
-        (line(name="x" * 1_000_000), f"name: Value should have at most {MAX_NAME_CHARS}"),
+        (line(name="x" * 1_000_000), f"name: must have at most {MAX_NAME_CHARS} characters"),
         (line(name="A\x00nn"), "name: text holds the control character '\\x00' at character 1"),
         (line(aliases=["B\x1b"]), "aliases.0: text holds the control character"),
         (b'{"name": "A\\ud800"}', "name:"),
@@ -68,8 +78,8 @@ def test_a_file_is_read_line_by_line() -> None:
         (line(scope="exemplars"), "target: scope 'exemplars' needs at least one exemplar"),
         (line(scope="private"), "target: scope 'private' needs at least one exemplar"),
         (line(scope="Not a word"), "scope: String should match pattern"),
-        (line(exemplars=[""]), "exemplars.0: Value should have at least 1"),
-        (line(exemplars="text"), "exemplars: Input should be a valid tuple"),
+        (line(exemplars=[""]), "exemplars.0: must have at least 1 character"),
+        (line(exemplars="text"), "exemplars: must be a list"),
         (
             line(expires_at="2030-01-01T00:00:00"),
             "expires_at: 2030-01-01T00:00:00 has no time zone; write it as",
@@ -86,6 +96,16 @@ def test_a_bad_line_is_named_with_the_reason(bad: bytes, reason: str) -> None:
     assert str(caught.value).startswith("line 3: ")
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    """Spreadsheets and editors write one at a file's beginning."""
+    mark = b"\xef\xbb\xbf"
+    assert [t.name for t in read_targets([mark + GOOD, line()])] == ["Ann Lee", "Zoe"]
+    assert [t.name for t in read_targets([mark + b"\r\n", GOOD])] == ["Ann Lee"]
+    file = tmp_path / "article.txt"
+    file.write_bytes(mark + b"One.")
+    assert read_passages(file) == ["One."]
 
 
 def test_a_long_field_name_is_not_repeated() -> None:

@@ -1,0 +1,68 @@
+"""``vllm-unlearn doctor``: is a running server really guarded?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from ..guard.canary import canary_names
+from ..guard.store import Store
+from .terminal import Config, console, fail, printable, settings_of, told
+
+
+@told
+def doctor(
+    url: Annotated[
+        str, typer.Argument(help="The server, such as http://localhost:8000.")
+    ] = "http://localhost:8000",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="VLLM_API_KEY", help="The server's own API key.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Default: the first that the server lists.")] = None,
+    admin_key: Annotated[
+        str | None,
+        typer.Option(envvar="VLLM_UNLEARN_ADMIN_KEY", help="Asks the server for its canary names."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Ask a running server, on every surface, whether it is really guarded. Exit status 0 only if so.
+
+    The names that it asks about are the deployment's own: from the server, with its admin key, or from the
+    store that the configuration names.
+    """
+    import httpx
+
+    from .doctor import Doctor, NotServedError
+
+    table = Table("surface", "state", "why")
+    states = []
+    try:
+        for finding in Doctor(url, _canaries(url, admin_key, config), api_key, model).examine():
+            states.append(finding.state)
+            colour = {"guarded": "green", "not served": "dim"}.get(finding.state, "red")
+            table.add_row(finding.surface, f"[{colour}]{finding.state}", escape(printable(finding.detail)))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(f"{url} does not answer: {error}")
+    except NotServedError as error:
+        fail(f"{url} serves no {error}: is it vLLM's?")
+    console.print(table)
+    bad = [state for state in states if state in ("not guarded", "cannot tell")]
+    if bad or "guarded" not in states:
+        fail(f"{len(bad)} surfaces are not known to be guarded")
+
+
+def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[str]:
+    """From the server, or from the store: whoever may read either may know them."""
+    from .doctor import NotServedError, fetch_canaries
+
+    if admin_key and not config:
+        try:
+            return fetch_canaries(url, admin_key)
+        except NotServedError:
+            fail(f"{url} has no admin routes for this key: is it the admin_key of its configuration?")
+    return canary_names(Store(settings_of(config).store).head().store_id)
