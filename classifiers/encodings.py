@@ -27,6 +27,10 @@ _DECIMAL = re.compile(r"(?<!\d)(?:(?:[4-9]\d|1[012]\d|32)[ \t,;]{1,2}){5,}(?:[4-
 _NUMBER = re.compile(r"\d+")
 _VOWEL = re.compile(r"[aeiouyAEIOUY].*[a-zA-Z]")
 _MIN_DECODED = 5
+# Of other bytes it stands out by its length.
+_TEXT = re.compile(
+    rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
+)
 # So many bytes are a text by chance so seldom that half of it may be signs: JSON, markup, escapes.
 _SURELY_TEXT = 16
 
@@ -41,40 +45,31 @@ _CODES: tuple[_Code, ...] = (
 
 def base64_runs(text: str) -> Iterator[Edit]:
     for match in _BASE64.finditer(text):
-        if edit := _from_base64(text, *match.span()):
-            yield edit
+        if whole := list(_from_base64(text, *match.span())):
+            yield from whole
             continue
         # Glued to other text by what base64 may hold: lines, a path, an underscore.
         for piece in _BASE64_PIECE.finditer(text, *match.span()):
-            if piece.span() != match.span() and (edit := _from_base64(text, *piece.span())):
-                yield edit
+            if piece.span() != match.span():
+                yield from _from_base64(text, *piece.span())
 
 
-def _from_base64(text: str, start: int, end: int) -> Edit | None:
+def _from_base64(text: str, start: int, end: int) -> Iterator[Edit]:
     run = text[start:end]
     code = re.sub(r"[\r\n=]", "", run).translate(str.maketrans("-_", "+/"))
-    if len(code) % 4 == 1:
-        return None
+    code = code[: len(code) - (len(code) % 4 == 1)]
     try:
-        decoded = _language(base64.b64decode(code + "=" * (-len(code) % 4), validate=True))
+        decoded = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
     except binascii.Error:
-        return None
-    # A word of twelve letters can decode to a few letters of a far script by chance.
-    if not decoded or not (decoded.isascii() or len(code) >= 2 * _MIN_BASE64):
-        return None
-    return Edit(start, end, decoded, _places_in_base64(decoded, start, end, run))
-
-
-def _places_in_base64(decoded: str, start: int, end: int, run: str) -> list[Place]:
-    """Each byte has eight bits, each character of the code six."""
-    count = len(decoded.encode())
-    if len(run) * 3 // 4 - 2 <= count and "\n" not in run:
-        at: list[int] | range = range(start, end)
-    else:
+        return
+    if texts := list(_texts(decoded)):
+        # Each byte has eight bits, each character of the code six.
         at = [start + match.start() for match in _BASE64_CODE.finditer(run)]
-    places = [(at[8 * i // 6], at[(8 * i + 7) // 6] + 1) for i in range(count)]
-    places[-1] = (places[-1][0], end)
-    return of_bytes(decoded, places)
+        places = [(at[8 * i // 6], at[(8 * i + 7) // 6] + 1) for i in range(len(decoded))]
+        places[-1] = (places[-1][0], end)
+        # A word of twelve letters can decode to a few letters of a far script by chance.
+        far = len(code) < 2 * _MIN_BASE64
+        yield from (_edit(*one, places) for one in texts if one[1].isascii() or not far)
 
 
 def character_codes(text: str) -> Iterator[Edit]:
@@ -84,18 +79,29 @@ def character_codes(text: str) -> Iterator[Edit]:
             edit
             for pattern, piece, read in _CODES
             for match in pattern.finditer(text)
-            if (edit := _from_codes(text, match, piece, read))
+            for edit in _from_codes(list(piece.finditer(text, *match.span())), read)
         )
 
 
-def _from_codes(
-    text: str, match: re.Match[str], piece: re.Pattern[str], read: Callable[[re.Match[str]], int]
-) -> Edit | None:
-    pieces = list(piece.finditer(text, *match.span()))
-    decoded = _language(bytes(map(read, pieces)))
-    if not decoded:
-        return None
-    return Edit(pieces[0].start(), pieces[-1].end(), decoded, of_bytes(decoded, [p.span() for p in pieces]))
+def _from_codes(pieces: list[re.Match[str]], read: Callable[[re.Match[str]], int]) -> Iterator[Edit]:
+    places = [piece.span() for piece in pieces]
+    yield from (_edit(*one, places) for one in _texts(bytes(map(read, pieces))))
+
+
+def _edit(first: int, text: str, places: list[Place]) -> Edit:
+    """``text`` for the bytes from ``first`` on."""
+    own = places[first : first + len(text.encode())]
+    return Edit(own[0][0], own[-1][1], text, of_bytes(text, own))
+
+
+def _texts(code: bytes) -> Iterator[tuple[int, str]]:
+    """``code`` as text, or what in it is text among other bytes, and at which byte it starts."""
+    if text := _language(code):
+        yield 0, text
+        return
+    for match in _TEXT.finditer(code):
+        if text := _language(match[0]):
+            yield match.start(), text
 
 
 def _language(code: bytes) -> str:

@@ -155,7 +155,9 @@ def _latex(text: str) -> Iterator[Edit]:
         mark, letter = _MARKS[match["sign"] or match["letter"]], match["braced"] or match["bare"]
         char = unicodedata.normalize("NFC", letter + mark)
         code = _RTF.match(text, match.start())
-        if len(char) == 1 and (match["sign"] != '"' or match[0][0] == "{" or text[match.start() - 1].isalpha()):
+        if code and (code[1].isalpha() or code[1].isdigit()) and len(char) == 1:
+            code = None  # "cr\\'eation"
+        if len(char) == 1 and not code and (match["sign"] != '"' or match[0][0] == "{" or text[match.start() - 1].isalpha()):
             yield Edit(*match.span(), char)
         elif code:
             yield Edit(*code.span(), bytes.fromhex(code[1]).decode("cp1252", "replace"))

@@ -79,15 +79,10 @@ def _one_case(word: str) -> bool:
 
 
 def _pronounceable(words: list[str]) -> bool:
-    """Whether vowels are as frequent as in language, and three in four words as long as a word."""
-    letters = "".join(words)
-    if len(letters) < _MIN_LETTERS:
-        return False
-    vowels = sum(letters.count(vowel) for vowel in "aeiouy") / len(letters)
-    known = sum(word in common_words() for word in words)
-    long = sum(len(word) >= 4 for word in words)
-    return (
-        0.2 <= vowels <= 0.65
-        and letters.isalpha()
-        and (known * 3 >= len(words) or 4 * long >= 3 * len(words))
-    )
+    """Whether enough of them can be words: letters, of which vowels are as frequent as in language."""
+    return sum(len(word) for word in words if _wordlike(word)) >= _MIN_LETTERS
+
+
+def _wordlike(word: str) -> bool:
+    vowels = sum(word.count(vowel) for vowel in "aeiouy") / len(word)
+    return word.isalpha() and 0.2 <= vowels <= 0.65 and (len(word) >= 4 or word in common_words())

@@ -18,7 +18,6 @@ class Reading:
     def __init__(self, index: ForgetIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
         self.text = text
         self.segments = segments
-        self.name = view.reading if view else ""
         self._view = view
         found = list(find_terms(text))
         starts = [term.start for term in found]
@@ -42,6 +41,10 @@ class Reading:
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the prompt that ``text[start:end]`` was read from."""
         return self._view.span(start, end) if self._view else (start, end)
+
+    def read_as(self, start: int, end: int) -> str:
+        """The disguises that were taken off ``text[start:end]``; empty for a prompt as it stands."""
+        return self._view.reading(start, end) if self._view else ""
 
 
 def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None) -> Iterator[Reading]:

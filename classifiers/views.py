@@ -8,6 +8,7 @@ read as surely as if it were alone. What comes out is read again, a few times.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +48,9 @@ _READINGS: tuple[tuple[Reading, Callable[[str], Iterator[Edit]]], ...] = (
     ("leetspeak", leetspeak_i),
     ("leetspeak", leetspeak_l),
 )
+# What these take for a disguise may be none ("a+b"), and then spoils what stands beside it.
+_GUESSES = frozenset(("spaced", "leetspeak", "rot13", "reversed", "joined"))
+_BESIDE = 64
 # These may hold one of their own kind; another is turned back by a second.
 _NESTED = frozenset(("base64", "hex", "escaped", "markup"))
 _SENTENCE_END = re.compile(r"[.!?…]\s+|[。！？]|\n+")
@@ -85,10 +89,14 @@ class View:
     regions: list[Place]
     runs: list[Run]
 
-    @property
-    def reading(self) -> str:
-        """What it was read as: "base64", or "base64+rot13" where both stand in it."""
-        return "+".join(dict.fromkeys(reading for run in self.runs for reading in run.readings))
+    def reading(self, start: int, end: int) -> str:
+        """What ``text[start:end]`` was read as: "base64", "base64+rot13"."""
+        found: dict[Reading, None] = {}
+        at = bisect_left(self.runs, start, key=lambda run: run.end)
+        while at < len(self.runs) and self.runs[at].start <= end:
+            found.update(dict.fromkeys(self.runs[at].readings))
+            at += 1
+        return "+".join(found)
 
     @property
     def origins(self) -> list[Place]:
@@ -131,7 +139,8 @@ class _Found:
 
 def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
     """Readings of a reading. All edits that stand apart are made in the first; what overlaps those in the
-    second, where the first's are made as well as room is, and so on: no more than there are readings."""
+    second, where the first's are made as well as room is, and so on: no more than there are readings.
+    Then what is no guess is read without the guesses beside it."""
     layers: list[list[_Found]] = []
     for reading, edits in _edits(outer.text, turns):
         new = list(_worth_making(outer, reading, edits))
@@ -142,9 +151,25 @@ def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
         if new:
             layers.append(new)
     for number, layer in enumerate(layers):
-        regions = _regions(outer, layer)
-        edits_made = _merged(layer, layers[0])[0] if number else layer
-        yield _view(outer, edits_made, regions)
+        made = _merged(layer, layers[0])[0] if number else layer
+        yield _view(outer, made, _regions(outer, layer))
+    if layers and (beside := _beside_guesses(layers[0])):
+        certain = [found for found in layers[0] if found.readings[-1] not in _GUESSES]
+        yield _view(outer, certain, _regions(outer, beside))
+
+
+def _beside_guesses(layer: list[_Found]) -> list[_Found]:
+    """The edits that are no guess and stand near one that is."""
+    kinds = [found.readings[-1] in _GUESSES for found in layer]
+    return [
+        layer[i]
+        for i, guess in enumerate(kinds)
+        if not guess
+        and (
+            (i and kinds[i - 1] and layer[i].edit.start - layer[i - 1].edit.end < _BESIDE)
+            or (kinds[i + 1 : i + 2] == [True] and layer[i + 1].edit.start - layer[i].edit.end < _BESIDE)
+        )
+    ]
 
 
 def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Reading, list[Edit]]]:
@@ -169,7 +194,8 @@ def _worth_making(outer: View, reading: Reading, edits: list[Edit]) -> Iterator[
             before.update(dict.fromkeys(outer.runs[place].readings))
             place += 1
         if (not outer.runs or place > first) and (reading not in before or reading in _NESTED):
-            yield _Found(edit, tuple(dict.fromkeys((*before, reading))))
+            before.pop(reading, None)
+            yield _Found(edit, (*before, reading))
 
 
 def _merged(layer: list[_Found], new: list[_Found]) -> tuple[list[_Found], list[_Found]]:
