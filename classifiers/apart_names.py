@@ -14,6 +14,8 @@ MIN_LETTERS = 6
 # by white space, where other words meet by chance ("the rapist", "is Abel").
 _RARER_JOINED = 0.5
 _RARER_SPACED = 1.4
+# Words as rare as this together are not joined by chance, however rare the whole is: "Quill-feather".
+_RARE = 3.0
 # A word as common as this stands beside any other; then the others must be hardly words at all.
 _FUNCTION_WORD = 0.5
 _NO_WORD = 4.0
@@ -37,7 +39,7 @@ def comes_apart(name: str, folded: FoldedText, begin: int, end: int) -> bool:
         certain = min(pieces) >= _FUNCTION_WORD or max(pieces) >= _NO_WORD
         return certain and rarer >= _RARER_SPACED
     if any(map(_JOINING.search, gaps)):
-        return rarer >= _RARER_JOINED
+        return rarer >= _RARER_JOINED or sum(pieces) >= _RARE
     return _rarity(name) >= _ORDINARY
 
 

@@ -9,7 +9,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import groupby
 
 from .edits import Edit, Place, apart, of_bytes
 
@@ -42,6 +41,7 @@ _MARKS = dict(zip("\"'`^~=.cvHkrubd", "\u0308\u0301\u0300\u0302\u0303\u0304\u030
 _LETTERS = {"ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å", "dh": "ð", "DH": "Ð",
             "dj": "đ", "DJ": "Đ", "th": "þ", "TH": "Þ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "i": "ı",
             "j": "ȷ"}  # fmt: skip
+# Two letters ("cr\\'eation") are LaTeX where they can be.
 _RTF = re.compile(rf"\\'({_HEX}{{2}})")
 
 # A code of a character: a byte, a UTF-16 unit or a whole character, and where it is written.
@@ -155,14 +155,17 @@ def _latex(text: str) -> Iterator[Edit]:
         mark, letter = _MARKS[match["sign"] or match["letter"]], match["braced"] or match["bare"]
         char = unicodedata.normalize("NFC", letter + mark)
         code = _RTF.match(text, match.start())
-        if code and (code[1].isalpha() or code[1].isdigit()) and len(char) == 1:
-            code = None  # "cr\\'eation"
-        if len(char) == 1 and not code and (match["sign"] != '"' or match[0][0] == "{" or text[match.start() - 1].isalpha()):
-            yield Edit(*match.span(), char)
-        elif code:
+        if code and (len(char) > 1 or not (code[1].isalpha() or code[1].isdigit())):
             yield Edit(*code.span(), bytes.fromhex(code[1]).decode("cp1252", "replace"))
+        # A quote in JSON in JSON looks like a diaeresis, but at the beginning of a word.
+        elif len(char) == 1 and (match["sign"] != '"' or match[0][0] == "{" or _after_letter(match)):
+            yield Edit(*match.span(), char)
     for match in _NAMED.finditer(text):
         yield Edit(*match.span(), _LETTERS[match[1]])
+
+
+def _after_letter(match: re.Match[str]) -> bool:
+    return match.string[max(0, match.start() - 1) : match.start()].isalpha()
 
 
 def _domain(match: re.Match[str]) -> Iterator[Edit]:

@@ -19,8 +19,8 @@ _TAG = re.compile(
 )
 # Where one of these stands a line ends, or a cell of a table does.
 _LINES = frozenset(
-    "p div br hr li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr table thead tbody section article header footer "
-    "blockquote pre main nav aside form option select title body html head".split()  # noqa: SIM905
+    """p div br hr li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr table thead tbody section article header footer
+    blockquote pre main nav aside form option select title body html head""".split()  # noqa: SIM905
 )
 _CELLS = frozenset(("td", "th", "wbr"))
 _BBCODE = re.compile(
@@ -40,8 +40,8 @@ _LATEX = re.compile(
 _IN_WORD_BRACES = re.compile(r"(?<=[^\W\d_])(?:\{\}|[{}]|\$|\\[-/,!])(?=[^\W\d_])")
 _ROLE = r"(?:user|assistant|system|model|tool|human)"
 _CHAT = re.compile(
-    rf"(?:\s{{0,4}}(?:<\|[\w ]{{1,40}}\|>(?:{_ROLE}(?=[\n<]|\s*\n))?|</?s>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<</?SYS>>"
-    rf"|<(?:start|end)_of_turn>(?:{_ROLE}\n)?|###? ?{_ROLE}:)){{1,8}}\s{{0,4}}",
+    rf"(?:\s{{0,4}}(?:<\|[\w ]{{1,40}}\|>(?:{_ROLE}(?=[\n<]))?|</?s>|<(?:bos|eos|pad|unk)>|\[/?INST\]"
+    rf"|<</?SYS>>|<(?:start|end)_of_turn>(?:{_ROLE}\n)?|###? ?{_ROLE}:)){{1,8}}\s{{0,4}}",
     re.IGNORECASE,
 )
 _CHAT_SIGNS = ("<|", "s>", "_of_turn>", "INST]", "SYS>>", "## ", "os>", "unk>", "pad>", "##")

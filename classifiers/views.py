@@ -57,7 +57,7 @@ _SENTENCE_END = re.compile(r"[.!?…]\s+|[。！？]|\n+")
 _SPACE = re.compile(r"\s+")
 
 
-class ReadingsExhausted(ValueError):
+class TooManyReadingsError(ValueError):
     """A prompt has so many readings that not all can be searched: refuse it, it may hide anything."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class View:
 def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
     """The other readings of ``prompt``; none for most prompts.
 
-    ``turns`` are the character ranges of the conversation's turns. Raises ``ReadingsExhausted`` where
+    ``turns`` are the character ranges of the conversation's turns. Raises ``TooManyReadingsError`` where
     they have more than ``MAX_READ`` characters for each of the prompt.
     """
     left = MAX_READ * len(prompt) + FREE
@@ -123,7 +123,7 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
             for view in _read(outer, turns if not depth else None):
                 left -= len(view.text)
                 if left < 0:
-                    raise ReadingsExhausted
+                    raise TooManyReadingsError
                 if view.text.strip() and view.text != prompt and (view.text, view.starts[0]) not in found:
                     found[view.text, view.starts[0]] = view
                     inner.append(view)

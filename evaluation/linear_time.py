@@ -31,7 +31,7 @@ from ..classifiers.encoder_export import exported
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.static_encoder import StaticEncoder, distilled
-from ..classifiers.views import ReadingsExhausted
+from ..classifiers.views import TooManyReadingsError
 from ..vocabulary import ForgetTarget
 from .packaged_smollm2 import ENCODER
 
@@ -125,9 +125,7 @@ INPUTS = (
 )
 
 
-def measure(
-    given: Input, encoder: Encoder, index: ForgetIndex, sizes: Sequence[int], repeats: int
-) -> Timing:
+def measure(given: Input, encoder: Encoder, index: ForgetIndex, sizes: Sequence[int], repeats: int) -> Timing:
     """The median of the repeats at each size."""
     return Timing(given.name, tuple(_median(given.prompt(n), encoder, index, repeats) for n in sizes))
 
@@ -140,7 +138,7 @@ def _median(prompt: str, encoder: Encoder, index: ForgetIndex, repeats: int) -> 
         started = time.process_time()
         try:
             detect(index, fresh, prompt)
-        except ReadingsExhausted:
+        except TooManyReadingsError:
             return None
         found.append(time.process_time() - started)
     return statistics.median(found)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers import views as views_module
 from vllm_unlearn.classifiers.names import NameMatcher
-from vllm_unlearn.classifiers.views import ReadingsExhausted, views
+from vllm_unlearn.classifiers.views import TooManyReadingsError, views
 
 NAME = "Ottoline Bräkspear"
 PLAIN = "Ottoline Brakspear"
@@ -92,7 +92,11 @@ MATCHER = NameMatcher([("x", NAME)])
 AROUND = st.text("abdegKM é,.\nж東", max_size=60)
 DECOYS = " ".join(
     [in_base64(f"The quick brown fox number {number} jumps over it") for number in range(20)]
-    + [codecs.encode("the weather was mild and the harbour busy", "rot13"), "d3c0y5 4r3 h3r3", "%41 &amp; <b>"]
+    + [
+        codecs.encode("the weather was mild and the harbour busy", "rot13"),
+        "d3c0y5 4r3 h3r3",
+        "%41 &amp; <b>",
+    ]
 )
 
 
@@ -150,6 +154,6 @@ def test_no_text_breaks_the_readings(text: str, name: str) -> None:
 def test_a_prompt_with_too_many_readings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views_module, "FREE", 0)
     monkeypatch.setattr(views_module, "MAX_READ", 0)
-    with pytest.raises(ReadingsExhausted) as caught:
+    with pytest.raises(TooManyReadingsError) as caught:
         views(DISGUISES["base64"])
     assert "Ottoline" not in str(caught.value) and DISGUISES["base64"] not in str(caught.value)

@@ -103,6 +103,40 @@ def test_encodings_are_read_twice() -> None:
     assert any("Harry Potter" in text for text in said(turned))
 
 
+def test_decoys_crowd_nothing_out() -> None:
+    """What is hidden twice is read among as many other disguises of every kind as there may be."""
+    kinds = (
+        "h4rry p0773r wr0t3",
+        "s t e p h e n k i n g",
+        "Наrrу Роttеr",
+        "%41",
+        "- a\n- b\n",
+        QUESTION[::-1],
+    )
+    code = base64.b64encode(QUESTION.encode()).decode()
+    decoys = (
+        " ".join((*kinds, QUESTION[::-1], codecs.encode(QUESTION, "rot13"), code, QUESTION.encode().hex(" ")))
+        * 20
+    )
+    hidden = "Which wizard is the headmaster of the school?"
+    twice = base64.b64encode(base64.b64encode(hidden.encode())).decode()
+    assert any(hidden in text for text in said(f"{decoys} {twice} {decoys}"))
+
+
+def test_a_long_prompt_is_read_again_only_around_its_disguise() -> None:
+    padding = "The weather was mild and the harbour busy. " * 500
+    (text,) = said(f"{padding}Stephen%20King. {padding}")
+    assert "busy. Stephen King. The" in text and len(text) < 1_000
+
+
+def test_no_name_is_found_across_two_places() -> None:
+    padding = "The weather was mild and the harbour busy. " * 50
+    (view,) = views(f"He is %41nn. {padding}%42ob came.")
+    one, other = (view.text[slice(*region)] for region in view.regions)
+    assert one.startswith("He is Ann. The weather") and other.endswith("busy. Bob came.")
+    assert view.span(*view.regions[0])[1] < view.span(*view.regions[1])[0]
+
+
 def test_the_place_of_a_decoded_name_is_its_code() -> None:
     code = base64.b64encode(QUESTION.encode()).decode()
     prompt = f"Answer: {code} please"
