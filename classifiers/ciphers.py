@@ -53,7 +53,7 @@ def _runs(text: str) -> Iterator[_Run]:
     for match in WORD.finditer(text):
         word = match[0].lower()
         known = len(word) > 3 and word in plain_words()
-        if run and (known or _BREAK.search(text, run[-1].end(), match.start())):
+        if run and (known or len(run) == _MAX_WORDS or _BREAK.search(text, run[-1].end(), match.start())):
             yield _trimmed(run)
             run = []
         if not known:
@@ -64,7 +64,7 @@ def _runs(text: str) -> Iterator[_Run]:
 def _trimmed(run: _Run) -> _Run:
     """The run without short known words at its ends, which belong to what surrounds it."""
     unknown = [i for i, match in enumerate(run) if match[0].lower() not in plain_words()]
-    return run[unknown[0] : unknown[-1] + 1][:_MAX_WORDS] if unknown else []
+    return run[unknown[0] : unknown[-1] + 1] if unknown else []
 
 
 def _unremarkable(words: list[str]) -> bool:

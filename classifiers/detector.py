@@ -143,7 +143,8 @@ def _named(
         seen.add((hit.target_id, start, end))
         if target.counterexamples and _namesake(index, encoder, reading, hit):
             continue
-        yield Match(hit.target_id, start, end, 1.0, hit.name, reading=reading.name)
+        read_as = reading.read_as(hit.start, hit.end)
+        yield Match(hit.target_id, start, end, 1.0, hit.name, reading=read_as)
 
 
 def _namesake(index: ForgetIndex, encoder: Encoder, reading: Reading, hit: NameHit) -> bool:
@@ -170,13 +171,13 @@ def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold
     vectors = encoder.encode([reading.segments[i].text for i in rows])
     found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
     for i, every in zip(rows, found, strict=True):
-        start, end = reading.place(reading.segments[i].start, reading.segments[i].end)
+        s = reading.segments[i]
+        start, end = reading.place(s.start, s.end)
         scoped = _scoped(index, reading, i)
         for e in every:
             if e.score >= threshold and e.target_id not in scoped:
-                yield Match(
-                    e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, reading.name
-                )
+                read_as = reading.read_as(s.start, s.end)
+                yield Match(e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, read_as)
 
 
 def _scoped(index: ForgetIndex, reading: Reading, row: int) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,11 @@ Piece = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``text`` stands for ``source[start:end]``; ``origins`` say where from, else it is spread evenly."""
+    """``text`` stands for ``source[start:end]``.
+
+    ``origins`` say where each of its characters is from; without them each is from the one in its place,
+    or, where the lengths differ, from the whole range.
+    """
 
     start: int
     end: int
@@ -24,15 +29,9 @@ class Edit:
         """For each character of ``text`` the range of the source that it stands for."""
         if self.origins is not None:
             return self.origins
-        count, length = len(self.text), self.end - self.start
-        # One character more on either side: the code of a character can straddle an even cut.
-        return [
-            (
-                max(self.start, self.start + i * length // count - 2),
-                min(self.end, self.start + -(-(i + 1) * length // count) + 2),
-            )
-            for i in range(count)
-        ]
+        if len(self.text) == self.end - self.start:
+            return each(self.start, self.text)
+        return [(self.start, self.end)] * len(self.text)
 
 
 def apart(edits: Iterable[Edit]) -> Iterator[Edit]:
@@ -49,6 +48,19 @@ def each(start: int, text: str) -> list[Place]:
     return [(start + i, start + i + 1) for i in range(len(text))]
 
 
+def of_bytes(text: str, places: Sequence[Place]) -> list[Place]:
+    """The places of the characters of ``text``, of whose UTF-8 bytes these are the places."""
+    if len(places) == len(text):
+        return list(places)
+    found: list[Place] = []
+    first = 0
+    for char in text:
+        last = first + len(char.encode())
+        found.append((places[first][0], places[last - 1][1]))
+        first = last
+    return found
+
+
 def joined(start: int, end: int, pieces: Sequence[Piece], between: str) -> Edit:
     """The pieces as one text; what is put between belongs to the piece before."""
     origins: list[Place] = []
@@ -57,3 +69,9 @@ def joined(start: int, end: int, pieces: Sequence[Piece], between: str) -> Edit:
         if number < len(pieces):
             origins += [(begin + len(piece) - 1, begin + len(piece))] * len(between)
     return Edit(start, end, between.join(piece for _, piece in pieces), origins)
+
+
+def within(ranges: Sequence[Place], edit: Edit) -> bool:
+    """Whether an edit lies in one of the ranges, which are in order and apart."""
+    found = bisect_right(ranges, edit.start, key=lambda place: place[0]) - 1
+    return found >= 0 and edit.end <= ranges[found][1]

@@ -1,4 +1,4 @@
-"""Characters as codes: base64, hexadecimal, binary and decimal numbers, escapes."""
+"""Characters as codes, a whole text of them: base64, hexadecimal, binary and decimal numbers."""
 
 from __future__ import annotations
 
@@ -7,94 +7,115 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
-from .edits import Edit, apart
+from .edits import Edit, Place, apart, of_bytes
 
 _MIN_BASE64 = 12
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
-_BASE64_LINE = re.compile(r"[^\r\n]{12,}")
+_BASE64 = re.compile(
+    r"[A-Za-z0-9+/_-]{12,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}"
+    r"|(?<![\w+/=-])(?:[A-Za-z0-9]{4}){1,2}(?:[A-Za-z0-9]{3}=|[A-Za-z0-9]{2}==)(?![\w=])"
+)
+_BASE64_PIECE = re.compile(r"[A-Za-z0-9]{12,}={0,2}")
+_BASE64_CODE = re.compile(r"[^\r\n=]")
 _PREFIX = r"(?:0[xX]|\\x|%|#)?"
 _HEX = re.compile(
     rf"(?<![\w%\\])(?:{_PREFIX}[0-9A-Fa-f]{{2}}[ \t,:;.-]{{0,2}}){{5,}}{_PREFIX}[0-9A-Fa-f]{{2}}(?!\w)"
 )
-_HEX_PAIR = re.compile(rf"{_PREFIX}([0-9A-Fa-f]{{2}})[ \t,:;.-]{{0,2}}")
+_HEX_PAIR = re.compile(rf"{_PREFIX}([0-9A-Fa-f]{{2}})")
 _BINARY = re.compile(r"(?<!\d)(?:[01]{8}[ \t,]{0,2}){4,}(?!\d)")
+_OCTET = re.compile("[01]{8}")
 _DECIMAL = re.compile(r"(?<!\d)(?:(?:[4-9]\d|1[012]\d|32)[ \t,;]{1,2}){5,}(?:[4-9]\d|1[012]\d)(?!\d)")
-_ESCAPED = re.compile(
-    r"(?:\\u\{?[0-9A-Fa-f]{4}\}?|\\x[0-9A-Fa-f]{2}|&#x[0-9A-Fa-f]{1,5};|&#\d{1,6};|%[0-9A-Fa-f]{2}){3,}"
-)
-_ESCAPE = re.compile(
-    r"\\u\{?(?P<unicode>[0-9A-Fa-f]{4})\}?|&#[xX](?P<hex>[0-9A-Fa-f]{1,5});|&#(?P<decimal>\d{1,6});"
-    r"|(?:%|\\x)(?P<byte>[0-9A-Fa-f]{2})"
-)
+_NUMBER = re.compile(r"\d+")
 _VOWEL = re.compile(r"[aeiouyAEIOUY].*[a-zA-Z]")
 _MIN_DECODED = 5
+# Of other bytes it stands out by its length.
+_TEXT = re.compile(
+    rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
+)
+# So many bytes are a text by chance so seldom that half of it may be signs: JSON, markup, escapes.
+_SURELY_TEXT = 16
 
-_CODES: tuple[tuple[re.Pattern[str], Callable[[str], bytes]], ...] = (
-    (_HEX, lambda run: bytes.fromhex("".join(_HEX_PAIR.findall(run)))),
-    (_BINARY, lambda run: bytes(int(byte, 2) for byte in re.findall("[01]{8}", run))),
-    (_DECIMAL, lambda run: bytes(map(int, re.findall(r"\d+", run)))),
+# A pattern, what in it is one byte, and that byte.
+_Code = tuple[re.Pattern[str], re.Pattern[str], Callable[[re.Match[str]], int]]
+_CODES: tuple[_Code, ...] = (
+    (_HEX, _HEX_PAIR, lambda pair: int(pair[1], 16)),
+    (_BINARY, _OCTET, lambda octet: int(octet[0], 2)),
+    (_DECIMAL, _NUMBER, lambda number: int(number[0])),
 )
 
 
 def base64_runs(text: str) -> Iterator[Edit]:
     for match in _BASE64.finditer(text):
-        if decoded := _from_base64(match[0]):
-            yield Edit(*match.span(), decoded)
+        if whole := list(_from_base64(text, *match.span())):
+            yield from whole
             continue
-        for line in _BASE64_LINE.finditer(text, *match.span()) if "\n" in match[0] else ():
-            if decoded := _from_base64(line[0]):
-                yield Edit(*line.span(), decoded)
+        # Glued to other text by what base64 may hold: lines, a path, an underscore.
+        for piece in _BASE64_PIECE.finditer(text, *match.span()):
+            if piece.span() != match.span():
+                yield from _from_base64(text, *piece.span())
 
 
-def _from_base64(run: str) -> str:
+def _from_base64(text: str, start: int, end: int) -> Iterator[Edit]:
+    run = text[start:end]
     code = re.sub(r"[\r\n=]", "", run).translate(str.maketrans("-_", "+/"))
-    if len(code) % 4 == 1:
-        return ""
+    code = code[: len(code) - (len(code) % 4 == 1)]
     try:
-        text = _language(base64.b64decode(code + "=" * (-len(code) % 4), validate=True), digits=True)
+        decoded = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
     except binascii.Error:
-        return ""
-    # A word of twelve letters can decode to a few letters of a far script by chance.
-    return text if text.isascii() or len(code) >= 2 * _MIN_BASE64 else ""
+        return
+    if texts := list(_texts(decoded)):
+        # Each byte has eight bits, each character of the code six.
+        at = [start + match.start() for match in _BASE64_CODE.finditer(run)]
+        places = [(at[8 * i // 6], at[(8 * i + 7) // 6] + 1) for i in range(len(decoded))]
+        places[-1] = (places[-1][0], end)
+        # A word of twelve letters can decode to a few letters of a far script by chance.
+        far = len(code) < 2 * _MIN_BASE64
+        yield from (_edit(*one, places) for one in texts if one[1].isascii() or not far)
 
 
 def character_codes(text: str) -> Iterator[Edit]:
     """Hexadecimal, binary and decimal character codes."""
-    if re.search(r"\d\d", text):
+    if re.search(r"[0-9A-Fa-f]{2}", text):
         yield from apart(
-            Edit(*match.span(), decoded)
-            for pattern, read in _CODES
+            edit
+            for pattern, piece, read in _CODES
             for match in pattern.finditer(text)
-            if (decoded := _language(read(match[0])))
+            for edit in _from_codes(list(piece.finditer(text, *match.span())), read)
         )
 
 
-def escapes(text: str) -> Iterator[Edit]:
-    """Percent encoding, character references and escapes, of three characters or more in a row."""
-    for match in _ESCAPED.finditer(text):
-        if decoded := _language(b"".join(map(_unescaped, _ESCAPE.finditer(match[0]))), 3):
-            yield Edit(*match.span(), decoded)
+def _from_codes(pieces: list[re.Match[str]], read: Callable[[re.Match[str]], int]) -> Iterator[Edit]:
+    places = [piece.span() for piece in pieces]
+    yield from (_edit(*one, places) for one in _texts(bytes(map(read, pieces))))
 
 
-def _unescaped(escape: re.Match[str]) -> bytes:
-    if byte := escape["byte"]:
-        return bytes.fromhex(byte)
-    number = int(escape["decimal"] or escape["unicode"] or escape["hex"], 10 if escape["decimal"] else 16)
-    return chr(number).encode("utf-8", "ignore") if number < 0x110000 else b""
+def _edit(first: int, text: str, places: list[Place]) -> Edit:
+    """``text`` for the bytes from ``first`` on."""
+    own = places[first : first + len(text.encode())]
+    return Edit(own[0][0], own[-1][1], text, of_bytes(text, own))
 
 
-def _language(code: bytes, shortest: int = _MIN_DECODED, digits: bool = False) -> str:
-    """``code`` as text, if it is that: UTF-8, four in five characters letters (or ``digits``, which
-    another encoding is full of) and spaces, and a vowel in what is not very short."""
+def _texts(code: bytes) -> Iterator[tuple[int, str]]:
+    """``code`` as text, or what in it is text among other bytes, and at which byte it starts."""
+    if text := _language(code):
+        yield 0, text
+        return
+    for match in _TEXT.finditer(code):
+        if text := _language(match[0]):
+            yield match.start(), text
+
+
+def _language(code: bytes) -> str:
+    """``code`` as text, if it is that: UTF-8, four in five characters letters, digits (which another
+    encoding is full of) and spaces, or half of them in a long one, and two letters, one a vowel."""
     try:
         text = code.decode()
     except UnicodeDecodeError:
         return ""
-    letters = sum(char.isalpha() or char in " \n" or (digits and char.isdigit()) for char in text)
+    letters = sum(char.isalnum() or char in " \n" for char in text)
     plausible = (
-        len(text) >= shortest
-        and letters * 10 >= len(text) * 8
+        len(text) >= _MIN_DECODED
+        and (letters * 10 >= len(text) * 8 or (len(text) >= _SURELY_TEXT and letters * 2 >= len(text)))
         and all(c.isprintable() or c in "\n\t\r" for c in text)
-        and (shortest < _MIN_DECODED or not text.isascii() or _VOWEL.search(text))
+        and (not text.isascii() or _VOWEL.search(text))
     )
     return text if plausible else ""

@@ -19,6 +19,7 @@ _INSIDE = re.compile(r"[A-Za-z][\d@$!|+€]{1,5}[A-Za-z]")
 _ANY = re.compile(r"[A-Za-z][\d@$!|+€]|[\d@$!|+€][A-Za-z]")
 _UNMIXED = re.compile(r"[\d+|!]+|[A-Za-z]+[!|+]*")
 _MIN_LETTERS = 8
+_NEAR = 100
 
 
 def leetspeak_i(text: str) -> Iterator[Edit]:
@@ -32,12 +33,24 @@ def leetspeak_l(text: str) -> Iterator[Edit]:
 def _read(text: str, table: dict[int, int]) -> Iterator[Edit]:
     if not _ANY.search(text):
         return
-    words = [m for m in _WORD.finditer(text) if not _UNMIXED.fullmatch(m[0])]
-    inside = [_unleet(m[0], table) for m in words if _INSIDE.search(m[0]) and _one_case(m[0])]
-    if _pronounceable(inside) or _known_neighbours(words, table):
-        for m in words:
-            word = m[0].rstrip("!")
-            yield Edit(m.start(), m.start() + len(word), word.translate(table), each(m.start(), word))
+    for words in _clusters([m for m in _WORD.finditer(text) if not _UNMIXED.fullmatch(m[0])]):
+        inside = [_unleet(m[0], table) for m in words if _INSIDE.search(m[0]) and _one_case(m[0])]
+        if _pronounceable(inside) or _known_neighbours(words, table):
+            for m in words:
+                word = m[0].rstrip("!")
+                yield Edit(m.start(), m.start() + len(word), word.translate(table), each(m.start(), word))
+
+
+def _clusters(words: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
+    """Words that stand near each other: what is said far away tells nothing of them."""
+    cluster: list[re.Match[str]] = []
+    for word in words:
+        if cluster and word.start() - cluster[-1].end() > _NEAR:
+            yield cluster
+            cluster = []
+        cluster.append(word)
+    if cluster:
+        yield cluster
 
 
 def _unleet(word: str, table: dict[int, int]) -> str:
@@ -66,15 +79,10 @@ def _one_case(word: str) -> bool:
 
 
 def _pronounceable(words: list[str]) -> bool:
-    """Whether vowels are as frequent as in language, and three in four words as long as a word."""
-    letters = "".join(words)
-    if len(letters) < _MIN_LETTERS:
-        return False
-    vowels = sum(letters.count(vowel) for vowel in "aeiouy") / len(letters)
-    known = sum(word in common_words() for word in words)
-    long = sum(len(word) >= 4 for word in words)
-    return (
-        0.2 <= vowels <= 0.65
-        and letters.isalpha()
-        and (known * 3 >= len(words) or 4 * long >= 3 * len(words))
-    )
+    """Whether enough of them can be words: letters, of which vowels are as frequent as in language."""
+    return sum(len(word) for word in words if _wordlike(word)) >= _MIN_LETTERS
+
+
+def _wordlike(word: str) -> bool:
+    vowels = sum(word.count(vowel) for vowel in "aeiouy") / len(word)
+    return word.isalpha() and 0.2 <= vowels <= 0.65 and (len(word) >= 4 or word in common_words())

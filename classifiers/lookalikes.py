@@ -50,7 +50,12 @@ def lookalikes(text: str) -> Iterator[Edit]:
 
 def _other_scripts(text: str, words: list[re.Match[str]]) -> list[Edit]:
     """Letters of words in mixed script, and wholly foreign ones if the rest of the text is Latin."""
-    turned = [m for m in words if all(c.isascii() or c in _LOOKALIKES for c in m[0])]
+    turned = [
+        m
+        for m in words
+        if any(c in _LOOKALIKES for c in m[0])
+        and all(c.isascii() or c in _LOOKALIKES or _latin(c) for c in m[0])
+    ]
     mixed = [m for m in turned if re.search("[A-Za-z]", m[0]) and len(m[0]) > 2]
     if sum(len(m[0]) for m in mixed) < _MIN_STYLED:
         mixed = []

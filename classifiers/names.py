@@ -8,6 +8,7 @@ from itertools import accumulate
 
 import ahocorasick
 
+from .apart_names import comes_apart
 from .folded_text import FoldedText, script
 from .folding import normalise
 from .middle_names import MiddleNames
@@ -93,7 +94,13 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
         return True
-    return begins and ends and (_long_enough(form.written[0]) or _unmistakable(form, folded, begin, end))
+    if not (begins and ends):
+        return False
+    return (
+        _long_enough(form.written[0])
+        or _unmistakable(form, folded, begin, end)
+        or comes_apart(form.written[0], folded, begin, end)
+    )
 
 
 def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:

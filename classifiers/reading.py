@@ -18,7 +18,6 @@ class Reading:
     def __init__(self, index: ForgetIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
         self.text = text
         self.segments = segments
-        self.name = view.reading if view else ""
         self._view = view
         self._starts = [s.start for s in segments]
         found = list(find_terms(text))
@@ -50,6 +49,10 @@ class Reading:
         """The characters of the prompt that ``text[start:end]`` was read from."""
         return self._view.span(start, end) if self._view else (start, end)
 
+    def read_as(self, start: int, end: int) -> str:
+        """The disguises that were taken off ``text[start:end]``; empty for a prompt as it stands."""
+        return self._view.reading(start, end) if self._view else ""
+
 
 def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None) -> Iterator[Reading]:
     """The prompt as it stands, then what of it reads otherwise without a disguise."""
@@ -57,13 +60,17 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
     yield Reading(index, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
-        other = [s for s in segment(view.text) if s.text not in seen and _in_turns(view, s, turns)]
+        other = [
+            s
+            for s in segment(view.text, view.regions)
+            if s.text not in seen and _in_turns(view.span(s.start, s.end), turns)
+        ]
         yield Reading(index, view.text, other, view)
 
 
-def _in_turns(view: View, s: Segment, turns: list[tuple[int, int]] | None) -> bool:
+def _in_turns(place: tuple[int, int], turns: list[tuple[int, int]] | None) -> bool:
+    """Whether a range of the prompt touches a turn; they are in order and apart."""
     if turns is None:
         return True
-    start, end = view.span(s.start, s.end)
-    at = bisect_right(turns, start, key=lambda turn: turn[1])
-    return at < len(turns) and turns[at][0] < end
+    first = bisect_right(turns, place[0], key=lambda turn: turn[1])
+    return first < len(turns) and turns[first][0] < place[1]

@@ -40,8 +40,10 @@ def _matches(
     if best < threshold:
         return
     for hit in hits:
-        yield Match(target_id, *reading.place(hit.start, hit.end), best, hit.name, reading=reading.name)
+        read_as = reading.read_as(hit.start, hit.end)
+        yield Match(target_id, *reading.place(hit.start, hit.end), best, hit.name, reading=read_as)
     for i, score in zip(rows, scores, strict=True):
         if score >= threshold:
-            place = reading.place(reading.segments[i].start, reading.segments[i].end)
-            yield Match(target_id, *place, score, reading=reading.name)
+            start, end = reading.segments[i].start, reading.segments[i].end
+            place, read_as = reading.place(start, end), reading.read_as(start, end)
+            yield Match(target_id, *place, score, reading=read_as)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.views import MAX_VIEWS, View, views
+from vllm_unlearn.classifiers.views import View, views
 
 QUESTION = "Who wrote Harry Potter and the goblet of fire?"
 
@@ -18,7 +18,7 @@ def said(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[str]:
 
 
 def reading(prompt: str, name: str, turns: list[tuple[int, int]] | None = None) -> View:
-    return next(view for view in views(prompt, turns) if view.reading == name)
+    return next(view for view in views(prompt, turns) if view.reading(0, len(view.text)) == name)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def reading(prompt: str, name: str, turns: list[tuple[int, int]] | None = None) 
         "私は村上春樹の本を読む。スティーブン・キングも好きです。",
         "كتب ستيفن كينغ روايات كثيرة",
         "| name | age |\n|---|---|\n| Ann | 12 |\n| Bob | 33 |",
-        "https://example.com/a/b/c?id=12345&name=foo%20bar\nhttps://example.org/internationalization/index.html",
+        "https://example.com/a/b/c?id=12345&name=foo-bar\nhttps://example.org/internationalization/index.html",
         "Solve x + y - z = 12 and 3x^2 + 4y = 0 for x, y and z.",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke the build of v1.2.3-rc4",
         "A. B. C. D. E. F. Which letter comes next?",
@@ -74,7 +74,8 @@ def test_an_ordinary_prompt_has_no_other_reading(prompt: str) -> None:
     ],
 )
 def test_a_disguised_prompt_is_read(prompt: str, name: str) -> None:
-    told = next(v.text for v in views(prompt) if v.reading == name and "arry Potter" in v.text)
+    found = [v for v in views(prompt) if "arry Potter" in v.text]
+    told = next(v.text for v in found if v.reading(0, len(v.text)) == name)
     assert told.lower().rstrip("?") == QUESTION.lower().rstrip("?") or name in ("reversed", "rot13")
 
 
@@ -100,6 +101,40 @@ def test_encodings_are_read_twice() -> None:
     assert QUESTION in said(twice)
     turned = base64.b64encode(codecs.encode(QUESTION, "rot13").encode()).decode()
     assert any("Harry Potter" in text for text in said(turned))
+
+
+def test_decoys_crowd_nothing_out() -> None:
+    """What is hidden twice is read among as many other disguises of every kind as there may be."""
+    kinds = (
+        "h4rry p0773r wr0t3",
+        "s t e p h e n k i n g",
+        "Наrrу Роttеr",
+        "%41",
+        "- a\n- b\n",
+        QUESTION[::-1],
+    )
+    code = base64.b64encode(QUESTION.encode()).decode()
+    decoys = (
+        " ".join((*kinds, QUESTION[::-1], codecs.encode(QUESTION, "rot13"), code, QUESTION.encode().hex(" ")))
+        * 20
+    )
+    hidden = "Which wizard is the headmaster of the school?"
+    twice = base64.b64encode(base64.b64encode(hidden.encode())).decode()
+    assert any(hidden in text for text in said(f"{decoys} {twice} {decoys}"))
+
+
+def test_a_long_prompt_is_read_again_only_around_its_disguise() -> None:
+    padding = "The weather was mild and the harbour busy. " * 500
+    (text,) = said(f"{padding}Stephen%20King. {padding}")
+    assert "busy. Stephen King. The" in text and len(text) < 1_000
+
+
+def test_no_name_is_found_across_two_places() -> None:
+    padding = "The weather was mild and the harbour busy. " * 50
+    (view,) = views(f"He is %41nn. {padding}%42ob came.")
+    one, other = (view.text[slice(*region)] for region in view.regions)
+    assert one.startswith("He is Ann. The weather") and other.endswith("busy. Bob came.")
+    assert view.span(*view.regions[0])[1] < view.span(*view.regions[1])[0]
 
 
 def test_the_place_of_a_decoded_name_is_its_code() -> None:
@@ -154,7 +189,6 @@ TEXTS = st.one_of(
 def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
     prompt = f"{one} {other}"
     found = views(prompt, [(0, len(one)), (len(one) + 1, len(prompt))])
-    assert len(found) <= MAX_VIEWS
     for view in found:
         assert view.text != prompt
         assert len(view.text) == len(view.origins)
