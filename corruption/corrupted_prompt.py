@@ -77,5 +77,5 @@ class CorruptedPrompt:
             return None
         digest = hashlib.sha256(f"{rows.dtype} {len(places)} ".encode())
         digest.update(places.tobytes())
-        digest.update(rows.contiguous().view(torch.uint8).numpy())
+        digest.update(rows.contiguous().view(torch.uint8).numpy().tobytes())
         return digest.digest()

@@ -240,7 +240,7 @@ def _floats(values: torch.Tensor) -> Floats:
 
 
 def _key(kind: str, one: Input) -> str:
-    corrupted = f"{one.corrupted.key} {one.positions}" if one.corrupted else ""
+    corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else ""
     return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted}".encode()).hexdigest()[:32]
 
 

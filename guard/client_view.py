@@ -35,7 +35,10 @@ def of_model(config: Any, client_embeds: bool) -> Any:
 def _view(config: Any, **values: Any) -> Any:
     """``config`` itself, now and later, but for ``values``: properties stand before an object's own."""
     kind = type(config)
-    properties = {name: property(lambda self, value=value: value) for name, value in values.items()}
-    view = object.__new__(type(kind.__name__, (kind,), properties))
+    view: Any = object.__new__(type(kind.__name__, (kind,), {n: _always(v) for n, v in values.items()}))
     object.__setattr__(view, "__dict__", config.__dict__)
     return view
+
+
+def _always(value: Any) -> property:
+    return property(lambda _: value)

@@ -68,7 +68,7 @@ def _attach(original: Callable[..., Any], budget: ByteBudget) -> Callable[..., A
             request.prompt_embeds = corrupted
         corrupted = request.prompt_embeds
         if isinstance(corrupted, CorruptedPrompt) and not budget.admits(corrupted, request.params.n):
-            raise QueueOverflowError()
+            raise QueueOverflowError()  # type: ignore[no-untyped-call]
         return request
 
     return process_inputs

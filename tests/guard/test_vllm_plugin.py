@@ -33,8 +33,9 @@ from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard import plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
+from vllm_unlearn.guard.patching import HookError
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.vllm_plugin import Hook, HookError, install
+from vllm_unlearn.guard.vllm_plugin import Hook, install
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
