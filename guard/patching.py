@@ -16,7 +16,7 @@ class HookError(RuntimeError):
 
 def patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[Any], Any]) -> None:
     """Replace ``owner.name`` by its wrapped form. Raises ``HookError`` where it is not what we know."""
-    original = getattr(owner, name, None)
+    original = vars(owner).get(name)  # its own, not what it would inherit
     place = f"{owner.__name__}.{name}"
     if original is None:
         raise HookError(f"vLLM {vllm.__version__} has no {place}, where the guard must stand")
