@@ -240,8 +240,8 @@ def _floats(values: torch.Tensor) -> Floats:
 
 
 def _key(kind: str, one: Input) -> str:
-    corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else ""
-    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted}".encode()).hexdigest()[:32]
+    corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else None
+    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted!r}".encode()).hexdigest()[:32]
 
 
 def _batches(inputs: dict[str, Input], size: int) -> Iterator[list[str]]:
