@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -32,12 +34,27 @@ def detect(
     Names are reported where they stand; a segment that is about a target, and holds none of its
     names, is reported whole. ``turns`` are the character ranges of the conversation's turns.
     """
-    taken: list[Match] = []
+    taken: dict[str, _Taken] = defaultdict(_Taken)
     found = _candidates(index, encoder, text, turns, threshold)
-    for match in sorted(found, key=_strongest):
-        if not any(_overlap(match, other) for other in taken):
-            taken.append(match)
-    return sorted(taken, key=lambda match: (match.start, match.end, match.target_id))
+    kept = [match for match in sorted(found, key=_strongest) if taken[match.target_id].take(match)]
+    return sorted(kept, key=lambda match: (match.start, match.end, match.target_id))
+
+
+class _Taken:
+    """The places of one target's matches, which are apart: a new one is looked for, not compared with all."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def take(self, match: Match) -> bool:
+        """Take the match's place, unless a part of it is taken."""
+        at = bisect_right(self._ends, match.start)
+        if at < len(self._starts) and self._starts[at] < match.end:
+            return False
+        self._starts.insert(at, match.start)
+        self._ends.insert(at, match.end)
+        return True
 
 
 def _strongest(match: Match) -> tuple[float, float, int, int]:
@@ -113,7 +130,7 @@ def _named(
 
 
 def _namesake(index: ForgetIndex, encoder: Encoder, reading: Reading, hit: NameHit) -> bool:
-    around = [i for i, s in enumerate(reading.segments) if s.start <= hit.start and hit.end <= s.end]
+    around = reading.around(hit)
     margins = [
         e.exemplar.similarity - e.counterexample.similarity
         for e in _evidence(index, encoder, reading, around, hit.target_id)
@@ -163,7 +180,3 @@ def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> l
         for i, similarity in zip(rows, similarities, strict=True)
         if without[i] + most(float(similarity), 0.0, 0.0) >= threshold
     ]
-
-
-def _overlap(one: Match, other: Match) -> bool:
-    return one.target_id == other.target_id and one.start < other.end and other.start < one.end

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from .forget_index import ForgetIndex
 from .names import NameHit
-from .segments import Segment, segment
+from .segments import WINDOW_CHARS, Segment, segment
 from .terms import find_terms
 from .views import View, views
 
@@ -20,6 +20,7 @@ class Reading:
         self.segments = segments
         self.name = view.reading if view else ""
         self._view = view
+        self._starts = [s.start for s in segments]
         found = list(find_terms(text))
         starts = [term.start for term in found]
         parts = list(index.parts.find(text))
@@ -39,6 +40,12 @@ class Reading:
                 weights[part.target_id] = max(part.weight, weights.get(part.target_id, -1.0))
             self.parts.append(weights)
 
+    def around(self, hit: NameHit) -> list[int]:
+        """The segments that hold a name whole; no segment is longer than a window."""
+        starts = self._starts
+        first = bisect_left(starts, hit.end - WINDOW_CHARS)
+        return [i for i in range(first, bisect_right(starts, hit.start)) if self.segments[i].end >= hit.end]
+
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the prompt that ``text[start:end]`` was read from."""
         return self._view.span(start, end) if self._view else (start, end)
@@ -55,5 +62,8 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
 
 
 def _in_turns(view: View, s: Segment, turns: list[tuple[int, int]] | None) -> bool:
+    if turns is None:
+        return True
     start, end = view.span(s.start, s.end)
-    return turns is None or any(start < last and first < end for first, last in turns)
+    at = bisect_right(turns, start, key=lambda turn: turn[1])
+    return at < len(turns) and turns[at][0] < end

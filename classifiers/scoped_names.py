@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..vocabulary import Match
 from .encoder import Encoder
 from .forget_index import ForgetIndex
+from .names import NameHit
 from .reading import Reading
 
 
@@ -17,16 +18,18 @@ def find_in_scope(
 
     All mentions then: a model would take the name from another.
     """
-    named = dict.fromkeys(hit.target_id for hit in reading.names)
-    for target_id in named:
-        if index.targets[target_id].scope != "all":
-            yield from _matches(index, encoder, reading, target_id, threshold)
+    named: dict[str, list[NameHit]] = {}
+    for hit in reading.names:
+        if index.targets[hit.target_id].scope != "all":
+            named.setdefault(hit.target_id, []).append(hit)
+    for hits in named.values():
+        yield from _matches(index, encoder, reading, hits, threshold)
 
 
 def _matches(
-    index: ForgetIndex, encoder: Encoder, reading: Reading, target_id: str, threshold: float
+    index: ForgetIndex, encoder: Encoder, reading: Reading, hits: Sequence[NameHit], threshold: float
 ) -> Iterator[Match]:
-    hits = [hit for hit in reading.names if hit.target_id == target_id]
+    target_id = hits[0].target_id
     rows = [
         i
         for i, (s, own) in enumerate(zip(reading.segments, reading.named, strict=True))

@@ -7,6 +7,7 @@ that text around a question (padding, a long document, a system prompt) hides no
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,20 +52,20 @@ def sentences(text: str) -> list[str]:
     ]
 
 
-def around(prompt: str, turns: Sequence[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The sentences of ``turns`` that ``prompt[start:end]`` touches; of one that goes on and on, no more
-    than a window to either side."""
-    for first, last in turns:
-        if last <= start or end <= first:
-            continue
-        for begin, stop in _sentences(prompt, first, last):
-            if begin < end and start < stop:
-                yield max(begin, start - WINDOW_CHARS), min(stop, end + WINDOW_CHARS)
+class Sentences:
+    """The sentences of ``turns``, which are in order and apart, found once."""
 
+    def __init__(self, prompt: str, turns: Sequence[tuple[int, int]]) -> None:
+        self._spans = [span for first, last in turns for span in _sentences(prompt, first, last)]
+        self.starts = [begin for begin, _ in self._spans]
+        self._stops = [stop for _, stop in self._spans]
 
-def starts(prompt: str, turns: Sequence[tuple[int, int]]) -> list[int]:
-    """Where the sentences of ``turns`` start, in their order."""
-    return [begin for first, last in turns for begin, _ in _sentences(prompt, first, last)]
+    def around(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The sentences that ``prompt[start:end]`` touches; of one that goes on and on, no more than a
+        window to either side."""
+        first = bisect_right(self._stops, start)
+        for begin, stop in self._spans[first : bisect_left(self.starts, end, lo=first)]:
+            yield max(begin, start - WINDOW_CHARS), min(stop, end + WINDOW_CHARS)
 
 
 def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:

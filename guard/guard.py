@@ -25,6 +25,7 @@ from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
 from .configuration import Settings
+from .faults import place
 from .store import Store, StoreError
 
 logger = logging.getLogger(__name__)
@@ -143,9 +144,9 @@ class Guard:
                         said = str(error)
                 except Exception as error:
                     metrics.ERRORS.labels("index").inc()
-                    if str(error) != said:
-                        logger.exception("unlearn: the newest generation cannot be built")
-                        said = str(error)
+                    if place(error) != said:
+                        said = place(error)
+                        logger.error("unlearn: the newest generation cannot be built: %s", said)
 
     def _step(self, builder: ThreadPoolExecutor) -> None:
         newest = self._newest_generation()

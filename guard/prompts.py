@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
-from tokenizers.decoders import DecodeStream
 
-from ..classifiers.segments import around, starts
+from ..classifiers.segments import Sentences
 from ..vocabulary import Match, Reach, Role
+from .token_bytes import token_bytes
 
-_MAX_ID = 2**32
-# UTF-8 has at most four bytes a character: tokens that complete none by then never will, and the
-# decoder would go over them again with each that follows.
-_CHARACTER_TOKENS = 4
+
+class UnownedMatchError(RuntimeError):
+    """A match touches no token: what was found would stay as it is, so the prompt must not pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,21 @@ class DecodedPrompt:
         ``sentence`` also the rest of the sentences that they stand in.
 
         A token in two matches belongs to the shorter one: the name, not the segment around it.
+        Raises ``UnownedMatchError`` for a match that touches no token.
         """
-        owners: dict[int, str] = {}
         ordered = sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id))
-        for match in ordered if reach == "sentence" else ():
-            for start, end in around(self.text, self.turns, match.start, match.end):
-                owners |= dict.fromkeys(self._positions(start, end), match.target_id)
-        for match in ordered:
-            owners |= dict.fromkeys(self._positions(match.start, match.end), match.target_id)
-        return owners
+        ranges = [(match.target_id, self._owned(match)) for match in ordered]
+        if reach == "sentence":
+            sentences = Sentences(self.text, self.turns)
+            around = ((m.target_id, span) for m in ordered for span in sentences.around(m.start, m.end))
+            ranges = [*((owner, self._positions(*span)) for owner, span in around), *ranges]
+        return _painted(ranges)
+
+    def _owned(self, match: Match) -> range:
+        positions = self._positions(match.start, match.end)
+        if not positions:
+            raise UnownedMatchError("a match touches no token of its prompt")
+        return positions
 
     def roles(self, matches: Sequence[Match], owners: Iterable[int]) -> dict[int, Role]:
         """What the token at each position of ``owners`` is of. With any in the turn that is being written,
@@ -57,7 +63,7 @@ class DecodedPrompt:
 
     def sentences(self, owners: Iterable[int]) -> dict[int, int]:
         """Which sentence of the prompt the token at each position of ``owners`` ends in, counted from 1."""
-        begun = starts(self.text, self.turns)
+        begun = Sentences(self.text, self.turns).starts
         return {p: bisect_left(begun, self.spans[p][1]) for p in owners}
 
     def _positions(self, start: int, end: int) -> range:
@@ -66,8 +72,32 @@ class DecodedPrompt:
         return range(first, bisect_left(self.spans, end, lo=first, key=lambda span: span[0]))
 
 
+def _painted(ranges: Sequence[tuple[str, range]]) -> dict[int, str]:
+    """Each position with the last of ``ranges`` that holds it; each is written once, however many do."""
+    painted: dict[int, str] = {}
+    free: dict[int, int] = {}  # from a painted position, one that is nearer to the next free one
+    for owner, positions in reversed(ranges):
+        place = positions.start
+        while place < positions.stop:
+            if place in painted:
+                place = _next_free(free, place)
+                continue
+            painted[place] = owner
+            free[place] = place = place + 1
+    return painted
+
+
+def _next_free(free: dict[int, int], place: int) -> int:
+    passed = []
+    while place in free:
+        passed.append(place)
+        place = free[place]
+    free |= dict.fromkeys(passed, place)
+    return place
+
+
 class PromptDecoder:
-    """Decodes with the served model's own tokenizer; safe to share by threads."""
+    """Decodes with the served model's own vocabulary; safe to share by threads."""
 
     def __init__(self, tokenizer: Any) -> None:
         """Raises ``ValueError`` unless ``tokenizer`` is backed by a fast (Rust) one."""
@@ -77,44 +107,74 @@ class PromptDecoder:
                 f"the guard needs a fast Hugging Face tokenizer to place tokens in the text, got "
                 f"{type(tokenizer).__name__}; serve with `--tokenizer-mode hf`"
             )
-        self._backend = backend
         added = backend.get_added_tokens_decoder()
         self._special = {token for token, content in added.items() if content.special}
         self._end = tokenizer.eos_token_id
+        self._bytes = token_bytes(backend)
+        self._texts = [_whole(code) for code in self._bytes]
 
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """Decode ``token_ids``; a special token becomes a line break that belongs to no token.
 
-        Tokens that are part of one character share its span. Ids outside of the vocabulary decode
-        to nothing (vLLM refuses them with a 400 of its own).
+        Every other token has the characters that its bytes are part of; bytes that complete no character
+        are U+FFFD. Ids outside of the vocabulary decode to nothing (vLLM refuses them with a 400 of its own).
         """
-        stream = DecodeStream(skip_special_tokens=False)
         pieces: list[str] = []
         spans: list[tuple[int, int]] = []
         turns: list[tuple[int, int]] = []
         length = turn = opened = 0
+        partial = _Characters()
         for token in token_ids:
             if token in self._special:
+                rest = partial.end()
+                pieces += (rest, "\n")
+                length += len(rest)
                 turns.append((turn, length))
                 opened = opened if token == self._end else length + 1
-                pieces.append("\n")
-                spans.extend([(length, length)] * (len(pieces) - len(spans)))
+                spans.append((length, length))
                 length += 1
                 turn = length
-                stream = DecodeStream(skip_special_tokens=False)
                 continue
-            piece = stream.step(self._backend, token) if 0 <= token < _MAX_ID else None
-            pieces.append(piece or "")
-            if len(pieces) - len(spans) > _CHARACTER_TOKENS:
-                stream = DecodeStream(skip_special_tokens=False)
-                spans.extend([(length, length)] * (len(pieces) - len(spans)))
-            if piece:  # the tokens before that waited for this one to complete a character
-                spans.extend([(length, length + len(piece))] * (len(pieces) - len(spans)))
-                length += len(piece)
-        spans.extend([(length, length)] * (len(pieces) - len(spans)))
-        turns.append((turn, length))
+            known = 0 <= token < len(self._texts)
+            text = self._texts[token] if known else ""
+            if text is None or partial.waiting:
+                text = partial.read(self._bytes[token] if known else b"")
+            spans.append((length, length + len(text) + partial.waiting))
+            pieces.append(text)
+            length += len(text)
+        pieces.append(partial.end())
+        turns.append((turn, length + len(pieces[-1])))
         text, turns = "".join(pieces), [t for t in turns if t[0] < t[1]]
         return DecodedPrompt(text, spans, turns, _written(text, turns, opened))
+
+
+class _Characters:
+    """Bytes in, characters out as they are complete; ``waiting`` while one, and never more, is begun."""
+
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self.waiting = False
+
+    def read(self, code: bytes) -> str:
+        """The characters that ``code`` completes."""
+        text = self._decoder.decode(code)
+        self.waiting = bool(self._decoder.getstate()[0])
+        return text
+
+    def end(self) -> str:
+        """What is left: U+FFFD for a character that was begun."""
+        if not self.waiting:
+            return ""
+        self.waiting = False
+        return self._decoder.decode(b"", final=True)
+
+
+def _whole(code: bytes) -> str | None:
+    """A token's text, if it is one whatever stands around it."""
+    try:
+        return code.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _written(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:

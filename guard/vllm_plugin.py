@@ -28,7 +28,8 @@ from vllm.v1.engine.llm_engine import LLMEngine
 
 from . import client_view, engine_core, handshake, metrics, v2_runner
 from .configuration import Settings, is_disabled, load
-from .guard import Guard
+from .faults import place
+from .guard import Guard, GuardError
 from .patching import HookError, patch
 from .screen import Screen, model_folder
 
@@ -218,13 +219,13 @@ class Hook:
             raise
         except Exception as error:
             metrics.ERRORS.labels("screen").inc()
-            # Without a traceback and its chain of messages: the less is logged here, the less of a prompt.
-            logger.error("unlearn: a request could not be decided on: %s: %s", type(error).__name__, error)
+            said = str(error) if isinstance(error, GuardError) else place(error)
+            logger.error("unlearn: a request could not be decided on: %s", said)
             if self._settings.on_error == "open" or not self._enforces:
                 metrics.REQUESTS.labels("undecided").inc()
                 return prompt
             metrics.REQUESTS.labels("refuse").inc()
-            raise UnavailableError() from error
+            raise UnavailableError() from None  # a chain would be logged, message by message
 
     def _replaced(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import base64
 import codecs
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.detector import NEAR, detect, nearest, scores
+from vllm_unlearn.classifiers.detector import NEAR, _Taken, detect, nearest, scores
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -392,3 +393,15 @@ def test_the_nearest_explains_a_pass(index: ForgetIndex, encoder: OnnxEncoder) -
     assert evidence and evidence.target_id == "baker"
     assert 0.0 < evidence.score < THRESHOLD
     assert nearest(index, encoder, " \n") is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_target_s_matches_are_taken_where_none_before_them_lies(seed: int) -> None:
+    chance = random.Random(seed)
+    starts = [chance.randrange(60) for _ in range(40)]
+    matches = [Match("t", start, start + chance.randint(1, 6), 1.0) for start in starts]
+    taken, kept = _Taken(), [Match("t", 0, 0, 0.0)]
+    for match in matches:
+        free = not any(match.start < other.end and other.start < match.end for other in kept)
+        assert taken.take(match) == free
+        kept += [match] * free

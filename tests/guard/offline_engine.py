@@ -44,7 +44,7 @@ class BrokenEncoder:
     fingerprint, dimension = "broken", 384
 
     def encode(self, texts: Any) -> Any:
-        raise RuntimeError("the encoder is broken")
+        raise RuntimeError(f"the encoder cannot read {texts}")
 
 
 class Offline:

@@ -45,7 +45,7 @@ def run_offline(folder: Path, model: Path, encoder: str, runner: str, *arguments
     run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=800)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     found: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return found
+    return found | {"log": run.stdout + run.stderr}
 
 
 @pytest.fixture(scope="module", params=RUNNERS)
@@ -129,6 +129,12 @@ def test_clients_embeddings_are_refused(results: dict[str, Any]) -> None:
 def test_a_broken_encoder_lets_nothing_pass(results: dict[str, Any]) -> None:
     assert all(refusal.startswith("UnavailableError") for refusal in results["broken"])
     assert not any("encoder" in refusal for refusal in results["broken"]), "the client is told why"
+
+
+def test_the_log_says_what_broke_and_holds_no_prompt(results: dict[str, Any]) -> None:
+    """The broken encoder's message holds the text that it was given."""
+    assert "could not be decided on: RuntimeError at offline_engine.py:" in results["log"]
+    assert not [text for text in ("capital of Japan", "Gatsby", "cannot read") if text in results["log"]]
 
 
 def test_the_handshake_refuses_embeddings_that_are_not_the_models(
