@@ -21,7 +21,7 @@ from vllm.v1.serial_utils import MsgpackDecoder
 
 from ..corruption.corrupted_prompt import CorruptedPrompt
 from .byte_budget import ByteBudget
-from .patching import patch
+from .patching import HookError, patch
 from .screen import CORRUPTED
 
 PROBE = "unlearn_takes_embeddings"
@@ -92,6 +92,8 @@ def _mark(original: Callable[..., Any]) -> Callable[..., Any]:
     def preprocess_add_request(self: Any, request: Any) -> Any:
         if isinstance(request.prompt_embeds, _Carrier):
             request.prompt_embeds = request.prompt_embeds.prompt
+        if isinstance(request.prompt_embeds, CorruptedPrompt) and not _takes_embeddings(self):
+            raise HookError("this engine's workers take no prompt embeddings, and would read the tokens")
         # Without a mask, vLLM keeps the ids of all tokens; with one it would forget those of the masked.
         made, wave = original(self, request)
         if isinstance(made.prompt_embeds, CorruptedPrompt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from vllm.v1.request import Request
 from vllm.v1.serial_utils import MsgpackDecoder, MsgpackEncoder
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
 from vllm_unlearn.guard import engine_core
+from vllm_unlearn.guard.patching import HookError
 
 BLOCK, HIDDEN = 4, 8
 IDS = list(range(100, 118))  # four whole blocks, and two tokens
@@ -58,9 +60,10 @@ def made(
     return request
 
 
-def arrived(request: EngineCoreRequest) -> Request:
+def arrived(request: EngineCoreRequest, takes_embeddings: bool = True) -> Request:
     """The request as the engine has it."""
     core: Any = EngineCore.__new__(EngineCore)
+    core.vllm_config = SimpleNamespace(model_config=SimpleNamespace(enable_prompt_embeds=takes_embeddings))
     core.mm_receiver_cache = None
     core.request_block_hasher = kv_cache_utils.get_request_block_hasher(BLOCK, sha256)
     decoded = MsgpackDecoder(EngineCoreRequest).decode(MsgpackEncoder().encode(request))
@@ -77,6 +80,12 @@ def test_the_engine_has_the_real_tokens_and_the_rows_alone() -> None:
     assert isinstance(request.prompt_embeds, CorruptedPrompt)
     assert torch.equal(request.prompt_embeds.rows, ROWS[[5, 9]])
     assert np.flatnonzero(~np.array(request.prompt_is_token_ids)).tolist() == [5, 9]
+
+
+def test_an_engine_whose_workers_take_no_embeddings_answers_no_flagged_prompt() -> None:
+    assert list(arrived(made(), takes_embeddings=False).all_token_ids) == IDS
+    with pytest.raises(HookError, match="take no prompt embeddings"):
+        arrived(made(corrupted(5)), takes_embeddings=False)
 
 
 @pytest.mark.parametrize("hidden", [1, 4096])  # inside of the message, and beside it
