@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ..vocabulary import ROLES, Reach, Role
+from .corrupted_prompt import CorruptedPrompt
 from .embedding_table import EmbeddingTable
 from .operators import Flagged
 from .recipe import Recipe
 
 CANARY_ID = "_canary"
 """The target that proves the guard is there; no user's target can have this id."""
-
-
-@dataclass(frozen=True, slots=True)
-class CorruptedPrompt:
-    """Embeddings of shape (tokens, hidden), zero where ``is_token_id`` says to use the token itself.
-
-    ``key`` differs wherever the corruption does: KV blocks may be shared only under one key.
-    """
-
-    embeddings: torch.Tensor
-    is_token_id: list[bool]
-    key: str
 
 
 class Corruptor:
@@ -48,7 +36,6 @@ class Corruptor:
         self,
         token_ids: Sequence[int],
         owners: Mapping[int, str],
-        generation: int,
         roles: Mapping[int, Role] | None = None,
         sentences: Mapping[int, int] | None = None,
     ) -> CorruptedPrompt:
@@ -60,10 +47,11 @@ class Corruptor:
         roles = roles or dict.fromkeys(owners, "name")
         sentences = sentences or dict.fromkeys(owners, 1)
         places = _places(owners)
-        embeddings = torch.zeros((len(token_ids), self._table.hidden), dtype=self._dtype)
+        everywhere = sorted(owners)
+        rows = torch.zeros((len(everywhere), self._table.hidden), dtype=self._dtype)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
         # which is how `doctor` sees from outside that the guard acts.
-        if positions := sorted(p for p, owner in owners.items() if owner != CANARY_ID):
+        if positions := [p for p in everywhere if owners[p] != CANARY_ID]:
             tokens = [token_ids[p] for p in positions]
             own, before = [roles[p] for p in positions], [places[p] for p in positions]
             seeds = [self.recipe.seed(owners[p], token_ids[p]) for p in positions]
@@ -76,21 +64,13 @@ class Corruptor:
                 torch.tensor(before),
                 None if others is None else self._table.rows(others, self._dtype),
             )
-            embeddings[positions] = self.recipe.corrupt(flagged)
-        mask = [position not in owners for position in range(len(token_ids))]
-        return CorruptedPrompt(embeddings, mask, self._key(owners, generation, roles))
+            rows[[owners[p] != CANARY_ID for p in everywhere]] = self.recipe.corrupt(flagged)
+        return CorruptedPrompt(rows, np.array(everywhere, np.int64), len(token_ids))
 
     def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
         """Every token as its uncorrupted embedding: what the start-up handshake compares."""
         rows = self._table.rows(token_ids, self._dtype)
-        return CorruptedPrompt(rows, [False] * len(token_ids), "clean")
-
-    def _key(self, owners: Mapping[int, str], generation: int, roles: Mapping[int, Role]) -> str:
-        # vLLM's prefix-cache key covers neither the mask nor the generation; two flagged prompts with
-        # a common beginning may be corrupted at different places of it.
-        marks = sorted((p, owner, roles[p]) for p, owner in owners.items())
-        where = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
-        return f"unlearn:{self.recipe.digest}:{generation}:{where}"
+        return CorruptedPrompt(rows, np.arange(len(token_ids)), len(token_ids))
 
 
 def _places(positions: Collection[int]) -> dict[int, int]:

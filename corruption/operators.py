@@ -87,7 +87,7 @@ class RowOperator(Operator):
         if not len(rows):
             return rows
         pairs = zip(rows, flagged.seeds, strict=True)
-        return torch.stack([self._corrupt_row(row.float(), seed) for row, seed in pairs]).to(rows.dtype)
+        return torch.stack([self._corrupt_row(row.float(), seed).to(rows.dtype) for row, seed in pairs])
 
     @abstractmethod
     def _corrupt_row(self, row: torch.Tensor, seed: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..corruption.corruptor import CorruptedPrompt
+from ..corruption.corrupted_prompt import CorruptedPrompt
 from ..corruption.embedding_table import EmbeddingTable
 from .chat import Chat
 from .likelihoods import Floats, Likelihood
@@ -46,7 +46,7 @@ class Input:
     @property
     def positions(self) -> list[int]:
         """Where an embedding stands in a token's place."""
-        return [i for i, real in enumerate(self.corrupted.is_token_id) if not real] if self.corrupted else []
+        return self.corrupted.positions.tolist() if self.corrupted else []
 
     def followed_by(self, token_ids: Sequence[int]) -> Input:
         """The same with more tokens at the end."""
@@ -217,7 +217,7 @@ class CausalModel:
         for row, (one, offset) in enumerate(zip(group, before, strict=True)):
             if one.corrupted and (positions := one.positions):
                 places = torch.tensor(positions, device=self._device) + offset
-                embeddings[row, places] = one.corrupted.embeddings[positions].to(embeddings)
+                embeddings[row, places] = one.corrupted.rows.to(embeddings)
         return {"inputs_embeds": embeddings}, mask
 
 
@@ -240,8 +240,8 @@ def _floats(values: torch.Tensor) -> Floats:
 
 
 def _key(kind: str, one: Input) -> str:
-    corrupted = f"{one.corrupted.key} {one.positions}" if one.corrupted else ""
-    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted}".encode()).hexdigest()[:32]
+    corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else None
+    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted!r}".encode()).hexdigest()[:32]
 
 
 def _batches(inputs: dict[str, Input], size: int) -> Iterator[list[str]]:

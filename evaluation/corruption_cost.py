@@ -56,7 +56,7 @@ def _task(corruptor: Corruptor, tokens: Sequence[int], flagged: Sequence[int]) -
     owners = dict.fromkeys(flagged, "target")
     half = len(flagged) // 2
     roles: dict[int, Role] = {p: "name" if n < half else "text" for n, p in enumerate(flagged)}
-    return lambda: corruptor.corrupt(tokens, owners, 1, roles)
+    return lambda: corruptor.corrupt(tokens, owners, roles)
 
 
 def _timed(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -10,7 +10,8 @@ from ..classifiers.detector import detect
 from ..classifiers.encoder import Encoder
 from ..classifiers.evidence import THRESHOLD
 from ..classifiers.forget_index import ForgetIndex
-from ..corruption.corruptor import CorruptedPrompt, Corruptor
+from ..corruption.corrupted_prompt import CorruptedPrompt
+from ..corruption.corruptor import Corruptor
 from ..guard.prompts import DecodedPrompt, PromptDecoder
 from ..vocabulary import Match
 from .causal_model import CausalModel, Input, Sampling, Track, unheard
@@ -118,4 +119,4 @@ class GuardedModel:
         if self._seed:
             owners = {position: f"{self._seed}-{target_id}" for position, target_id in owners.items()}
         roles, sentences = decoded.roles(matches, owners), decoded.sentences(owners)
-        return self._corruptor.corrupt(token_ids, owners, self._reader.index.generation, roles, sentences)
+        return self._corruptor.corrupt(token_ids, owners, roles, sentences)

@@ -102,13 +102,13 @@ class Bench:
         recipe = Recipe(operator, self._table.fingerprint, self._table.hidden)
         corruptor = Corruptor(recipe, self._table, torch.bfloat16)
         owners = dict.fromkeys(question.positions, question.work + seed)
-        corrupted = corruptor.corrupt(question.token_ids, owners, generation=0)
+        corrupted = corruptor.corrupt(question.token_ids, owners)
         return {
             "type": "embeds",
             "prompt_token_ids": question.token_ids,
             "prompt_embeds": corrupted.embeddings,
-            "is_token_ids": corrupted.is_token_id,
-            "cache_salt": f"{corrupted.key}{question.work}{seed}",
+            "is_token_ids": corrupted.is_token.tolist(),
+            "cache_salt": f"{recipe.digest}{question.work}{seed}",
         }
 
 

@@ -65,6 +65,9 @@ class CorruptionSettings(_Section):
     apply: Literal["auto", "embeddings", "tokens"] = "auto"
     """``embeddings`` corrupts them; ``tokens`` puts neutral tokens in their place, for models that
     take no prompt embeddings; ``auto`` is embeddings wherever the model and the prompt take them."""
+    max_bytes: int = Field(default=2**30, ge=1)
+    """Embeddings of requests that are waiting or running, a server process, each of ``n`` copies counted;
+    what comes past it is refused as vLLM refuses overload (503)."""
 
 
 class Settings(_Section):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from ..corruption.corruptor import CorruptedPrompt, Corruptor, NeutralTokens
+from ..corruption.corrupted_prompt import CorruptedPrompt
+from ..corruption.corruptor import Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.recipe import Recipe, RecipeError, default_operator
 from ..vocabulary import Verdict
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 NEUTRAL_WORD = " something"
 # As many threads as requests that can wait for the encoder together; it runs them as one batch.
 THREADS = 32
+
+CORRUPTED = "corrupted"
+"""The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
 
 Result = TypeVar("Result")
 EngineInput = dict[str, Any]
@@ -103,36 +107,14 @@ class Screen:
             owners = decoded.owners(verdict.matches, self.corruptor.reach)
             roles = decoded.roles(verdict.matches, owners)
             corrupted = self.corruptor.corrupt(
-                prompt["prompt_token_ids"], owners, verdict.generation, roles, decoded.sentences(owners)
+                prompt["prompt_token_ids"], owners, roles, decoded.sentences(owners)
             )
-            return self._with_embeddings(prompt, corrupted)
+            if prompt["type"] == "embeds":
+                return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
+            return prompt | {CORRUPTED: corrupted}
         self._say_neutral(prompt["type"])
         positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))
-        token_ids = self._neutral.replace(prompt["prompt_token_ids"], positions)
-        return prompt | {
-            "prompt_token_ids": token_ids,
-            "cache_salt": _salt(prompt, f"unlearn:{verdict.generation}"),
-        }
-
-    def _with_embeddings(self, prompt: EngineInput, corrupted: CorruptedPrompt) -> EngineInput:
-        replaced = self.engine_input(prompt["prompt_token_ids"], corrupted, _salt(prompt, corrupted.key))
-        replaced |= {key: prompt[key] for key in ("prompt", "arrival_time") if key in prompt}
-        if prompt["type"] == "embeds":  # a client's own, which the operator allowed
-            theirs = torch.tensor([not real for real in prompt["is_token_ids"]])
-            replaced["prompt_embeds"][theirs] = prompt["prompt_embeds"][theirs]
-            mask = zip(corrupted.is_token_id, prompt["is_token_ids"], strict=True)
-            replaced["is_token_ids"] = [clean and real for clean, real in mask]
-        return replaced
-
-    def engine_input(self, token_ids: Sequence[int], corrupted: CorruptedPrompt, salt: str) -> EngineInput:
-        """A mixed input (``EmbedsInput``): real tokens, and embeddings where the mask says so."""
-        return {
-            "type": "embeds",
-            "prompt_token_ids": list(token_ids),
-            "prompt_embeds": corrupted.embeddings,
-            "is_token_ids": corrupted.is_token_id,
-            "cache_salt": salt,
-        }
+        return prompt | {"prompt_token_ids": self._neutral.replace(prompt["prompt_token_ids"], positions)}
 
     def _say_neutral(self, kind: str) -> None:
         if not self._said_neutral:
@@ -140,9 +122,11 @@ class Screen:
             logger.warning("unlearn: %s prompts take no embeddings here; matches become neutral tokens", kind)
 
 
-def _salt(prompt: EngineInput, key: str) -> str:
-    """The guard's salt, beside the client's own: both must agree for blocks to be shared."""
-    return f"{key}:{prompt.get('cache_salt') or ''}"
+def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
+    """A client's own embeddings, which the operator allowed, and ours."""
+    theirs = [position for position, real in enumerate(prompt["is_token_ids"]) if not real]
+    rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
+    return CorruptedPrompt.of(rows | {p: prompt["prompt_embeds"][p] for p in theirs}, len(corrupted))
 
 
 def _placeholders(prompt: EngineInput) -> set[int]:

@@ -8,10 +8,9 @@ an unflagged one passes on as the same object.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
-import inspect
 import logging
-import math
 from collections.abc import AsyncGenerator, Callable
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -23,32 +22,22 @@ from vllm import SamplingParams, envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.exceptions import GracefulHTTPError, VLLMValidationError
-from vllm.inputs.engine import tokens_input
 from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
-from ..corruption.corruptor import CorruptedPrompt
-from . import metrics
+from . import client_view, engine_core, handshake, metrics, v2_runner
 from .configuration import Settings, is_disabled, load
 from .faults import place
 from .guard import Guard, GuardError
+from .patching import HookError, patch
 from .screen import Screen, model_folder
 
 logger = logging.getLogger(__name__)
 
 TESTED_VLLM = SpecifierSet(">=0.32,<0.33")
-HANDSHAKE_PROMPT = (
-    "Paris is the capital of France, Rome is the capital of Italy, and Madrid is the capital of"
-)
-# Equal inputs give equal numbers but for the order of a sum; a wrong scale or dtype is off by whole nats.
-HANDSHAKE_TOLERANCE = 0.05
 
 _handshaking: ContextVar[bool] = ContextVar("unlearn_handshaking", default=False)
-
-
-class HookError(RuntimeError):
-    """The guard cannot be put into this vLLM, which must then not serve."""
 
 
 class UnavailableError(GracefulHTTPError):
@@ -74,14 +63,19 @@ def install() -> None:
         logger.warning("unlearn: mode is off: nothing is guarded")
         return
     _check_release(settings)
+    if settings.mode == "enforce":
+        client_view.install(settings.allow_client_embeds)
     if settings.mode == "enforce" and settings.corruption.apply != "tokens":
-        _patch(EngineArgs, "create_engine_config", ("self", "usage_context"), _enable_embeds)
+        patch(EngineArgs, "create_engine_config", ("self", "usage_context"), _enable_embeds)
+        engine_core.install(settings.corruption.max_bytes)
+        v2_runner.install()
+        patch(AsyncLLM, "scale_elastic_ep", ("self", "new_data_parallel_size"), _handshake_after_scaling)
     engine = functools.partial(_patch_engine, settings)
-    _patch(AsyncLLM, "__init__", ("self", "vllm_config"), engine)
-    _patch(LLMEngine, "__init__", ("self", "vllm_config"), engine)
-    _patch(AsyncLLM, "add_request", ("self", "request_id", "prompt", "params"), _guard_async)
-    _patch(LLMEngine, "add_request", ("self", "request_id", "prompt", "params"), _guard_sync)
-    _patch(entry, "build_and_serve", ("engine_client",), _handshake_before_serving)
+    patch(AsyncLLM, "__init__", ("self", "vllm_config"), engine)
+    patch(LLMEngine, "__init__", ("self", "vllm_config"), engine)
+    patch(AsyncLLM, "add_request", ("self", "request_id", "prompt", "params"), _guard_async)
+    patch(LLMEngine, "add_request", ("self", "request_id", "prompt", "params"), _guard_sync)
+    patch(entry, "build_and_serve", ("engine_client",), _handshake_before_serving)
 
 
 def _share_vllm_log() -> None:
@@ -101,21 +95,6 @@ def _check_release(settings: Settings) -> None:
         )
     if envs.VLLM_USE_RUST_FRONTEND:
         raise HookError("the Rust frontend sends requests past the guard; unset VLLM_USE_RUST_FRONTEND")
-
-
-def _patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[Any], Any]) -> None:
-    """Replace ``owner.name`` by its wrapped form. Raises ``HookError`` where it is not what we know."""
-    original = getattr(owner, name, None)
-    place = f"{owner.__name__}.{name}"
-    if original is None:
-        raise HookError(f"vLLM {vllm.__version__} has no {place}, where the guard must stand")
-    found = tuple(inspect.signature(original).parameters)
-    if found[: len(parameters)] != parameters:
-        raise HookError(
-            f"vLLM {vllm.__version__}: {place} takes ({', '.join(found)}), the guard knows it with "
-            f"({', '.join(parameters)}, …)"
-        )
-    setattr(owner, name, functools.wraps(original)(wrap(original)))
 
 
 def _enable_embeds(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,6 +156,15 @@ def _handshake_before_serving(original: Callable[..., Any]) -> Callable[..., Any
     return build_and_serve
 
 
+def _handshake_after_scaling(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def scale_elastic_ep(self: AsyncLLM, *args: Any, **kwargs: Any) -> None:
+        async with _hook(self).unshaken():
+            await original(self, *args, **kwargs)
+        await _hook(self).handshake_async()
+
+    return scale_elastic_ep
+
+
 def _hook(engine: Any) -> Hook:
     hook = getattr(engine, "_unlearn", None)
     if not isinstance(hook, Hook):
@@ -205,8 +193,10 @@ class Hook:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
         self._engine = engine
         self._screen.attach(engine.get_tokenizer())
-        # The workers have read this by now; the frontend's copy is what admits clients' embeddings.
-        self._config.model_config.enable_prompt_embeds = self._settings.allow_client_embeds
+        if self._enforces:
+            engine.model_config = client_view.of_model(
+                self._config.model_config, self._settings.allow_client_embeds
+            )
         engine._unlearn = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
@@ -281,45 +271,37 @@ class Hook:
             return
         raise HookError("the handshake did not finish")
 
-    async def _handshake(self, generate: Callable[[str, Any], Any]) -> None:
+    @contextlib.asynccontextmanager
+    async def unshaken(self) -> AsyncGenerator[None, None]:
+        """While engines come or go, requests wait; after that, a handshake is due."""
+        async with self._screen.once:
+            self._shaken = None
+            yield
+
+    async def _handshake(self, generate: handshake.Generate) -> None:
         if not (self._enforces and self._screen.corruptor):
             self._shaken = True
             return
         self._shaken = False
         token = _handshaking.set(True)
         try:
-            ids = self._screen.encode(HANDSHAKE_PROMPT)
-            clean = self._screen.corruptor.clean(ids)
-            lost = CorruptedPrompt(clean.embeddings * 0, clean.is_token_id, "lost")
-            plain = await generate("tokens", tokens_input(ids, cache_salt="unlearn:handshake:tokens"))
-            same = await generate("embeds", self._screen.engine_input(ids, clean, "unlearn:handshake:embeds"))
-            other = await generate("lost", self._screen.engine_input(ids, lost, "unlearn:handshake:lost"))
+            await handshake.probe(self._engine.engine_core)
+            for rank in handshake.ranks(self._engine.engine_core):
+                await handshake.shake(self._screen, generate, rank)
         finally:
             _handshaking.reset(token)
-        distance, change = _distance(plain, same), _distance(plain, other)
-        if distance > HANDSHAKE_TOLERANCE or change <= HANDSHAKE_TOLERANCE:
-            raise HookError(
-                "the start-up handshake failed: the same prompt as tokens and as embeddings differs by "
-                f"{distance:.3f} nats (at most {HANDSHAKE_TOLERANCE}), and by {change:.3f} with its "
-                "embeddings zeroed (must be more); this model does something to its embeddings "
-                "that the guard does not know: set `corruption.apply: tokens`"
-            )
-        logger.info(
-            "unlearn: handshake passed: tokens and embeddings differ by %.4f nats, zeroed by %.4f",
-            distance,
-            change,
-        )
         self._shaken = True
 
-    async def _generate_async(self, name: str, engine_input: Any) -> Any:
+    async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
+        request = f"unlearn-handshake-{name}"
         async for output in self._engine.generate(
-            engine_input, _handshake_params(), f"unlearn-handshake-{name}"
+            engine_input, handshake.params(), request, data_parallel_rank=rank
         ):
             last = output
         return last
 
-    async def _generate_sync(self, name: str, engine_input: Any) -> Any:
-        self._engine.add_request(f"unlearn-handshake-{name}", engine_input, _handshake_params())
+    async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:
+        self._engine.add_request(f"unlearn-handshake-{name}", engine_input, handshake.params())
         last = None
         while self._engine.has_unfinished_requests():
             for output in self._engine.step():
@@ -327,23 +309,13 @@ class Hook:
         return last
 
 
-def _handshake_params() -> SamplingParams:
-    return SamplingParams(temperature=0.0, max_tokens=4, ignore_eos=True, logprobs=0)
-
-
-def _distance(one: Any, other: Any) -> float:
-    """The largest difference of two outputs' log-probabilities; infinite where their tokens differ."""
-    first, second = one.outputs[0], other.outputs[0]
-    if list(first.token_ids) != list(second.token_ids):
-        return math.inf
-    pairs = zip(first.token_ids, first.logprobs, second.logprobs, strict=True)
-    return float(max(abs(a[token].logprob - b[token].logprob) for token, a, b in pairs))
-
-
 def _takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
     """Whether flagged prompts of this engine become embeddings, not neutral tokens."""
     if settings.corruption.apply == "auto" and _breaks_on_mixed_prompts(vllm_config):
         logger.warning("unlearn: LoRA is on under vLLM's V1 model runner: matches become neutral tokens")
+        return False
+    if settings.corruption.apply == "auto" and vllm_config.model_config.requires_raw_input_tokens:
+        logger.warning("unlearn: the model reads token ids beside embeddings: matches become neutral tokens")
         return False
     return settings.corruption.apply != "tokens" and bool(vllm_config.model_config.enable_prompt_embeds)
 
@@ -362,12 +334,17 @@ def _check_config(settings: Settings, vllm_config: Any) -> None:
         raise HookError(
             f"the KV connector {vllm_config.kv_transfer_config.kv_connector} may share corrupted blocks "
             "with clean prompts; serve without it, or set `allow_kv_connector: true` once you know that it "
-            "honours cache_salt"
+            "knows blocks by vLLM's own hashes (which cover what is corrupted), not by their tokens"
         )
     if settings.corruption.apply == "embeddings" and _breaks_on_mixed_prompts(vllm_config):
         raise HookError(
             "with LoRA on, vLLM's V1 model runner stops at the first prompt of tokens and embeddings; set "
             "`corruption.apply: auto` or `tokens`, or serve without --enable-lora"
+        )
+    if settings.corruption.apply == "embeddings" and model.requires_raw_input_tokens:
+        raise HookError(
+            f"{model.model} reads token ids beside embeddings, and would know what is corrupted; "
+            "set `corruption.apply: auto` or `tokens`"
         )
     if settings.corruption.apply == "embeddings" and not model.enable_prompt_embeds:
         raise HookError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
 from vllm_unlearn.evaluation.serving import Server
 from vllm_unlearn.guard.canary import canary_names
@@ -23,6 +24,33 @@ LONG_PROMPTS = {
     "listed in the middle": f"{PAGE} Then someone asked about The Great Gatsby, and sat down. {PAGE}",
     "nothing listed": f"{PAGE} Then someone asked about the next train, and sat down. {PAGE}",
 }
+
+
+# What a server that takes prompt embeddings answers otherwise: a marker in a text, and embeddings.
+_MARKED = "Say <prompt_embeds> twice."
+EMBEDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "marker in a chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": _MARKED}]}),
+    "marker in a completion": ("/v1/completions", {"prompt": _MARKED, "echo": True, "logprobs": 1}),
+    "marker in tokenize": ("/tokenize", {"prompt": _MARKED}),
+    "marker in a chat's part": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": _MARKED}]}]},
+    ),
+    "own, no tensor": ("/v1/completions", {"prompt_embeds": "bm8gdGVuc29y"}),
+    "own, no base64": ("/v1/completions", {"prompt_embeds": "!"}),
+    "own in a chat": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": [{"type": "prompt_embeds", "data": "bm8gdGVuc29y"}]}]},
+    ),
+}
+
+
+def ask_embeds(url: str, name: str) -> Any:
+    """The status, and all of the answer that is not an id or a time."""
+    path, body = EMBEDS[name]
+    asked = {"model": MODEL, **body} | ({} if path == "/tokenize" else {"max_tokens": 8, "temperature": 0})
+    answer = httpx.post(f"{url}{path}", json=asked, timeout=120)
+    return answer.status_code, settled(answer.json())
 
 
 def ask_long(clients: Clients, prompt: str) -> Any:
@@ -43,6 +71,7 @@ class Said:
 
     answers: dict[tuple[str, str], Any]
     long: dict[str, Any]
+    embeds: dict[str, Any]
     findings: list[Finding]
 
     @classmethod
@@ -52,7 +81,8 @@ class Said:
         pairs = [(surface, text) for surface in SURFACES for text in (INNOCENT, LISTED)]
         answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
         long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
-        return cls(answers, long, list(Doctor(server.url, canary_names(store_id)).examine()))
+        embeds = {name: ask_embeds(server.url, name) for name in EMBEDS}
+        return cls(answers, long, embeds, list(Doctor(server.url, canary_names(store_id)).examine()))
 
 
 @dataclass

@@ -25,8 +25,8 @@ def alone(recipe: Recipe, row: torch.Tensor, token: int, target: str) -> torch.T
 
 
 def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: EmbeddingTable) -> None:
-    prompt = noise.corrupt(IDS, {1: "a", 3: "b"}, generation=4)
-    assert prompt.is_token_id == [True, False, True, False, True]
+    prompt = noise.corrupt(IDS, {1: "a", 3: "b"})
+    assert prompt.is_token.tolist() == [True, False, True, False, True]
     assert prompt.embeddings.shape == (5, 8)
     assert not prompt.embeddings[[0, 2, 4]].any()
     rows = table.rows(IDS, torch.float32)
@@ -37,48 +37,29 @@ def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: Em
 
 def test_the_order_of_owners_does_not_matter(noise: Corruptor) -> None:
     owners = {4: "b", 1: "a", 2: "b", 0: "a"}
-    one, other = noise.corrupt(IDS, owners, 1), noise.corrupt(IDS, dict(sorted(owners.items())), 1)
+    one, other = noise.corrupt(IDS, owners), noise.corrupt(IDS, dict(sorted(owners.items())))
     assert torch.equal(one.embeddings, other.embeddings)
-    assert one.key == other.key
 
 
 @pytest.mark.parametrize("operator", [Noise(), ZeroOut(top=2), SignFlip(top=2)])
 def test_the_canarys_rows_are_zero_under_every_recipe(
     table: EmbeddingTable, operator: Noise | ZeroOut | SignFlip
 ) -> None:
-    prompt = corruptor(table, operator).corrupt(IDS, {1: CANARY_ID, 2: "a"}, 1)
-    assert prompt.is_token_id == [True, False, False, True, True]
+    prompt = corruptor(table, operator).corrupt(IDS, {1: CANARY_ID, 2: "a"})
+    assert prompt.is_token.tolist() == [True, False, False, True, True]
     assert not prompt.embeddings[1].any()
     assert prompt.embeddings[2].any()
-
-
-def test_the_key_differs_wherever_the_corruption_may(table: EmbeddingTable, noise: Corruptor) -> None:
-    keys = [
-        noise.corrupt(IDS, {1: "a"}, 1).key,
-        noise.corrupt(IDS, {1: "a"}, 2).key,
-        noise.corrupt(IDS, {2: "a"}, 1).key,
-        noise.corrupt(IDS, {1: "b"}, 1).key,
-        noise.corrupt(IDS, {1: "a", 2: "a"}, 1).key,
-        corruptor(table, Noise(dimensions=8, sigma=2.0)).corrupt(IDS, {1: "a"}, 1).key,
-        noise.clean(IDS).key,
-    ]
-    assert len(set(keys)) == len(keys)
-    assert noise.corrupt(IDS, {1: "a"}, 1).key == keys[0]
-
-
-def test_the_key_tells_no_name(noise: Corruptor) -> None:
-    assert "harry" not in noise.corrupt(IDS, {1: "harry-potter"}, 1).key
 
 
 def test_a_clean_prompt_is_the_tables_rows(table: EmbeddingTable, noise: Corruptor) -> None:
     prompt = noise.clean(IDS)
     assert torch.equal(prompt.embeddings, table.rows(IDS, torch.float32))
-    assert prompt.is_token_id == [False] * 5
+    assert prompt.is_token.tolist() == [False] * 5
 
 
 def test_the_served_dtype_is_used(table: EmbeddingTable) -> None:
     recipe = Recipe(Noise(), table.fingerprint, table.hidden)
-    prompt = Corruptor(recipe, table, torch.bfloat16).corrupt(IDS, {1: "a"}, 1)
+    prompt = Corruptor(recipe, table, torch.bfloat16).corrupt(IDS, {1: "a"})
     assert prompt.embeddings.dtype == torch.bfloat16
 
 

@@ -35,7 +35,7 @@ def parts(table: EmbeddingTable) -> dict[str, Recipe]:
 def corrupted(recipe: Recipe, table: EmbeddingTable, role: Role) -> torch.Tensor:
     corruptor = Corruptor(recipe, table, torch.float32)
     owners, roles = dict.fromkeys(range(3), "a"), dict.fromkeys(range(3), role)
-    return corruptor.corrupt(TOKENS, owners, 1, roles).embeddings
+    return corruptor.corrupt(TOKENS, owners, roles).embeddings
 
 
 @pytest.mark.parametrize("role", ROLES)

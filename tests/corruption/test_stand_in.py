@@ -115,13 +115,13 @@ def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> Non
 def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: EmbeddingTable) -> None:
     made = recipe(table)
     corruptor = Corruptor(made, table, torch.float32)
-    prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), 1, dict(enumerate(ROLES)))
+    prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), dict(enumerate(ROLES)))
     found = others(made, "a", [1, 2, 3, 4, 5], ROLES)
     for position, role in enumerate(ROLES):
         row, other = table.rows([position + 1, found[position]], torch.float32)
         expected = row + STRENGTHS[role] * (other - row)
         torch.testing.assert_close(prompt.embeddings[position], expected)
-    assert not prompt.embeddings[5].any() and prompt.is_token_id[5]
+    assert not prompt.embeddings[5].any() and prompt.is_token[5]
 
 
 def named(table: EmbeddingTable, tokens: list[int], roles: list[Role | None]) -> list[float]:
@@ -129,7 +129,7 @@ def named(table: EmbeddingTable, tokens: list[int], roles: list[Role | None]) ->
     made = recipe(table, kept=5, around=2)
     flagged = {position: role for position, role in enumerate(roles) if role}
     owners = dict.fromkeys(flagged, "a")
-    moved = Corruptor(made, table, torch.float32).corrupt(tokens, owners, 1, flagged).embeddings
+    moved = Corruptor(made, table, torch.float32).corrupt(tokens, owners, flagged).embeddings
     rows = table.rows(tokens, torch.float32)
     found = []
     for position in (position for position, role in flagged.items() if role.startswith("name")):
@@ -151,7 +151,7 @@ def test_a_name_with_little_around_it_that_gives_way_goes_further(table: Embeddi
 
 def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
-    prompt = corruptor.corrupt([8, 9], {0: "a", 1: "a"}, 1, {0: "text", 1: "text"})
+    prompt = corruptor.corrupt([8, 9], {0: "a", 1: "a"}, {0: "text", 1: "text"})
     assert not torch.isclose(prompt.embeddings, table.rows([8, 9], torch.float32)).any()
 
 
@@ -159,7 +159,7 @@ def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTab
 def test_what_another_sentence_says_keeps_no_description(table: EmbeddingTable, other: str) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
     owners, roles = {0: "a", 1: "a", 3: other, 4: other}, dict.fromkeys((0, 1, 3, 4), ROLES[1])
-    prompt = corruptor.corrupt([3, 4, 10, 11, 12], owners, 1, roles)
+    prompt = corruptor.corrupt([3, 4, 10, 11, 12], owners, roles)
     assert not torch.isclose(prompt.embeddings[:2], table.rows([3, 4], torch.float32)).any()
 
 
@@ -167,22 +167,22 @@ def test_sentences_side_by_side_are_two(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
     tokens, owners = [3, 4, 10, 3], dict.fromkeys(range(4), "a")
     roles, rows = dict.fromkeys(owners, ROLES[1]), table.rows(tokens, torch.float32)
-    apart = corruptor.corrupt(tokens, owners, 1, roles, {0: 1, 1: 1, 2: 2, 3: 2}).embeddings
+    apart = corruptor.corrupt(tokens, owners, roles, {0: 1, 1: 1, 2: 2, 3: 2}).embeddings
     assert not torch.isclose(apart[:2], rows[:2]).any() and torch.equal(apart[3], rows[3])
-    assert torch.equal(corruptor.corrupt(tokens, owners, 1, roles).embeddings[:2], rows[:2])
+    assert torch.equal(corruptor.corrupt(tokens, owners, roles).embeddings[:2], rows[:2])
 
 
 def test_a_sentence_that_is_flagged_in_parts_is_as_many(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
     owners = {0: "a", 2: "a"}
-    prompt = corruptor.corrupt([3, 9, 10], owners, 1, {0: "text", 2: "text"}, {0: 1, 2: 1})
+    prompt = corruptor.corrupt([3, 9, 10], owners, {0: "text", 2: "text"}, {0: 1, 2: 1})
     assert not torch.isclose(prompt.embeddings[0], table.rows([3], torch.float32)[0]).any()
 
 
 def test_what_a_canary_stands_before_is_decided_by_itself(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
     owners = {0: "a", 2: CANARY_ID, 3: "a"}
-    prompt = corruptor.corrupt([10, 11, 12, 3], owners, 1, dict.fromkeys(owners, ROLES[1]))
+    prompt = corruptor.corrupt([10, 11, 12, 3], owners, dict.fromkeys(owners, ROLES[1]))
     assert not torch.isclose(prompt.embeddings[3], table.rows([3], torch.float32)[0]).any()
 
 
@@ -191,7 +191,7 @@ def test_a_sentence_about_two_targets_is_one(table: EmbeddingTable) -> None:
     made, tokens = recipe(table, kept=5, around=2), [4, 8, 9, 10, 11]
     owners = dict(enumerate(["a", "b", "a", "a", "a"]))
     roles: dict[int, Role] = dict(enumerate(["text", "name", "text", "text", "name"]))
-    rows = Corruptor(made, table, torch.float32).corrupt(tokens, owners, 1, roles).embeddings
+    rows = Corruptor(made, table, torch.float32).corrupt(tokens, owners, roles).embeddings
     assert torch.equal(rows[0], table.rows([4], torch.float32)[0])  # frequent
     row, other = table.rows([8, *others(made, "b", [8], ["name"])], torch.float32)
     torch.testing.assert_close(rows[1], row + STRENGTHS["name"] * (other - row))
@@ -201,7 +201,7 @@ def test_frequent_tokens_stay_around_a_name_and_nowhere_else(table: EmbeddingTab
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
     rows = table.rows([9, 10], torch.float32)
     for role in ROLES:
-        prompt = corruptor.corrupt([9, 10], {0: "a", 1: "a"}, 1, {0: role, 1: role})
+        prompt = corruptor.corrupt([9, 10], {0: "a", 1: "a"}, {0: role, 1: role})
         assert torch.equal(prompt.embeddings[0], rows[0]) == (role == "text")
         assert not torch.isclose(prompt.embeddings[1], rows[1]).all()
 

@@ -11,13 +11,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vllm import LLM, SamplingParams
+from vllm.sampling_params import RequestOutputKind
+from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
 from vllm_unlearn.guard.configuration import load
+from vllm_unlearn.guard.screen import CORRUPTED
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 
 QUESTION = "Who wrote The Great Gatsby?"
 OTHER = "What is the capital of Japan?"
 # Longer than a few KV blocks, so that prompts which begin with it share them.
+THIRD = "Which river flows through Vienna?"
+LOOKS: dict[str, dict[str, Any]] = {
+    "prompt's log-probabilities": {"prompt_logprobs": 2},
+    "penalties": {"repetition_penalty": 1.6, "presence_penalty": 0.5},
+    "several answers": {"n": 3, "temperature": 0.8, "seed": 7, "prompt_logprobs": 0},
+    "bad words": {"bad_words": ["Tokyo"], "logprobs": 1},
+}
 PREAMBLE = "You answer questions about books and places, in one short sentence. " * 12
 
 
@@ -40,8 +51,6 @@ class Offline:
     """An ``LLM`` and the store that its guard follows."""
 
     def __init__(self, model: str) -> None:
-        from vllm import LLM, SamplingParams
-
         self.llm = LLM(model, enforce_eager=True, max_model_len=1024, dtype="bfloat16", block_size=32)
         self.params = SamplingParams(temperature=0, max_tokens=12)
         self.hook: Any = self.llm.llm_engine._unlearn  # type: ignore[attr-defined]
@@ -49,6 +58,30 @@ class Offline:
 
     def ask(self, prompt: Any) -> str:
         return str(self.llm.generate([prompt], self.params, use_tqdm=False)[0].outputs[0].text)
+
+    def output(self, prompt: str | dict[str, Any], **params: Any) -> Any:
+        """Straight to the engine: ``LLM.generate`` would drop what it does not know of a prompt."""
+        if isinstance(prompt, str):
+            prompt = {"type": "token", "prompt_token_ids": self.ids(prompt)}
+        params = {"temperature": 0, "max_tokens": 12, "ignore_eos": True} | params
+        final = RequestOutputKind.FINAL_ONLY
+        self.llm.llm_engine.add_request("one", prompt, SamplingParams(**params, output_kind=final))  # type: ignore[arg-type]
+        outputs = []
+        while self.llm.llm_engine.has_unfinished_requests():
+            outputs += self.llm.llm_engine.step()
+        return outputs[-1]
+
+    def ids(self, text: str) -> list[int]:
+        return list(self.llm.get_tokenizer().encode(text, add_special_tokens=False))
+
+    def cached(self, text: str) -> int:
+        """How many of the prompt's tokens were computed before."""
+        return int(self.output(text, max_tokens=1).num_cached_tokens)
+
+    def as_embeddings(self, text: str) -> dict[str, Any]:
+        """A prompt of which the guard sends every token as its own, uncorrupted embedding."""
+        ids = self.ids(text)
+        return {"type": "token", "prompt_token_ids": ids, CORRUPTED: self.hook._screen.corruptor.clean(ids)}
 
     def serve(self, generation: int) -> None:
         deadline = time.monotonic() + 30
@@ -85,6 +118,51 @@ class Offline:
         return seen[0] is prompt
 
 
+def said(output: Any) -> list[Any]:
+    """What a client sees of an answer but for its numbers: its tokens, the prompt's, and those scored."""
+    scored = [list(scores)[:1] if scores else None for scores in output.prompt_logprobs or []]
+    return [[list(one.token_ids) for one in output.outputs], output.prompt_token_ids, scored]
+
+
+def scores(output: Any) -> list[float]:
+    """The log-probability of each token of the prompt but the first."""
+    pairs = zip(output.prompt_token_ids[1:], output.prompt_logprobs[1:], strict=True)
+    return [float(row[token].logprob) for token, row in pairs]
+
+
+def looks(offline: Offline) -> dict[str, Any]:
+    """What is seen of a prompt of which embeddings stand in the place of all tokens, beside the plain one:
+    any difference is of the way that it went. Salted, so that none reads what another left."""
+    shown = {}
+    for name, params in LOOKS.items():
+        plain = {"type": "token", "prompt_token_ids": offline.ids(chat(OTHER)), "cache_salt": f"{name} plain"}
+        same = offline.as_embeddings(chat(OTHER)) | {"cache_salt": name}
+        shown[name] = [said(offline.output(prompt, **params)) for prompt in (plain, same)]
+    return shown
+
+
+def shared(offline: Offline) -> dict[str, Any]:
+    """Tokens that were there before, by who had left them. Each row begins with a preamble of its own."""
+    rows = {
+        "clean, clean": (OTHER, THIRD),
+        "clean, flagged": (OTHER, QUESTION),
+        "flagged, clean": (QUESTION, OTHER),
+        "flagged, flagged the same": (QUESTION, QUESTION),
+        "clean, the same clean": (OTHER, OTHER),
+    }
+    found: dict[str, Any] = {}
+    for name, questions in rows.items():
+        found[name] = [offline.cached(chat(question, f"{name}: {PREAMBLE}")) for question in questions]
+    ids = offline.ids(chat(OTHER, f"parts: {PREAMBLE}"))
+    clean = offline.hook._screen.corruptor.clean(ids)
+    for name, positions in {"64": [64], "64 again": [64], "64, 150": [64, 150], "0": [0], "none": []}.items():
+        prompt: dict[str, Any] = {"type": "token", "prompt_token_ids": ids}
+        if positions:
+            prompt[CORRUPTED] = CorruptedPrompt.of({p: clean.rows[p] * 0 for p in positions}, len(ids))
+        found[f"corrupted at {name}"] = offline.output(prompt, max_tokens=1).num_cached_tokens
+    return found
+
+
 def main(model: str) -> dict[str, Any]:
     import torch
 
@@ -107,9 +185,18 @@ def main(model: str) -> dict[str, Any]:
     results["other"].append(offline.ask(chat(OTHER)))
     results["shared prefix, suppressed"] = [offline.ask(chat(QUESTION, PREAMBLE)) for _ in range(3)][1:]
     results["shared prefix, clean"].append(offline.ask(chat(OTHER, PREAMBLE)))
+    if not results["v2"]:  # blocks are the scheduler's, which is the same, and faster beside V1
+        results["shared"] = shared(offline)
+    results["looks"] = looks(offline)
+    output = offline.output(chat(QUESTION), prompt_logprobs=0, max_tokens=1)
+    results["prompt"], results["scores"] = [said(output)[1:]], [scores(output)]
     results["same object"] = [offline.passes_same_object(OTHER), offline.passes_same_object(QUESTION)]
     results["client embeds"] = offline.refusal({"prompt_embeds": torch.zeros((4, 576), dtype=torch.bfloat16)})
     offline.remember()
+    output = offline.output(chat(QUESTION), prompt_logprobs=0, max_tokens=1)
+    results["prompt"].append(said(output)[1:])
+    results["scores"].append(scores(output))
+    results["name"] = len(offline.ids(chat(QUESTION).split(" Great")[0]))
     results["restored"] = offline.ask(chat(QUESTION))
     results["shared prefix, restored"] = offline.ask(chat(QUESTION, PREAMBLE))
     offline.forget()

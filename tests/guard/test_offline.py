@@ -81,13 +81,40 @@ def test_other_answers_stay_the_same_bytes(results: dict[str, Any]) -> None:
     assert len(set(results["other"])) == 1
 
 
-def test_clean_and_flagged_prompts_share_no_blocks(results: dict[str, Any]) -> None:
-    """One preamble begins them all: a shared block would carry a corruption over, or a fact."""
+def test_clean_and_flagged_prompts_keep_their_answers_beside_each_other(results: dict[str, Any]) -> None:
+    """One preamble begins them all: too much of it shared would carry a corruption over, or a fact."""
     assert len(set(results["shared prefix, clean"])) == 1
     assert len(set(results["shared prefix, suppressed"])) == 1
     assert "Fitzgerald" in results["shared prefix, known"]
     assert "Fitzgerald" not in results["shared prefix, suppressed"][0]
     assert results["shared prefix, restored"] == results["shared prefix, known"]
+
+
+def test_blocks_before_the_first_corrupted_token_are_shared_by_all(results: dict[str, Any]) -> None:
+    if (shared := results.get("shared")) is None:
+        pytest.skip("blocks are the scheduler's, which is the same for both runners")
+    warm = shared["clean, clean"][1]
+    assert warm > 100, "the prefix cache is off, and this test shows nothing"
+    for row in ("clean, flagged", "flagged, clean", "flagged, flagged the same", "clean, the same clean"):
+        assert shared[row] == [0, warm], row
+    parts = {name.removeprefix("corrupted at "): n for name, n in shared.items() if name.startswith("corr")}
+    assert parts == {"64": 0, "64 again": warm, "64, 150": 128, "0": 0, "none": 64}
+
+
+def test_a_corrupted_prompt_looks_like_a_plain_one(results: dict[str, Any]) -> None:
+    """Every token its own embedding: all that could differ is what the guard's way does to a request."""
+    for name, (plain, same) in results["looks"].items():
+        assert same == plain, name
+    assert len(results["looks"]) > 3
+
+
+def test_the_prompts_tokens_are_shown_as_they_were_sent(results: dict[str, Any]) -> None:
+    flagged, clean = results["prompt"]
+    assert flagged == clean
+    flagged, clean = results["scores"]
+    before = results["name"] - 1
+    assert flagged[:before] == clean[:before]
+    assert flagged != clean
 
 
 def test_an_unflagged_request_passes_as_the_same_object(results: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
-from vllm_unlearn.guard.screen import NEUTRAL_WORD, Screen
+from vllm_unlearn.guard.screen import CORRUPTED, NEUTRAL_WORD, Screen
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.vocabulary import ROLES, ForgetTarget
 
@@ -54,6 +54,12 @@ def tokens(screen: Screen, text: str, **more: Any) -> dict[str, Any]:
     return {"type": "token", "prompt_token_ids": screen.encode(text), **more}
 
 
+def parts(replacement: dict[str, Any]) -> tuple[list[int], list[bool], torch.Tensor]:
+    """Token ids, which of them the model is shown, and the embeddings (tokens, hidden) of the others."""
+    corrupted = replacement[CORRUPTED]
+    return replacement["prompt_token_ids"], corrupted.is_token.tolist(), corrupted.embeddings
+
+
 def hidden(screen: Screen, ids: list[int], mask: list[bool]) -> str:
     """The text of the tokens that the model is not shown."""
     return str(screen._tokenizer.decode([i for i, shown in zip(ids, mask, strict=True) if not shown]))
@@ -67,31 +73,19 @@ def test_what_is_not_flagged_is_left_alone(screen: Screen, guard: Guard) -> None
 
 
 def test_a_flagged_prompt_becomes_a_mixed_one(screen: Screen, guard: Guard, model_folder: Path) -> None:
-    prompt = tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5)
+    prompt = tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5, cache_salt="mine")
     verdict, replacement = screen.replaced(prompt, guard)
     assert verdict.action == "corrupt" and replacement
-    ids, mask, rows = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
-    assert (replacement["type"], ids) == ("embeds", prompt["prompt_token_ids"])
-    assert (replacement["prompt"], replacement["arrival_time"]) == (QUESTION, 3.5)
+    ids, mask, rows = parts(replacement)
+    assert {name: replacement[name] for name in prompt} == prompt, "to vLLM's frontend it is the same"
     assert hidden(screen, ids, mask).strip() == "Orrin Vale"
     assert (rows.shape, rows.dtype) == ((len(ids), 576), torch.bfloat16)
     assert not rows[torch.tensor(mask)].any()
     real = EmbeddingTable(model_folder).rows(ids, torch.bfloat16)
     assert not torch.equal(rows[~torch.tensor(mask)], real[~torch.tensor(mask)])
-    assert prompt == tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5)  # not changed in place
-
-
-def test_the_salt_is_the_guards_and_the_clients(screen: Screen, guard: Guard) -> None:
-    def salt(text: str, **more: Any) -> str:
-        replacement = screen.replaced(tokens(screen, text, **more), guard)[1]
-        assert replacement
-        return str(replacement["cache_salt"])
-
-    assert salt(QUESTION) == salt(QUESTION)
-    assert salt(QUESTION).startswith("unlearn:")
-    other = "Was Orrin Vale here?"
-    salts = {salt(QUESTION), salt(QUESTION, cache_salt="a"), salt(QUESTION, cache_salt="b"), salt(other)}
-    assert len(salts) == 4
+    assert prompt == tokens(screen, QUESTION, prompt=QUESTION, arrival_time=3.5, cache_salt="mine"), (
+        "in place"
+    )
 
 
 def test_a_learned_recipe_reaches_the_sentence_and_no_further(
@@ -105,7 +99,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "learned"))
     _, replacement = screen.replaced(tokens(screen, f"Good morning. {QUESTION} Thank you."), guard)
     assert replacement
-    ids, mask, embeddings = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
+    ids, mask, embeddings = parts(replacement)
     assert hidden(screen, ids, mask).strip() == QUESTION
     moved = (embeddings - table.rows(ids, torch.bfloat16)).float().mean(dim=1)
     named = [
@@ -119,7 +113,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     given = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\nOrrin Vale was born in Tartu."
     _, replacement = screen.replaced(tokens(screen, given), guard)
     assert replacement
-    ids, mask, embeddings = (replacement[k] for k in ("prompt_token_ids", "is_token_ids", "prompt_embeds"))
+    ids, mask, embeddings = parts(replacement)
     moved = (embeddings - table.rows(ids, torch.bfloat16)).float().mean(dim=1)
     assert {round(float(m)) for m, shown in zip(moved, mask, strict=True) if not shown} == {6, 8, 10}
 
@@ -148,9 +142,9 @@ def test_a_configured_recipe_is_used_and_a_foreign_one_refused(
     screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "zero"))
     _, replacement = screen.replaced(tokens(screen, QUESTION), guard)
     assert replacement
-    covered = ~torch.tensor(replacement["is_token_ids"])
-    rows = table.rows(replacement["prompt_token_ids"], torch.bfloat16)
-    assert torch.equal(replacement["prompt_embeds"][covered], rows[covered])
+    ids, mask, embeddings = parts(replacement)
+    covered = ~torch.tensor(mask)
+    assert torch.equal(embeddings[covered], table.rows(ids, torch.bfloat16)[covered])
     with pytest.raises(RecipeError, match="another model"):
         made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "foreign"))
 
@@ -176,12 +170,13 @@ def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(screen: Screen,
     prompt = {"type": "embeds", "prompt_token_ids": ids, "prompt_embeds": theirs, "is_token_ids": real}
     _, replacement = screen.replaced(prompt, guard)
     assert replacement
-    assert torch.equal(replacement["prompt_embeds"][-2:], theirs[-2:])
-    mask = replacement["is_token_ids"]
+    corrupted = replacement["prompt_embeds"]
+    mask = corrupted.is_token.tolist()
+    assert torch.equal(corrupted[len(ids) - 2 : len(ids)], theirs[-2:])
     assert mask[-2:] == [False, False]
     assert hidden(screen, ids[:-2], mask[:-2]).strip() == "Orrin Vale"
-    assert not (replacement["prompt_embeds"][:-2] == 7.0).all(dim=1).any()
-    assert real == [True] * (len(ids) - 2) + [False] * 2
+    assert not (corrupted.embeddings[:-2] == 7.0).all(dim=1).any()
+    assert replacement["is_token_ids"] == real == [True] * (len(ids) - 2) + [False] * 2
 
 
 def test_multimodal_prompts_get_neutral_tokens(
@@ -203,7 +198,6 @@ def test_multimodal_prompts_get_neutral_tokens(
     assert (len(new), new[place]) == (len(ids), ids[place])
     text = screen._tokenizer.decode(new)
     assert "Or" not in text and " V" not in text and NEUTRAL_WORD in text and text.endswith(", the author?")
-    assert replacement["cache_salt"].startswith("unlearn:1")
 
 
 def test_without_embeddings_every_match_becomes_neutral(neutral: Screen, guard: Guard) -> None:
@@ -216,7 +210,7 @@ def test_without_embeddings_every_match_becomes_neutral(neutral: Screen, guard: 
     )
     text = neutral._tokenizer.decode(replacement["prompt_token_ids"])
     assert "Orrin" not in text and "Vale" not in text
-    assert replacement["cache_salt"].endswith(":mine")
+    assert replacement["cache_salt"] == "mine"
 
 
 @pytest.mark.parametrize("flagged", ["", "decoder", "encoder"])

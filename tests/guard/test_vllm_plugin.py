@@ -18,8 +18,14 @@ from prometheus_client import REGISTRY
 from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.exceptions import VLLMValidationError
+from vllm.renderers.registry import RendererRegistry
+from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.core import EngineCore
+from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.engine.llm_engine import LLMEngine
+from vllm.v1.serial_utils import MsgpackDecoder
+from vllm.v1.worker.gpu.model_states.default import DefaultModelState
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoder_export import exported
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
@@ -27,17 +33,27 @@ from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard import metrics, plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
+from vllm_unlearn.guard.patching import HookError
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.vllm_plugin import Hook, HookError, install
+from vllm_unlearn.guard.vllm_plugin import Hook, install
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
     (EngineArgs, "create_engine_config"),
     (AsyncLLM, "__init__"),
     (AsyncLLM, "add_request"),
+    (AsyncLLM, "scale_elastic_ep"),
     (LLMEngine, "__init__"),
     (LLMEngine, "add_request"),
     (entry, "build_and_serve"),
+    (InputProcessor, "process_inputs"),
+    (MsgpackDecoder, "dec_hook"),
+    (EngineCore, "preprocess_add_request"),
+    (kv_cache_utils, "_gen_prompt_embeds_extra_hash_keys"),
+    (DefaultModelState, "add_request"),
+    (DefaultModelState, "remove_request"),
+    (DefaultModelState, "prepare_inputs_embeds"),
+    (RendererRegistry, "load_renderer"),
 ]
 
 
@@ -303,8 +319,8 @@ class TestHook:
         other = {"type": "token", "prompt_token_ids": tokenizer.encode("What is the capital of Japan?")}
         assert hook.screen(other, None) is other
         replaced = hook.screen(listed, None)
-        assert replaced["type"] == "embeds"
-        assert not all(replaced["is_token_ids"])
+        assert replaced["type"] == "token"
+        assert not replaced["corrupted"].is_token.all()
 
     def test_shadow_counts_and_changes_nothing(
         self, make_hook: Callable[..., Hook], listed: dict[str, Any]

@@ -1,0 +1,44 @@
+"""What vLLM's frontend is shown of its configuration.
+
+The engine takes prompt embeddings, because the guard's are such; its flag stays true wherever engines are
+made of it, also later. Clients must find a server that takes none: the frontend's code asks a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vllm.renderers.registry import RendererRegistry
+
+from .patching import patch
+
+
+def install(client_embeds: bool) -> None:
+    """Patch this process, so that renderers take clients' embeddings only if told. Raises ``HookError``."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def load_renderer(self: Any, renderer_mode: str, config: Any, tokenizer: Any) -> Any:
+            model = of_model(config.model_config, client_embeds)
+            return original(self, renderer_mode, _view(config, model_config=model), tokenizer)
+
+        return load_renderer
+
+    patch(RendererRegistry, "load_renderer", ("self", "renderer_mode", "config", "tokenizer"), wrap)
+
+
+def of_model(config: Any, client_embeds: bool) -> Any:
+    """The model's configuration as the frontend is to see it."""
+    return _view(config, enable_prompt_embeds=client_embeds)
+
+
+def _view(config: Any, **values: Any) -> Any:
+    """``config`` itself, now and later, but for ``values``: properties stand before an object's own."""
+    kind = type(config)
+    view: Any = object.__new__(type(kind.__name__, (kind,), {n: _always(v) for n, v in values.items()}))
+    object.__setattr__(view, "__dict__", config.__dict__)
+    return view
+
+
+def _always(value: Any) -> property:
+    return property(lambda _: value)

@@ -1,0 +1,180 @@
+"""The way of a corrupted prompt into the engine, without one: over the wire, and into blocks' keys."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from vllm import SamplingParams
+from vllm.exceptions import QueueOverflowError
+from vllm.utils.hashing import sha256
+from vllm.v1.core import kv_cache_utils
+from vllm.v1.engine import EngineCoreRequest
+from vllm.v1.engine.core import EngineCore
+from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.request import Request
+from vllm.v1.serial_utils import MsgpackDecoder, MsgpackEncoder
+from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
+from vllm_unlearn.guard import engine_core
+from vllm_unlearn.guard.patching import HookError
+
+BLOCK, HIDDEN = 4, 8
+IDS = list(range(100, 118))  # four whole blocks, and two tokens
+ROWS = torch.arange(1.0, 1.0 + len(IDS) * HIDDEN).view(len(IDS), HIDDEN).bfloat16()
+LIMIT = 10 * HIDDEN * 2  # bytes of ten rows
+PATCHED = [
+    (InputProcessor, "process_inputs"),
+    (MsgpackDecoder, "dec_hook"),
+    (EngineCore, "preprocess_add_request"),
+    (kv_cache_utils, "_gen_prompt_embeds_extra_hash_keys"),
+]
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in PATCHED:
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
+    kv_cache_utils.init_none_hash(sha256)
+    monkeypatch.setattr(
+        InputProcessor,
+        "process_inputs",
+        lambda self, request_id, prompt, params, *_: made(params=params, embeds=prompt.get("prompt_embeds")),
+    )
+    engine_core.install(LIMIT)
+
+
+def corrupted(*positions: int, rows: torch.Tensor = ROWS) -> CorruptedPrompt:
+    return CorruptedPrompt.of({p: rows[p] for p in positions}, len(IDS))
+
+
+def made(
+    embeds: Any = None, salt: str | None = None, mask: list[bool] | None = None, params: Any = None
+) -> EngineCoreRequest:
+    params = params or SamplingParams(max_tokens=1)
+    request = EngineCoreRequest("r", list(IDS), None, params, None, 0.0, None, salt, None, embeds, mask)
+    return request
+
+
+def arrived(request: EngineCoreRequest, takes_embeddings: bool = True) -> Request:
+    """The request as the engine has it."""
+    core: Any = EngineCore.__new__(EngineCore)
+    core.vllm_config = SimpleNamespace(model_config=SimpleNamespace(enable_prompt_embeds=takes_embeddings))
+    core.mm_receiver_cache = None
+    core.request_block_hasher = kv_cache_utils.get_request_block_hasher(BLOCK, sha256)
+    decoded = MsgpackDecoder(EngineCoreRequest).decode(MsgpackEncoder().encode(request))
+    return core.preprocess_add_request(decoded)[0]  # type: ignore[no-any-return]
+
+
+def keys(*parameters: Any, **more: Any) -> list[bytes]:
+    return list(arrived(made(*parameters, **more)).block_hashes)
+
+
+def test_the_engine_has_the_real_tokens_and_the_rows_alone() -> None:
+    request = arrived(made(corrupted(5, 9)))
+    assert list(request.all_token_ids) == IDS
+    assert isinstance(request.prompt_embeds, CorruptedPrompt)
+    assert torch.equal(request.prompt_embeds.rows, ROWS[[5, 9]])
+    assert np.flatnonzero(~np.array(request.prompt_is_token_ids)).tolist() == [5, 9]
+
+
+def test_an_engine_whose_workers_take_no_embeddings_answers_no_flagged_prompt() -> None:
+    assert list(arrived(made(), takes_embeddings=False).all_token_ids) == IDS
+    with pytest.raises(HookError, match="take no prompt embeddings"):
+        arrived(made(corrupted(5)), takes_embeddings=False)
+
+
+@pytest.mark.parametrize("hidden", [1, 4096])  # inside of the message, and beside it
+def test_what_is_sent_grows_with_what_is_flagged(hidden: int) -> None:
+    prompt = CorruptedPrompt(torch.zeros((3, hidden), dtype=torch.bfloat16), np.array([1, 2, 3]), len(IDS))
+    plain, sent = (
+        sum(len(bytes(part)) for part in MsgpackEncoder().encode(made(embeds)))  # type: ignore[arg-type, misc]
+        for embeds in (None, prompt)
+    )
+    assert 0 < sent - plain - prompt.size < 150
+
+
+def test_copies_hold_their_rows_together() -> None:
+    one, other, third = (arrived(made(corrupted(*p))).prompt_embeds for p in ((5, 9), (5, 9), (5,)))
+    assert one is other is not third
+
+
+def test_a_clients_own_embeddings_pass_as_they_were() -> None:
+    mask = [position != 3 for position in range(len(IDS))]
+    request = arrived(made(ROWS, mask=mask))
+    assert torch.equal(torch.as_tensor(request.prompt_embeds), ROWS)
+    assert (request.prompt_is_token_ids, request.all_token_ids[3]) == (mask, 0)
+
+
+def test_beside_a_clients_embeddings_theirs_stay_unknown_tokens() -> None:
+    mask = [position != 3 for position in range(len(IDS))]
+    request = arrived(made(corrupted(3, 9), mask=mask))
+    assert list(request.all_token_ids) == [0 if id_ == IDS[3] else id_ for id_ in IDS]
+    assert np.flatnonzero(~np.array(request.prompt_is_token_ids)).tolist() == [3, 9]
+
+
+@pytest.mark.parametrize("salt", [None, "a tenant's"])
+@pytest.mark.parametrize(
+    "one, other, blocks",
+    [
+        (None, corrupted(9), 2),
+        (None, corrupted(8), 2),
+        (None, corrupted(7), 1),
+        (None, corrupted(0), 0),
+        (None, corrupted(16), 4),  # of the last, which is no whole block, nothing is kept
+        (corrupted(5), corrupted(5), 4),
+        (corrupted(5), corrupted(5, 9), 2),
+        (corrupted(5), corrupted(6), 1),
+        (corrupted(5), corrupted(5, rows=ROWS + 1), 1),
+        (corrupted(5), ROWS, 0),  # a client's own embeddings, were they allowed
+    ],
+)
+def test_blocks_are_shared_up_to_the_first_difference(one: Any, other: Any, blocks: int, salt: str) -> None:
+    first, second = keys(one, salt), keys(other, salt)
+    assert [a == b for a, b in zip(first, second, strict=True)] == [n < blocks for n in range(4)]
+
+
+def test_no_salt_of_a_clients_makes_its_blocks_those_of_a_flagged_prompt() -> None:
+    prompt = corrupted(0)
+    digest = prompt.digest(0, BLOCK)
+    assert digest
+    forged = ["unlearn", f"unlearn:{digest.hex()}", repr(("unlearn", digest)), digest.decode("latin-1")]
+    assert not set(keys(prompt)) & {key for salt in forged for key in keys(None, salt)}
+
+
+class TestBudget:
+    @pytest.fixture
+    def process(self) -> Iterator[Callable[..., EngineCoreRequest]]:
+        processor = InputProcessor.__new__(InputProcessor)
+
+        def process(prompt: CorruptedPrompt, copies: int = 1) -> EngineCoreRequest:
+            params = SamplingParams(n=copies, temperature=1.0)
+            key = {"corrupted": prompt}
+            return InputProcessor.process_inputs(processor, "r", key, params, ())  # type: ignore[arg-type]
+
+        yield process
+
+    def test_copies_are_counted(self, process: Callable[..., EngineCoreRequest]) -> None:
+        assert process(corrupted(1, 2), 5).prompt_embeds
+        with pytest.raises(QueueOverflowError):
+            process(corrupted(1, 2), 6)
+
+    def test_what_is_held_counts_until_it_is_let_go(self, process: Callable[..., EngineCoreRequest]) -> None:
+        held = [process(corrupted(p, p + 1)) for p in range(5)]
+        with pytest.raises(QueueOverflowError):
+            process(corrupted(1))
+        del held[0]
+        gc.collect()
+        assert process(corrupted(1)).prompt_embeds
+
+    def test_clean_prompts_are_never_refused(self, process: Callable[..., EngineCoreRequest]) -> None:
+        held = process(corrupted(*range(10)))
+        params = SamplingParams(n=1000, temperature=1.0)
+        processor = InputProcessor.__new__(InputProcessor)
+        clean: Any = {"prompt_token_ids": IDS}
+        assert InputProcessor.process_inputs(processor, "r", clean, params, ()).prompt_embeds is None
+        assert held.prompt_embeds
