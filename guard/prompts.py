@@ -80,7 +80,12 @@ class PromptDecoder:
         self._backend = backend
         added = backend.get_added_tokens_decoder()
         self._special = {token for token, content in added.items() if content.special}
+        self._added = set(added)
         self._end = tokenizer.eos_token_id
+
+    def is_text(self, token: int) -> bool:
+        """Whether ``token`` is one of text, not one that was added for a purpose."""
+        return token not in self._added
 
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """Decode ``token_ids``; a special token becomes a line break that belongs to no token.

@@ -64,6 +64,14 @@ class Screen:
         """The token ids of ``text``, without special tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
+    def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
+        """The text of ``token_ids``, with the place of each."""
+        return self._decoder.decode(token_ids)
+
+    def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
+        """``token_ids`` with neutral ones at ``positions``."""
+        return self._neutral.replace(token_ids, positions)
+
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run ``function`` beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
@@ -107,8 +115,8 @@ class Screen:
             )
             return self._with_embeddings(prompt, corrupted)
         self._say_neutral(prompt["type"])
-        positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))
-        token_ids = self._neutral.replace(prompt["prompt_token_ids"], positions)
+        positions = sorted(decoded.owners(verdict.matches).keys() - self._placeholders(prompt))
+        token_ids = self.neutral(prompt["prompt_token_ids"], positions)
         return prompt | {
             "prompt_token_ids": token_ids,
             "cache_salt": _salt(prompt, f"unlearn:{verdict.generation}"),
@@ -134,6 +142,14 @@ class Screen:
             "cache_salt": salt,
         }
 
+    def _placeholders(self, prompt: EngineInput) -> set[int]:
+        """Positions that stand for images or audio. It is clients who declare them, so only those are
+        believed whose token is no text."""
+        ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
+        token_ids = prompt["prompt_token_ids"]
+        positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
+        return {p for p in positions if not self._decoder.is_text(token_ids[p])}
+
     def _say_neutral(self, kind: str) -> None:
         if not self._said_neutral:
             self._said_neutral = True
@@ -143,12 +159,6 @@ class Screen:
 def _salt(prompt: EngineInput, key: str) -> str:
     """The guard's salt, beside the client's own: both must agree for blocks to be shared."""
     return f"{key}:{prompt.get('cache_salt') or ''}"
-
-
-def _placeholders(prompt: EngineInput) -> set[int]:
-    """Positions that stand for images or audio; their tokens are not text."""
-    ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
-    return {position for r in ranges for position in range(r.offset, r.offset + r.length)}
 
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:
