@@ -27,6 +27,8 @@ from .stand_ins import StandIns, is_letter, is_spaceless
 _TOKENS_FOR_ONE = 4
 # Of several texts that describe a target together, those of fewer letters say nothing.
 _TELLING = 3
+# Longer ones are no words, and looking for their ends would take long.
+_LONGEST_WORD = 200
 
 
 class Judge(Protocol):
@@ -223,10 +225,7 @@ class Constraints:
         under = list(page.under(match.start, match.end))
         covers = False
         for piece, low, high in under:
-            while low > 0 and _belongs(piece.text[low - 1], piece.text[low]):
-                low -= 1
-            while high < len(piece.text) and _belongs(piece.text[high], piece.text[high - 1]):
-                high += 1
+            low, high = _whole_words(piece.text, low, high)
             places = {piece.place(at) for at in range(low, high) if is_letter(piece.text[at])}
             covers = covers or bool(places)
             # What only describes a target is in what the fields say, not in what they are called.
@@ -249,6 +248,15 @@ class Constraints:
             needed = [reader.encode(text) for key, text in written.items() if text != key[1]]
             params.allowed_token_ids = list({*params.allowed_token_ids, *(t for ids in needed for t in ids)})
         self.params, self.stand_ins = params, StandIns(cipher, groups)
+
+
+def _whole_words(text: str, low: int, high: int) -> tuple[int, int]:
+    first, last = max(0, low - _LONGEST_WORD), min(len(text), high + _LONGEST_WORD)
+    while low > first and _belongs(text[low - 1], text[low]):
+        low -= 1
+    while high < last and _belongs(text[high], text[high - 1]):
+        high += 1
+    return low, high
 
 
 def _belongs(char: str, beside: str) -> bool:

@@ -84,8 +84,8 @@ class StandIns:
             return None
         for start in range(len(word) - self._lengths[-1] + 1):
             for length in self._lengths:
-                if word[start : start + length] in self._long:
-                    return start, start + length
+                if (found := word[start : start + length]) in self._long:
+                    return start, start + len(found)
         return None
 
     def may_grow(self, word: str) -> bool:
