@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
+from surfaces import (
+    FORCED,
+    INNOCENT,
+    LISTED,
+    LISTED_NOVEL,
+    MODEL,
+    OTHER_NOVEL,
+    SURFACES,
+    Clients,
+    settled,
+)
 from vllm_unlearn.evaluation.serving import Server
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.doctor import Doctor, Finding
@@ -43,6 +53,7 @@ class Said:
     answers: dict[tuple[str, str], Any]
     long: dict[str, Any]
     findings: list[Finding]
+    forced: dict[tuple[str, str], Any]
 
     @classmethod
     def by(cls, server: Server) -> Said:
@@ -51,7 +62,10 @@ class Said:
         pairs = [(surface, text) for surface in SURFACES for text in (INNOCENT, LISTED)]
         answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
         long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
-        return cls(answers, long, list(Doctor(server.url).examine()))
+        findings = list(Doctor(server.url).examine())
+        pairs = [(surface, title) for surface in FORCED for title in (OTHER_NOVEL, LISTED_NOVEL)]
+        forced = {(surface, title): settled(FORCED[surface](clients, title)) for surface, title in pairs}
+        return cls(answers, long, findings, forced)
 
 
 @dataclass
