@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from vllm import SamplingParams
 
@@ -15,6 +15,8 @@ Kind = Literal["text", "pattern", "grammar"]
 Place = Literal["name", "value", "kept"]
 # Is given each text in the order in which an answer would have them, and returns what is to stand there.
 Visit = Callable[[Kind, str, Place], str]
+
+Whole = TypeVar("Whole")
 
 _NAMED = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
 _DEFINED = ("$defs", "definitions")
@@ -56,7 +58,7 @@ def exchanged(params: SamplingParams, visit: Visit) -> SamplingParams:
     return _with(params, changes)
 
 
-def _with(whole: Any, changes: dict[str, Any]) -> Any:
+def _with(whole: Whole, changes: dict[str, Any]) -> Whole:
     if not changes:
         return whole
     copied = copy.copy(whole)  # shared by a client's other prompts

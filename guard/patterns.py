@@ -7,6 +7,7 @@ which letters it forces, so one lenient reading does for all.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,14 +16,14 @@ _ESCAPED = re.compile(
 )
 _GROUP_HEAD = re.compile(r"\(\?(?:P?<\w+>|P=\w+|<?[=!]|[a-zA-Z-]*:?)")
 _QUANTIFIER = re.compile(r"[*+?]|\{\d*,?\d*\}")
-_RULE = re.compile(r"^[ \t]*[?!]*([\w-]+)(?:\.\d+)?[ \t]*(?:::=|:)", re.MULTILINE)
+_HEAD = re.compile(r"(?:\.\d+)?\s*(?:::=|:)")
 _TOKEN = re.compile(
     r"""\#[^\n]*|//[^\n]*            # a comment
-    |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'  # a text
-    |/(?:[^/\\\n]|\\.)+/[imslux]*    # a regular expression
-    |\[(?:[^\]\\\n]|\\.)*\]          # a class
+    |"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?  # a text; one without an end is not looked for again
+    |/(?:[^/\\\n]|\\.)+/?[imslux]*   # a regular expression
+    |\[(?:[^\]\\]|\\.)*\]?           # a class
     |\{\d*,?\d*\}|[\w-]+|\S""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 
 
@@ -59,13 +60,21 @@ class _Pattern:
         self._source, self._place, self._end = source, start, end
         self._read: list[Read] = []
         # For each open group: where what it read begins, and whether its first alternative is over.
-        self._groups: list[list[int]] = [[0, 0]]
+        self._groups: list[tuple[int, bool]] = [(0, False)]
+        self._over = 0
         self._atom = 0
+        # How many optional parts begin, less those that end, at each place of what was read.
+        self._optional: Counter[int] = Counter()
 
     def read(self) -> list[Read]:
         """All of it."""
         while self._place < self._end:
             self._step(self._source[self._place])
+        depth = 0
+        for n, r in enumerate(self._read if self._optional else ()):
+            depth += self._optional[n]
+            if depth:
+                self._read[n] = Read(r.char, r.start, r.end, True, r.later)
         return self._read
 
     def _step(self, char: str) -> None:
@@ -76,15 +85,12 @@ class _Pattern:
             self._put(*char_class(self._source, self._place, self._end))
         elif char == "(":
             head = _GROUP_HEAD.match(self._source, self._place)
-            self._groups.append([len(self._read), 0])
+            self._groups.append((len(self._read), False))
             self._place = head.end() if head else self._place + 1
-            if head and head.group().endswith(")"):
-                self._groups.pop()
         elif char == ")":
             self._close()
         elif char == "|":
-            self._groups[-1][1] = 1
-            self._put("\n", self._place + 1)
+            self._alternate()
         elif quantifier := _QUANTIFIER.match(self._source, self._place):
             self._quantify(quantifier.group())
             self._place = quantifier.end()
@@ -93,25 +99,30 @@ class _Pattern:
         else:
             self._put(" " if char == "." else char, self._place + 1)
 
+    def _alternate(self) -> None:
+        begun, over = self._groups[-1]
+        if len(self._groups) > 1 and not over:
+            self._groups[-1] = begun, True
+            self._over += 1
+        self._put("\n", self._place + 1)
+
     def _put(self, char: str, end: int) -> None:
-        later = any(over for _, over in self._groups[1:])
         self._atom = len(self._read)
         if char:
-            self._read.append(Read(char, self._place, end, later=later))
+            self._read.append(Read(char, self._place, end, later=self._over > 0))
         self._place = end
 
     def _close(self) -> None:
         self._place += 1
         if len(self._groups) > 1:
-            self._atom = self._groups.pop()[0]
+            self._atom, over = self._groups.pop()
+            self._over -= over
 
     def _quantify(self, quantifier: str) -> None:
-        if quantifier not in ("*", "?") and not re.match(r"\{0?,", quantifier):
-            return
-        for n in range(self._atom, len(self._read)):
-            r = self._read[n]
-            self._read[n] = Read(r.char, r.start, r.end, True, r.later)
-        self._atom = len(self._read)
+        if quantifier in ("*", "?") or re.match(r"\{0?,", quantifier):
+            self._optional[self._atom] += 1
+            self._optional[len(self._read)] -= 1
+            self._atom = len(self._read)
 
 
 def char_class(source: str, start: int, end: int) -> tuple[str, int]:
@@ -135,53 +146,49 @@ def char_class(source: str, start: int, end: int) -> tuple[str, int]:
 
 def grammar(source: str) -> list[Read]:
     """What an EBNF or Lark grammar asks for, rules in the order in which they are first asked for."""
-    rules: dict[str, list[tuple[int, int]]] = {}
-    heads = list(_RULE.finditer(source))
-    for n, head in enumerate(heads):
-        end = heads[n + 1].start() if n + 1 < len(heads) else len(source)
-        rules.setdefault(head.group(1), []).append((head.end(), end))
-    names = list(rules)
+    rules: dict[str, list[re.Match[str]]] = {}
+    body = rules.setdefault("", [])
+    for token in _TOKEN.finditer(source):
+        if _HEAD.match(source, token.end()) and _is_name(token.group()):
+            body = rules.setdefault(token.group(), [])
+        else:
+            body.append(token)
     read: list[Read] = []
-    for name in [*(n for n in ("root", "start") if n in rules), *names]:
+    for name in ("root", "start", *list(rules)):
         if name in rules:
             read += [*_rule(source, rules, name), Read("\n", 0, 0)]
-    return read if heads else list(_texts(source, 0, len(source), lambda _: []))
-
-
-def _rule(source: str, rules: dict[str, list[tuple[int, int]]], name: str) -> list[Read]:
-    """A rule and, in their places, those that it asks for; each is told once, and leaves ``rules``."""
-    read: list[Read] = []
-    waiting = [_bodies(source, rules.pop(name))]
-    while waiting:
-        item = next(waiting[-1], None)
-        if item is None:
-            waiting.pop()
-        elif isinstance(item, Read):
-            read.append(item)
-        elif item in rules:
-            waiting.append(_bodies(source, rules.pop(item)))
     return read
 
 
-def _bodies(source: str, places: list[tuple[int, int]]) -> Iterator[Read | str]:
-    for start, end in places:
-        yield from _texts(source, start, end, lambda name: [name])
+def _rule(source: str, rules: dict[str, list[re.Match[str]]], name: str) -> list[Read]:
+    """A rule and, in their places, those that it asks for; each is told once, and leaves ``rules``."""
+    read: list[Read] = []
+    waiting = [iter(rules.pop(name))]
+    while waiting:
+        token = next(waiting[-1], None)
+        if token is None:
+            waiting.pop()
+        elif token.group() in rules:
+            waiting.append(iter(rules.pop(token.group())))
+        else:
+            read += _token(source, token)
+    return read
 
 
-def _texts(source: str, start: int, end: int, refer: Callable[[str], list[str]]) -> Iterator[Read | str]:
-    for token in _TOKEN.finditer(source, start, end):
-        text, place = token.group(), token.start()
-        if text[0] in "\"'" and len(text) > 1:
-            yield from _literal(source, place + 1, token.end() - 1)
-        elif text[0] == "/" and text[1:2] not in ("/", ""):
-            yield from pattern(source, place + 1, source.rindex("/", place, token.end()))
-        elif text[0] == "[" and len(text) > 1:
-            char, _ = char_class(source, place, token.end())
-            yield from [Read(char, place, token.end())] if char else []
-        elif text == "|":
-            yield Read("\n", place, place + 1, later=True)
-        elif text[0].isalnum() or text[0] == "_":
-            yield from refer(text)
+def _is_name(text: str) -> bool:
+    return text[0].isalnum() or text[0] == "_"
+
+
+def _token(source: str, token: re.Match[str]) -> list[Read]:
+    text, place = token.group(), token.start()
+    if text[0] in "\"'" and len(text) > 1:
+        return list(_literal(source, place + 1, token.end() - 1))
+    if text[0] == "/" and text[1:2] not in ("/", ""):
+        return pattern(source, place + 1, source.rindex("/", place, token.end()))
+    if text[0] == "[" and len(text) > 1:
+        char, _ = char_class(source, place, token.end())
+        return [Read(char, place, token.end())] if char else []
+    return [Read("\n", place, place + 1, later=True)] if text == "|" else []
 
 
 def _literal(source: str, start: int, end: int) -> Iterator[Read]:

@@ -264,7 +264,11 @@ def _joined(rows: Iterable[LogprobsLists | None]) -> LogprobsLists | None:
     given = [row for row in rows if row is not None]
     if not given:
         return None
-    return LogprobsLists(*(np.concatenate([row[n] for row in given]) for n in range(3)))
+    return LogprobsLists(
+        np.concatenate([row.logprob_token_ids for row in given]),
+        np.concatenate([row.logprobs for row in given]),
+        np.concatenate([row.sampled_token_ranks for row in given]),
+    )
 
 
 def _carries(output: EngineCoreOutput) -> bool:

@@ -101,6 +101,7 @@ FORCED = {
     "Lark": {"grammar": 'start: "The " GREAT " Gatsby"  // a novel\nGREAT: /[Gg]reat/'},
     "a structural tag": {"structural_tag": json.dumps({"type": "structural_tag", "format": TAG})},
     "an old structural tag": {"structural_tag": json.dumps(OLD_TAG)},
+    "Lark over two lines": {"grammar": 'start: "The Great\nGatsby" | "it"'},
     "spaces": {"json": {"type": "object"}, "whitespace_pattern": "(Voldemort)?"},
 }
 
@@ -233,7 +234,10 @@ def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:
     "made",
     [
         lambda n: {"regex": "(" * n + "a" + ")?" * n},
-        lambda n: {"regex": "[" + "a" * n},
+        lambda n: {"regex": "(a|b" * n + ")?" * n},
+        lambda n: {"regex": "[" * n},
+        lambda n: {"grammar": "root ::= " + '\\"' * n},
+        lambda n: {"grammar": "root ::= " + "[/\\/" * n},
         lambda n: {"grammar": "root ::= " + '"Vol" ' * n},
         lambda n: {"grammar": "".join(f"r{i} ::= r{i + 1}\n" for i in range(n // 4))},
         lambda n: {"json": schema(**{f"p{i}": {"$ref": "#/$defs/x"} for i in range(n // 4)}) | DEFINED},
