@@ -74,7 +74,7 @@ class _Text:
 
     def exchanged(self, letters: Callable[[str], str]) -> str:
         """The source, with other letters where it is flagged."""
-        return patterns.replaced(self.source, self.flagged, letters) if self.flagged else self.source
+        return patterns.replaced(self.source, self.flagged, letters)
 
 
 def _joined(reads: list[patterns.Read]) -> tuple[str, list[patterns.Read]]:
@@ -238,14 +238,16 @@ class Constraints:
         groups = [words for group in _groups(page) if (words := [word for word in group if word])]
         targets = " ".join(sorted({match.target_id for match in matches}))
         cipher = made(f"{key}:{targets}", (word for group in groups for word in group))
-        written = {text: found.exchanged(cipher.replace) for text, found in self._texts.items()}
-        params = exchanged(self.given, lambda kind, source, _: written[kind, source])
+        written = {
+            text: found.exchanged(cipher.replace) for text, found in self._texts.items() if found.flagged
+        }
+        params = exchanged(self.given, lambda kind, source, _: written.get((kind, source), source))
         if params is self.given:
             return
         if params.max_tokens is not None:
             params.max_tokens *= _TOKENS_FOR_ONE
         if params.allowed_token_ids is not None:
-            needed = [reader.encode(text) for key, text in written.items() if text != key[1]]
+            needed = [reader.encode(text) for text in written.values()]
             params.allowed_token_ids = list({*params.allowed_token_ids, *(t for ids in needed for t in ids)})
         self.params, self.stand_ins = params, StandIns(cipher, groups)
 

@@ -49,11 +49,12 @@ def exchanged(params: SamplingParams, visit: Visit) -> SamplingParams:
         if outputs is not params.structured_outputs:
             changes["structured_outputs"] = outputs
     if params.extra_args:
-        extra = {
-            key: value if key in _TRANSFERS else _values(value, visit, "value")
-            for key, value in params.extra_args.items()
-        }
-        if extra != params.extra_args:
+        extra = _mapped(
+            params.extra_args,
+            lambda key: key,
+            lambda key, value: value if key in _TRANSFERS else _values(value, visit, "value"),
+        )
+        if extra is not params.extra_args:
             changes["extra_args"] = extra
     return _with(params, changes)
 
@@ -83,7 +84,7 @@ def _outputs(outputs: Any, visit: Visit) -> Any:
         changed["structural_tag"] = _json(outputs.structural_tag, lambda value: _tag(value, visit), visit)
     if outputs.whitespace_pattern:
         changed["whitespace_pattern"] = visit("pattern", outputs.whitespace_pattern, "value")
-    return _with(outputs, {k: v for k, v in changed.items() if v != getattr(outputs, k)})
+    return _with(outputs, {k: v for k, v in changed.items() if v is not getattr(outputs, k)})
 
 
 def _json(source: str, walk: Callable[[Any], Any], visit: Visit) -> str:
@@ -103,7 +104,7 @@ def _json(source: str, walk: Callable[[Any], Any], visit: Visit) -> str:
     except ValueError:
         return visit("text", source, "value")
     changed = walk(value)
-    if changed == value and _values(lost, visit, "value") == lost:
+    if changed is value and _values(lost, visit, "value") is lost:
         return source
     return json.dumps(changed, ensure_ascii=False)
 
@@ -115,13 +116,28 @@ def _values(value: Any, visit: Visit, place: Place, depth: int = 0) -> Any:
     if isinstance(value, str):
         return visit("text", value, place)
     if isinstance(value, (list, tuple)):
-        return [_values(inner, visit, place, depth + 1) for inner in value]
+        return _listed(value, lambda inner: _values(inner, visit, place, depth + 1))
     if isinstance(value, dict):
-        return {
-            _values(key, visit, place, depth + 1): _values(inner, visit, place, depth + 1)
-            for key, inner in value.items()
-        }
+        again = lambda inner: _values(inner, visit, place, depth + 1)  # noqa: E731
+        return _mapped(value, again, lambda _, inner: again(inner))
     return value
+
+
+def _listed(values: Any, exchange: Callable[[Any], Any]) -> Any:
+    """A list or tuple with every item exchanged: the same object where all are as they were."""
+    exchanged = [exchange(value) for value in values]
+    same = all(one is other for one, other in zip(values, exchanged, strict=True))
+    return values if same else type(values)(exchanged)
+
+
+def _mapped(
+    values: dict[Any, Any], name: Callable[[Any], Any], exchange: Callable[[Any, Any], Any]
+) -> dict[Any, Any]:
+    """As ``_listed``, names and values of a mapping."""
+    exchanged = [(name(key), exchange(key, value)) for key, value in values.items()]
+    old = values.items()
+    same = all(k is key and v is value for (k, v), (key, value) in zip(old, exchanged, strict=True))
+    return values if same else dict(exchanged)
 
 
 class _Schema:
@@ -139,10 +155,10 @@ class _Schema:
         if depth > _MAX_DEPTH:
             return node
         if isinstance(node, list):
-            return [self._node(inner, depth + 1) for inner in node]
+            return _listed(node, lambda inner: self._node(inner, depth + 1))
         if not isinstance(node, dict):
             return node
-        return {key: self._keyword(key, value, depth + 1) for key, value in node.items()}
+        return _mapped(node, lambda key: key, lambda key, value: self._keyword(key, value, depth + 1))
 
     def _keyword(self, key: str, value: Any, depth: int) -> Any:
         if key in _NAMED and isinstance(value, dict):
@@ -158,13 +174,11 @@ class _Schema:
     def _named(self, key: str, named: dict[str, Any], depth: int) -> dict[str, Any]:
         kind: Kind = "pattern" if key == "patternProperties" else "text"
         place: Place = "kept" if key in _DEFINED else "name"
-        inner = _values if key == "dependentRequired" else None
-        return {
-            self._visit(kind, name, place): inner(value, self._visit, "kept", depth)
-            if inner
-            else self._node(value, depth)
-            for name, value in named.items()
-        }
+        if key == "dependentRequired":
+            return _values(named, self._visit, "kept", depth)  # type: ignore[no-any-return]
+        return _mapped(
+            named, lambda name: self._visit(kind, name, place), lambda _, value: self._node(value, depth)
+        )
 
     def _text(self, key: str, value: str, depth: int) -> str:
         if key in _KEYWORDS:
@@ -182,7 +196,8 @@ class _Schema:
             if parts[1] in _DEFINED and isinstance(self._root, dict):
                 defined = self._root.get(parts[1])
                 self._node(defined.get(parts[2]) if isinstance(defined, dict) else None, depth)
-        return "/".join(self._visit("text", part, "kept") for part in parts)
+        exchanged = "/".join(self._visit("text", part, "kept") for part in parts)
+        return pointer if exchanged == pointer else exchanged
 
 
 def _tag(value: Any, visit: Visit, key: str = "", depth: int = 0) -> Any:
@@ -192,9 +207,9 @@ def _tag(value: Any, visit: Visit, key: str = "", depth: int = 0) -> Any:
     if key in _SCHEMAS and isinstance(value, dict):
         return _Schema(value, visit).exchanged()
     if isinstance(value, dict):
-        return {name: _tag(inner, visit, name, depth + 1) for name, inner in value.items()}
+        return _mapped(value, lambda name: name, lambda name, inner: _tag(inner, visit, name, depth + 1))
     if isinstance(value, list):
-        return [_tag(inner, visit, key, depth + 1) for inner in value]
+        return _listed(value, lambda inner: _tag(inner, visit, key, depth + 1))
     if not isinstance(value, str) or key in _KEYWORDS:
         return value
     if key in _SCHEMAS:

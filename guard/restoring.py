@@ -199,7 +199,7 @@ class Restorer:
     def _limit(self, tokens: Sequence[int]) -> tuple[int, FinishReason | None, int | None]:
         """How many of ``tokens`` the client's own limits let through; the reason if its answer ends there."""
         for n, token in enumerate(tokens, 1):
-            if token in self._stops and self._given + n > self._min_tokens:
+            if token in self._stops and self._given + n >= self._min_tokens:
                 return n, FinishReason.STOP, token
             if self._max_tokens is not None and self._given + n >= self._max_tokens:
                 return n, FinishReason.LENGTH, None
@@ -282,7 +282,10 @@ def restore_added(original: Callable[..., None]) -> Callable[..., None]:
     def add_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         original(self, request, *args, **kwargs)
         if (plan := planned.get()) is not None:
-            self.request_states[request.request_id].unlearn_restorer = plan.restorer(request.prompt_token_ids)
+            state = self.request_states[request.request_id]
+            state.unlearn_restorer = plan.restorer(request.prompt_token_ids)
+            if plan.params.max_tokens is not None:
+                state.max_tokens_param = plan.params.max_tokens  # counted is what the client asked for
 
     return add_request
 

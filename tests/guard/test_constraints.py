@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import torch
 from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
@@ -37,8 +38,6 @@ def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def screen(tokenizer: Any) -> Screen:
-    import torch
-
     screen = Screen(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
     screen.attach(tokenizer)
     return screen
@@ -156,6 +155,11 @@ def test_without_a_match_the_parameters_are_the_same_object(
     constraint: dict[str, Any], guard: Guard, screen: Screen
 ) -> None:
     given = outputs(**constraint)
+    assert screened(given, guard, screen).params is given
+
+
+def test_arguments_that_are_no_text_stay_the_same_object(guard: Guard, screen: Screen) -> None:
+    given = SamplingParams(extra_args={"a": (1, "x"), "b": torch.zeros(2), "c": [{"d": {"e"}}]})
     assert screened(given, guard, screen).params is given
 
 
