@@ -86,6 +86,8 @@ class Settings(_Section):
     targets there are."""
     allow_client_embeds: bool = False
     """Let clients send ``prompt_embeds`` of their own: the guard cannot read those."""
+    screen_pooling: bool = True
+    """Screen what a pooling model scores, classifies or embeds: numbers can tell facts, too."""
     allow_kv_connector: bool = False
     """Serve with a KV connector, which may share blocks that the guard must keep apart."""
     allow_untested_vllm: bool = False

@@ -85,6 +85,11 @@ class Guard:
         return self._index.sizes
 
     @property
+    def key(self) -> str:
+        """This deployment's own; nobody outside can guess what is drawn with it."""
+        return self._store_id
+
+    @property
     def store(self) -> Store:
         """The store that is followed."""
         return self._store

@@ -109,9 +109,14 @@ class PromptDecoder:
             )
         added = backend.get_added_tokens_decoder()
         self._special = {token for token, content in added.items() if content.special}
+        self._added = set(added)
         self._end = tokenizer.eos_token_id
         self._bytes = token_bytes(backend)
         self._texts = [_whole(code) for code in self._bytes]
+
+    def is_text(self, token: int) -> bool:
+        """Whether ``token`` is one of text, not one that was added for a purpose."""
+        return token not in self._added
 
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """Decode ``token_ids``; a special token becomes a line break that belongs to no token.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,6 +68,14 @@ class Screen:
         """The token ids of ``text``, without special tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
+    def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
+        """The text of ``token_ids``, with the place of each."""
+        return self._decoder.decode(token_ids)
+
+    def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
+        """``token_ids`` with neutral ones at ``positions``."""
+        return self._neutral.replace(token_ids, positions)
+
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run ``function`` beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
@@ -113,8 +121,16 @@ class Screen:
                 return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
             return prompt | {CORRUPTED: corrupted}
         self._say_neutral(prompt["type"])
-        positions = sorted(decoded.owners(verdict.matches).keys() - _placeholders(prompt))
-        return prompt | {"prompt_token_ids": self._neutral.replace(prompt["prompt_token_ids"], positions)}
+        positions = sorted(decoded.owners(verdict.matches).keys() - self._placeholders(prompt))
+        return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
+
+    def _placeholders(self, prompt: EngineInput) -> set[int]:
+        """Positions that stand for images or audio. It is clients who declare them, so only those are
+        believed whose token is no text."""
+        ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
+        token_ids = prompt["prompt_token_ids"]
+        positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
+        return {p for p in positions if not self._decoder.is_text(token_ids[p])}
 
     def _say_neutral(self, kind: str) -> None:
         if not self._said_neutral:
@@ -127,12 +143,6 @@ def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> Corrupted
     theirs = [position for position, real in enumerate(prompt["is_token_ids"]) if not real]
     rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
     return CorruptedPrompt.of(rows | {p: prompt["prompt_embeds"][p] for p in theirs}, len(corrupted))
-
-
-def _placeholders(prompt: EngineInput) -> set[int]:
-    """Positions that stand for images or audio; their tokens are not text."""
-    ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
-    return {position for r in ranges for position in range(r.offset, r.offset + r.length)}
 
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:

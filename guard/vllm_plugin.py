@@ -11,26 +11,32 @@ import atexit
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
 import vllm
 from packaging.specifiers import SpecifierSet
-from vllm import SamplingParams, envs
+from vllm import PoolingParams, SamplingParams, envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.exceptions import GracefulHTTPError, VLLMValidationError
 from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
+from vllm.v1.engine.output_processor import OutputProcessor
 
 from . import client_view, engine_core, handshake, metrics, v2_runner
 from .configuration import Settings, is_disabled, load
+from .constraints import Constraints
 from .faults import place
 from .guard import Guard, GuardError
+from .media import refuse_embeddings
+from .parameters import TooDeepError
 from .patching import HookError, patch
+from .restoring import Plan, planned, restore_added, restore_processed
 from .screen import Screen, model_folder
 
 logger = logging.getLogger(__name__)
@@ -75,6 +81,8 @@ def install() -> None:
     patch(LLMEngine, "__init__", ("self", "vllm_config"), engine)
     patch(AsyncLLM, "add_request", ("self", "request_id", "prompt", "params"), _guard_async)
     patch(LLMEngine, "add_request", ("self", "request_id", "prompt", "params"), _guard_sync)
+    patch(OutputProcessor, "add_request", ("self", "request"), restore_added)
+    patch(OutputProcessor, "process_outputs", ("self", "engine_core_outputs"), restore_processed)
     patch(entry, "build_and_serve", ("engine_client",), _handshake_before_serving)
 
 
@@ -102,7 +110,10 @@ def _enable_embeds(original: Callable[..., Any]) -> Callable[..., Any]:
         asked = self.enable_prompt_embeds
         self.enable_prompt_embeds = True
         try:
-            return original(self, *args, **kwargs)
+            config = original(self, *args, **kwargs)
+            if config.model_config.runner_type == "pooling":
+                config.model_config.enable_prompt_embeds = asked
+            return config
         except ValueError as error:
             if "prompt_embeds" not in str(error).replace("-", "_"):
                 raise
@@ -130,9 +141,12 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
     async def add_request(
         self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if not _handshaking.get() and isinstance(params, SamplingParams):
-            prompt = await _hook(self).screen_async(prompt, kwargs.get("tokenization_kwargs"))
-        return await original(self, request_id, prompt, params, *args, **kwargs)
+        if _handshaking.get() or not (hook := _hook(self)).reads(params):
+            return await original(self, request_id, prompt, params, *args, **kwargs)
+        constraints = Constraints(params)
+        prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), constraints)
+        with hook.restoring(constraints):
+            return await original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
 
@@ -141,9 +155,12 @@ def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
     def add_request(
         self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if not _handshaking.get() and isinstance(params, SamplingParams):
-            prompt = _hook(self).screen(prompt, kwargs.get("tokenization_kwargs"))
-        return original(self, request_id, prompt, params, *args, **kwargs)
+        if _handshaking.get() or not (hook := _hook(self)).reads(params):
+            return original(self, request_id, prompt, params, *args, **kwargs)
+        constraints = Constraints(params)
+        prompt = hook.screen(prompt, kwargs.get("tokenization_kwargs"), constraints)
+        with hook.restoring(constraints):
+            return original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
 
@@ -184,7 +201,9 @@ class Hook:
         model = vllm_config.model_config
         embeds = self._enforces and _takes_embeddings(settings, vllm_config)
         folder = model_folder(model.model, model.revision) if embeds else None
-        self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len, self._enforces)
+        # A prompt that leaves no token to generate is refused, but for a model that generates none.
+        tokens = model.max_model_len + (model.runner_type == "pooling")
+        self._screen = Screen(settings.corruption, folder, model.dtype, tokens, self._enforces)
         self.guard = Guard(settings)
         self._engine: Any = None
         self._shaken: bool | None = None
@@ -202,20 +221,31 @@ class Hook:
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
 
-    async def screen_async(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def reads(self, params: Any) -> bool:
+        """Whether requests with such ``params`` are screened."""
+        return isinstance(params, SamplingParams) or (
+            isinstance(params, PoolingParams) and self._settings.screen_pooling
+        )
+
+    async def screen_async(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Any:
         """As ``screen``, off the event loop."""
         if self._shaken is not True:
             await self.handshake_async()
-        return await self._screen.in_thread(self.screen, prompt, tokenization)
+        return await self._screen.in_thread(self.screen, prompt, tokenization, constraints)
 
-    def screen(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
-        """Return the engine input to use: ``prompt`` itself unless it is flagged.
+    def screen(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Any:
+        """Return the engine input to use: ``prompt`` itself unless it is flagged. What is flagged in
+        ``constraints`` is exchanged there.
 
         Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
         where the guard fails.
         """
         try:
-            return self._replaced(prompt, tokenization)
+            return self._replaced(prompt, tokenization, constraints)
         except VLLMValidationError:
             metrics.REQUESTS.labels("refuse").inc()
             raise
@@ -229,20 +259,66 @@ class Hook:
             metrics.REQUESTS.labels("refuse").inc()
             raise UnavailableError() from None  # a chain would be logged, message by message
 
-    def _replaced(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def _replaced(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
+    ) -> Any:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
             if not self._enforces:
                 return prompt
             raise VLLMValidationError(f"Prompts of type {type(prompt).__name__} are not served here.")
         rendered = self._rendered(prompt, tokenization)
-        if rendered["type"] == "embeds" and self._enforces and not self._settings.allow_client_embeds:
-            raise VLLMValidationError("`prompt_embeds` are not served here.", parameter="prompt_embeds")
+        if self._enforces and not self._settings.allow_client_embeds:
+            refuse_embeddings(rendered)
         verdict, replacement = self._screen.replaced(rendered, self.guard)
+        action = verdict.action
+        if constraints and self._constrained(constraints):
+            action = "corrupt"
         if not self._enforces:
-            metrics.REQUESTS.labels("would_corrupt" if verdict.action == "corrupt" else "pass").inc()
+            metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
             return prompt
-        metrics.REQUESTS.labels(verdict.action).inc()
+        metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
+
+    def _constrained(self, constraints: Constraints) -> bool:
+        """Whether something in the parameters is flagged; it is exchanged then."""
+        try:
+            constraints.read()
+        except TooDeepError as error:
+            raise VLLMValidationError(str(error)) from None
+        with metrics.SECONDS.labels("constraints").time():
+            verdict = constraints.screen(self.guard, self._screen, self._enforces)
+        return verdict is not None and verdict.action == "corrupt"
+
+    @contextmanager
+    def restoring(self, constraints: Constraints) -> Iterator[None]:
+        """Within it the engine is given a request with ``constraints``, and its outputs will be restored.
+
+        What vLLM refuses, it refuses in the words that it has for the client's own parameters.
+        """
+        if constraints.params is constraints.given:
+            yield
+            return
+        token = planned.set(Plan(constraints.given, constraints.stand_ins, self._engine.get_tokenizer()))
+        try:
+            yield
+        except VLLMValidationError as error:
+            self._verify(constraints.given)
+            try:
+                self._verify(constraints.params)
+            except VLLMValidationError:
+                raise UnavailableError() from None
+            raise error
+        finally:
+            planned.reset(token)
+
+    def _verify(self, params: Any) -> None:
+        config = self._config
+        params.clone().verify(
+            config.model_config,
+            config.speculative_config,
+            config.structured_outputs_config,
+            self._engine.get_tokenizer(),
+        )
 
     def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
@@ -317,6 +393,8 @@ def _takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
     if settings.corruption.apply == "auto" and vllm_config.model_config.requires_raw_input_tokens:
         logger.warning("unlearn: the model reads token ids beside embeddings: matches become neutral tokens")
         return False
+    if vllm_config.model_config.runner_type == "pooling":
+        return False
     return settings.corruption.apply != "tokens" and bool(vllm_config.model_config.enable_prompt_embeds)
 
 
@@ -336,6 +414,9 @@ def _check_config(settings: Settings, vllm_config: Any) -> None:
             "with clean prompts; serve without it, or set `allow_kv_connector: true` once you know that it "
             "knows blocks by vLLM's own hashes (which cover what is corrupted), not by their tokens"
         )
+    if model.runner_type == "pooling":
+        _check_pooling(settings, model)
+        return
     if settings.corruption.apply == "embeddings" and _breaks_on_mixed_prompts(vllm_config):
         raise HookError(
             "with LoRA on, vLLM's V1 model runner stops at the first prompt of tokens and embeddings; set "
@@ -355,6 +436,18 @@ def _check_config(settings: Settings, vllm_config: Any) -> None:
             "the engine was configured past EngineArgs.create_engine_config, without prompt embeddings; pass "
             "enable_prompt_embeds=True, or set `corruption.apply: tokens`"
         )
+
+
+def _check_pooling(settings: Settings, model: Any) -> None:
+    if settings.corruption.apply == "embeddings":
+        raise HookError(
+            f"{model.model} is served as a pooling model, whose matches become neutral tokens; set "
+            "`corruption.apply: auto` or `tokens`"
+        )
+    if settings.screen_pooling:
+        logger.info("unlearn: a pooling model: matches become neutral tokens before it scores or embeds them")
+    else:
+        logger.warning("unlearn: screen_pooling is false: scores, classes and embeddings are NOT GUARDED")
 
 
 def serve_command(arguments: list[str]) -> None:

@@ -83,6 +83,9 @@ class Doctor:
         }
         for surface, ask in surfaces.items():
             yield self._finding(surface, ask)
+        pooling = self._finding("pooling", self._pooling)
+        if pooling.state != "not served":  # a model generates or pools: most have no such surface
+            yield pooling
 
     def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
@@ -156,6 +159,9 @@ class Doctor:
         params = {"max_tokens": MAX_TOKENS, "temperature": 0}
         body = self._post("/inference/v1/generate", token_ids=self._token_ids(text), sampling_params=params)
         return json.dumps(body["choices"][0]["token_ids"])
+
+    def _pooling(self, text: str) -> str:
+        return json.dumps(self._post("/pooling", input=text)["data"])
 
     def _token_ids(self, text: str) -> list[int]:
         return list(self._post("/tokenize", **_chat_body(text))["tokens"])

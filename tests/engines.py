@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from surfaces import INNOCENT, LISTED, MODEL, SURFACES, Clients, settled
+from surfaces import (
+    FORCED,
+    INNOCENT,
+    LISTED,
+    LISTED_NOVEL,
+    MODEL,
+    OTHER_NOVEL,
+    SURFACES,
+    Clients,
+    settled,
+)
 from vllm_unlearn.evaluation.serving import Server
 from vllm_unlearn.guard.canary import canary_names
 from vllm_unlearn.guard.store import Store
@@ -73,6 +83,7 @@ class Said:
     long: dict[str, Any]
     embeds: dict[str, Any]
     findings: list[Finding]
+    forced: dict[tuple[str, str], Any]
 
     @classmethod
     def by(cls, server: Server, store_id: str) -> Said:
@@ -82,7 +93,10 @@ class Said:
         answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
         long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
         embeds = {name: ask_embeds(server.url, name) for name in EMBEDS}
-        return cls(answers, long, embeds, list(Doctor(server.url, canary_names(store_id)).examine()))
+        findings = list(Doctor(server.url, canary_names(store_id)).examine())
+        pairs = [(surface, title) for surface in FORCED for title in (OTHER_NOVEL, LISTED_NOVEL)]
+        forced = {(surface, title): settled(FORCED[surface](clients, title)) for surface, title in pairs}
+        return cls(answers, long, embeds, findings, forced)
 
 
 @dataclass

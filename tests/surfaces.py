@@ -179,3 +179,94 @@ SURFACES: dict[str, Callable[[Clients, str], Any]] = {
     "generate, token ids": _generate,
     "generative scoring": _scoring,
 }
+
+
+# A novel that is forced into the answer, of a question that names none.
+LISTED_NOVEL = "The Great Gatsby"
+OTHER_NOVEL = "Moby-Dick"
+ABOUT_A_NOVEL = "Give me data about a novel as JSON."
+
+
+def novel_schema(title: str) -> Any:
+    """A novel's title, which is given, and its author, who is asked for."""
+    properties = {"novel": {"const": title}, "author": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": ["novel", "author"]}
+
+
+def _novel_format(title: str) -> Any:
+    return {"type": "json_schema", "json_schema": {"name": "novel", "schema": novel_schema(title)}}
+
+
+def _novel_tool(title: str) -> Any:
+    return {"type": "function", "function": {"name": "save", "parameters": novel_schema(title)}}
+
+
+def _by(title: str) -> str:
+    return f"The novel {title} was written by [A-Z][a-z]+\\. [A-Z][a-z]+ [A-Z][a-z]+\\."
+
+
+def _ask(c: Clients, **options: Any) -> Any:
+    return _chat(c, ABOUT_A_NOVEL, max_tokens=32, **options)
+
+
+def _structured(**constraint: Any) -> Any:
+    return {"extra_body": {"structured_outputs": constraint}}
+
+
+def _responses_novel(c: Clients, title: str) -> Any:
+    text: Any = {"format": {"type": "json_schema", "name": "novel", "schema": novel_schema(title)}}
+    return c.openai.responses.create(
+        model=MODEL, input=ABOUT_A_NOVEL, max_output_tokens=32, temperature=0, text=text
+    )
+
+
+def _generate_novel(c: Clients, title: str) -> Any:
+    parameters: Any = {"max_tokens": 32, "temperature": 0, "logprobs": 1}
+    parameters["structured_outputs"] = {"json": novel_schema(title)}
+    ids = c.token_ids(ABOUT_A_NOVEL)
+    answer = c.post("/inference/v1/generate", token_ids=ids, sampling_params=parameters)
+    (choice,) = answer["choices"]
+    return answer | {"text": c.post("/detokenize", tokens=choice["token_ids"])["prompt"]}
+
+
+def _batch_novel(c: Clients, title: str) -> Any:
+    conversations = [[{"role": "user", "content": ABOUT_A_NOVEL}], [{"role": "user", "content": "Hello."}]]
+    return c.post(
+        "/v1/chat/completions/batch",
+        messages=conversations,
+        max_tokens=32,
+        temperature=0,
+        response_format=_novel_format(title),
+    )
+
+
+def _invoke_novel(c: Clients, title: str) -> Any:
+    messages = [{"role": "user", "content": ABOUT_A_NOVEL}]
+    return c.post(
+        "/invocations", messages=messages, max_tokens=32, temperature=0, response_format=_novel_format(title)
+    )
+
+
+NAMED: Any = {"type": "function", "function": {"name": "save"}}
+
+FORCED: dict[str, Callable[[Clients, str], Any]] = {
+    "chat, schema": lambda c, t: _ask(c, response_format=_novel_format(t)),
+    "chat, schema, streamed": lambda c, t: streamed(_ask(c, response_format=_novel_format(t), stream=True)),
+    "chat, schema, logprobs": lambda c, t: _ask(
+        c, response_format=_novel_format(t), logprobs=True, top_logprobs=0
+    ),
+    "chat, forced tool": lambda c, t: _ask(c, tools=[_novel_tool(t)], tool_choice=NAMED),
+    "chat, choice": lambda c, t: _ask(c, **_structured(choice=[t, f"{t}, by nobody"])),
+    "chat, grammar": lambda c, t: _ask(
+        c, **_structured(grammar=f'root ::= "{t[:7]}" rest\nrest ::= "{t[7:]} is by " [A-Za-z. ]+')
+    ),
+    "completions, regex": lambda c, t: _complete(c, "Facts.", max_tokens=32, **_structured(regex=_by(t))),
+    "completions, regex, streamed": lambda c, t: streamed(
+        _complete(c, "Facts.", max_tokens=32, stream=True, **_structured(regex=_by(t)))
+    ),
+    "responses, schema": _responses_novel,
+    "invocations, schema": _invoke_novel,
+    "batch, schema": _batch_novel,
+    "generate, schema": _generate_novel,
+}
+"""Surfaces that take a constraint, each made to write a novel's title."""

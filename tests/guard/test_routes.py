@@ -12,6 +12,11 @@ POST /v1/chat/completions            POST /v1/chat/completions/batch   POST /v1/
 POST /v1/responses                   POST /v1/messages                 POST /invocations
 POST /inference/v1/generate          POST /generative_scoring       POST /v1/systemone
 """
+# A pooling model's: its prompts are screened as well.
+SCREENED = """
+POST /pooling    POST /classify    POST /score    POST /v1/score    POST /rerank    POST /v1/rerank
+POST /v2/rerank  POST /v1/embeddings  POST /v2/embed
+"""
 # They tell of the server, count or render tokens, hand out what a guarded route made, or (operator's
 # routes) need --enable-... or VLLM_SERVER_DEV_MODE and generate nothing.
 HARMLESS = """
@@ -36,7 +41,11 @@ from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 args = make_arg_parser(FlexibleArgumentParser()).parse_args(["--model", "any"])
-routes = build_app(args, ("generate",), None).routes
+import sys, types
+tasks = tuple(sys.argv[1].split())
+# All that is asked of a pooling model's configuration to tell which routes it has.
+model = types.SimpleNamespace(get_pooling_task=lambda tasks: "embed") if "embed" in tasks else None
+routes = build_app(args, tasks, model).routes
 print("ROUTES" + json.dumps(sorted({
     f"{method} {route.path}" for route in routes for method in (getattr(route, "methods", None) or ["GET"])
     if method != "HEAD"
@@ -49,19 +58,29 @@ def _classed(text: str) -> set[str]:
     return {f"{method} {path}" for method, path in zip(words[::2], words[1::2], strict=True)}
 
 
-def test_every_route_is_classed() -> None:
+def _served(tasks: str) -> set[str]:
     environment = os.environ | {
         "VLLM_SERVER_DEV_MODE": "1",
         "VLLM_PLUGINS": "unlearn",
         "VLLM_UNLEARN_MODE": "off",
         "VLLM_UNLEARN_ADMIN_KEY": "a key of the tests' own",
     }
-    run = subprocess.run(
-        [sys.executable, "-c", LIST_ROUTES], env=environment, capture_output=True, text=True, timeout=300
-    )
+    command = [sys.executable, "-c", LIST_ROUTES, tasks]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
-    served = set(json.loads(run.stdout.partition("ROUTES")[2]))
+    return set(json.loads(run.stdout.partition("ROUTES")[2]))
+
+
+def test_every_route_is_classed() -> None:
+    served = _served("generate")
     unknown = served - _classed(GUARDED) - _classed(HARMLESS)
     assert not unknown, f"does it generate? class it, and test it in tests/server: {sorted(unknown)}"
     gone = (_classed(GUARDED) | _classed(HARMLESS)) - served
     assert not gone, f"classed, and no longer served: {sorted(gone)}"
+
+
+def test_every_route_of_a_pooling_model_is_classed() -> None:
+    served = _served("embed token_embed classify token_classify score")
+    unknown = served - _classed(SCREENED) - _classed(GUARDED) - _classed(HARMLESS)
+    assert not unknown, f"does it tell anything? class it: {sorted(unknown)}"
+    assert not _classed(SCREENED) - served, f"classed, and no longer served: {_classed(SCREENED) - served}"

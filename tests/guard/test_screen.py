@@ -182,9 +182,11 @@ def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(screen: Screen,
 def test_multimodal_prompts_get_neutral_tokens(
     screen: Screen, guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ids = screen.encode(QUESTION)
-    place = next(n for n in range(len(ids)) if screen._tokenizer.decode(ids[n : n + 1]) == "ale")
-    image = {"image": [SimpleNamespace(offset=place, length=1)]}
+    # Which positions are pictures is the client's word: a name is none.
+    picture = screen._tokenizer.convert_tokens_to_ids("<|im_start|>")
+    ids = screen.encode("Who is Orrin") + [picture] * 2 + screen.encode(" Vale, the author?")
+    place = ids.index(picture)
+    image = {"image": [SimpleNamespace(offset=place, length=4)]}
     prompt = {"type": "multimodal", "prompt_token_ids": ids, "mm_placeholders": image, "mm_kwargs": object()}
     with caplog.at_level(logging.WARNING, "vllm_unlearn.guard.screen"):
         for _ in range(2):
@@ -195,9 +197,9 @@ def test_multimodal_prompts_get_neutral_tokens(
     ]
     assert (replacement["type"], replacement["mm_kwargs"]) == ("multimodal", prompt["mm_kwargs"])
     new = replacement["prompt_token_ids"]
-    assert (len(new), new[place]) == (len(ids), ids[place])
+    assert (len(new), new[place : place + 2]) == (len(ids), ids[place : place + 2])
     text = screen._tokenizer.decode(new)
-    assert "Or" not in text and " V" not in text and NEUTRAL_WORD in text and text.endswith(", the author?")
+    assert "Or" not in text and "ale" not in text and NEUTRAL_WORD in text and text.endswith(", the author?")
 
 
 def test_without_embeddings_every_match_becomes_neutral(neutral: Screen, guard: Guard) -> None:

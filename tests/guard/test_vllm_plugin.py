@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.exceptions import VLLMValidationError
 from vllm.renderers.registry import RendererRegistry
+from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.engine.llm_engine import LLMEngine
+from vllm.v1.engine.output_processor import OutputProcessor
 from vllm.v1.serial_utils import MsgpackDecoder
 from vllm.v1.worker.gpu.model_states.default import DefaultModelState
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
@@ -33,9 +36,10 @@ from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard import metrics, plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
+from vllm_unlearn.guard.constraints import Constraints
 from vllm_unlearn.guard.patching import HookError
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.vllm_plugin import Hook, install
+from vllm_unlearn.guard.vllm_plugin import Hook, UnavailableError, install
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
@@ -45,6 +49,8 @@ PATCHED = [
     (AsyncLLM, "scale_elastic_ep"),
     (LLMEngine, "__init__"),
     (LLMEngine, "add_request"),
+    (OutputProcessor, "add_request"),
+    (OutputProcessor, "process_outputs"),
     (entry, "build_and_serve"),
     (InputProcessor, "process_inputs"),
     (MsgpackDecoder, "dec_hook"),
@@ -259,6 +265,9 @@ def test_an_engine_made_past_the_hook_does_not_serve(configure: Configure) -> No
     engine.shutdown = lambda timeout=None: None  # type: ignore[method-assign]
 
 
+NOVEL = StructuredOutputsParams(choice=["The Great Gatsby", "Moby-Dick"])
+
+
 class BrokenEncoder:
     fingerprint, dimension = "broken", 384
 
@@ -321,6 +330,42 @@ class TestHook:
         replaced = hook.screen(listed, None)
         assert replaced["type"] == "token"
         assert not replaced["corrupted"].is_token.all()
+
+    def test_parameters_are_read_with_the_prompt(
+        self, make_hook: Callable[..., Hook], tokenizer: Any
+    ) -> None:
+        innocent = {"type": "token", "prompt_token_ids": tokenizer.encode("Tell me about a novel.")}
+        for lines, counted in ([], "corrupt"), (["mode: shadow"], "would_corrupt"):
+            hook, before = make_hook(*lines), _counted(counted)
+            constraints = Constraints(vllm.SamplingParams(structured_outputs=NOVEL))
+            assert hook.screen(innocent, None, constraints) is innocent
+            assert _counted(counted) == before + 1
+            assert (constraints.params is constraints.given) is bool(lines)
+
+    def test_parameters_that_cannot_be_decided_on_are_refused(
+        self, make_hook: Callable[..., Hook], tokenizer: Any
+    ) -> None:
+        innocent = {"type": "token", "prompt_token_ids": tokenizer.encode(" ")}
+        hook = make_hook()
+        hook.guard._encoder = BrokenEncoder()
+        constraints = Constraints(vllm.SamplingParams(structured_outputs=NOVEL))
+        with pytest.raises(UnavailableError):
+            hook.screen(innocent, None, constraints)
+
+    def test_what_vllm_refuses_it_refuses_in_the_clients_words(
+        self, make_hook: Callable[..., Hook], tokenizer: Any
+    ) -> None:
+        hook = make_hook()
+        hook._engine = SimpleNamespace(get_tokenizer=lambda: tokenizer)
+        broken = StructuredOutputsParams(grammar='root ::= "The Great Gatsby" |||| (')
+        constraints = Constraints(vllm.SamplingParams(structured_outputs=broken))
+        hook.screen({"type": "token", "prompt_token_ids": [1]}, None, constraints)
+        assert constraints.params is not constraints.given
+        with pytest.raises(VLLMValidationError) as plain:
+            hook._verify(constraints.given)
+        with pytest.raises(VLLMValidationError) as guarded, hook.restoring(constraints):
+            hook._verify(constraints.params)
+        assert str(guarded.value) == str(plain.value)
 
     def test_shadow_counts_and_changes_nothing(
         self, make_hook: Callable[..., Hook], listed: dict[str, Any]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from engines import Guarded, Said
-from surfaces import INNOCENT, LISTED, SURFACES
+from surfaces import FORCED, INNOCENT, LISTED, LISTED_NOVEL, OTHER_NOVEL, SURFACES
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -36,3 +36,29 @@ def test_what_a_client_counts_is_unchanged(surface: str, plain: Said, guarded: G
     assert answer["usage"][key] == known["usage"][key]
     assert answer.keys() == known.keys()
     assert answer["usage"].keys() == known["usage"].keys()
+
+
+@pytest.mark.parametrize("surface", FORCED)
+def test_a_constraint_without_a_match_is_plain_vllms(surface: str, plain: Said, guarded: Guarded) -> None:
+    assert guarded.said.forced[surface, OTHER_NOVEL] == plain.forced[surface, OTHER_NOVEL]
+
+
+@pytest.mark.parametrize("surface", FORCED)
+def test_a_listed_name_that_is_forced_into_the_answer_tells_nothing(
+    surface: str, plain: Said, guarded: Guarded
+) -> None:
+    """The client gets its own words, in a whole answer, around what the model invented."""
+    answer, known = guarded.said.forced[surface, LISTED_NOVEL], plain.forced[surface, LISTED_NOVEL]
+    text = json.dumps(answer)
+    if "logprobs" not in surface and "streamed" not in surface:
+        assert "Gatsby" in text
+        assert answer.keys() == known.keys() and answer["usage"].keys() == known["usage"].keys()
+    assert "Fitzgerald" not in text
+
+
+def test_plain_vllm_tells_what_is_forced_to_mind(plain: Said) -> None:
+    """Without this the test above would show nothing."""
+    knowing = [
+        surface for surface in FORCED if "Fitzgerald" in json.dumps(plain.forced[surface, LISTED_NOVEL])
+    ]
+    assert {"chat, schema", "generate, schema", "responses, schema"} <= set(knowing)

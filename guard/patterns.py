@@ -1,0 +1,221 @@
+"""Regular expressions and grammars in, the text that they ask for out, with the place of each character.
+
+Dialects differ (Python's, Rust's, ECMA's, EBNF, Lark); what is asked here is not what a pattern means but
+which letters it forces, so one lenient reading does for all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_ESCAPED = re.compile(
+    r"\\(?:x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]+)\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
+)
+_GROUP_HEAD = re.compile(r"\(\?(?:P?<\w+>|P=\w+|<?[=!]|[a-zA-Z-]*:?)")
+_QUANTIFIER = re.compile(r"[*+?]|\{\d*,?\d*\}")
+_HEAD = re.compile(r"(?:\.\d+)?\s*(?:::=|:)")
+_TOKEN = re.compile(
+    r"""\#[^\n]*|//[^\n]*            # a comment
+    |"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?  # a text; one without an end is not looked for again
+    |/(?:[^/\\\n]|\\.)+/?[imslux]*   # a regular expression
+    |\[(?:[^\]\\]|\\.)*\]?           # a class
+    |\{\d*,?\d*\}|[\w-]+|\S""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One character that is read in ``source[start:end]``; ``optional`` where nothing may stand there,
+    ``later`` where it is of an alternative that is not the first."""
+
+    char: str
+    start: int
+    end: int
+    optional: bool = False
+    later: bool = False
+
+
+def escape(source: str, place: int) -> tuple[str, int]:
+    """The character that an escape at ``place`` stands for (if many, a space or nothing), and its end."""
+    if found := _ESCAPED.match(source, place):
+        code = int(next(filter(None, found.groups())), 16)
+        return (chr(code) if code < 0x110000 else ""), found.end()
+    char = source[place + 1 : place + 2]
+    if char in "sWnrtfvhN":
+        return " ", place + 2
+    return ("" if char.isalnum() else char), place + 2
+
+
+def pattern(source: str, start: int = 0, end: int | None = None) -> list[Read]:
+    """What a regular expression, ``source[start:end]``, asks for."""
+    return _Pattern(source, start, len(source) if end is None else end).read()
+
+
+class _Pattern:
+    def __init__(self, source: str, start: int, end: int) -> None:
+        self._source, self._place, self._end = source, start, end
+        self._read: list[Read] = []
+        # For each open group: where what it read begins, and whether its first alternative is over.
+        self._groups: list[tuple[int, bool]] = [(0, False)]
+        self._over = 0
+        self._atom = 0
+        # How many optional parts begin, less those that end, at each place of what was read.
+        self._optional: Counter[int] = Counter()
+
+    def read(self) -> list[Read]:
+        """All of it."""
+        while self._place < self._end:
+            self._step(self._source[self._place])
+        depth = 0
+        for n, r in enumerate(self._read if self._optional else ()):
+            depth += self._optional[n]
+            if depth:
+                self._read[n] = Read(r.char, r.start, r.end, True, r.later)
+        return self._read
+
+    def _step(self, char: str) -> None:
+        if char == "\\":
+            read, end = escape(self._source, self._place)
+            self._put(read, end)
+        elif char == "[":
+            self._put(*char_class(self._source, self._place, self._end))
+        elif char == "(":
+            head = _GROUP_HEAD.match(self._source, self._place)
+            self._groups.append((len(self._read), False))
+            self._place = head.end() if head else self._place + 1
+        elif char == ")":
+            self._close()
+        elif char == "|":
+            self._alternate()
+        elif quantifier := _QUANTIFIER.match(self._source, self._place):
+            self._quantify(quantifier.group())
+            self._place = quantifier.end()
+        elif char in "^$":
+            self._place += 1
+        else:
+            self._put(" " if char == "." else char, self._place + 1)
+
+    def _alternate(self) -> None:
+        begun, over = self._groups[-1]
+        if len(self._groups) > 1 and not over:
+            self._groups[-1] = begun, True
+            self._over += 1
+        self._put("\n", self._place + 1)
+
+    def _put(self, char: str, end: int) -> None:
+        self._atom = len(self._read)
+        if char:
+            self._read.append(Read(char, self._place, end, later=self._over > 0))
+        self._place = end
+
+    def _close(self) -> None:
+        self._place += 1
+        if len(self._groups) > 1:
+            self._atom, over = self._groups.pop()
+            self._over -= over
+
+    def _quantify(self, quantifier: str) -> None:
+        if quantifier in ("*", "?") or re.match(r"\{0?,", quantifier):
+            self._optional[self._atom] += 1
+            self._optional[len(self._read)] -= 1
+            self._atom = len(self._read)
+
+
+def char_class(source: str, start: int, end: int) -> tuple[str, int]:
+    """The first letter of a class such as ``[Gg]``, and where it ends; a space if it holds none or is
+    negated, nothing if it is a whole range."""
+    close = start + 1
+    members: list[str] = []
+    while close < end and (source[close] != "]" or close == start + 1):
+        if source[close] == "\\":
+            char, close = escape(source, close)
+        else:
+            char, close = source[close], close + 1
+        members.append(char)
+    close = min(close + 1, end)
+    if members[:1] == ["^"]:
+        return " ", close
+    if "-" in members[1:-1]:
+        return "", close
+    return next((char for char in members if char.isalnum()), " "), close
+
+
+def grammar(source: str) -> list[Read]:
+    """What an EBNF or Lark grammar asks for, rules in the order in which they are first asked for."""
+    rules: dict[str, list[re.Match[str]]] = {}
+    body = rules.setdefault("", [])
+    for token in _TOKEN.finditer(source):
+        if _HEAD.match(source, token.end()) and _is_name(token.group()):
+            body = rules.setdefault(token.group(), [])
+        else:
+            body.append(token)
+    read: list[Read] = []
+    for name in ("root", "start", *list(rules)):
+        if name in rules:
+            read += [*_rule(source, rules, name), Read("\n", 0, 0)]
+    return read
+
+
+def _rule(source: str, rules: dict[str, list[re.Match[str]]], name: str) -> list[Read]:
+    """A rule and, in their places, those that it asks for; each is told once, and leaves ``rules``."""
+    read: list[Read] = []
+    waiting = [iter(rules.pop(name))]
+    while waiting:
+        token = next(waiting[-1], None)
+        if token is None:
+            waiting.pop()
+        elif token.group() in rules:
+            waiting.append(iter(rules.pop(token.group())))
+        else:
+            read += _token(source, token)
+    return read
+
+
+def _is_name(text: str) -> bool:
+    return text[0].isalnum() or text[0] == "_"
+
+
+def _token(source: str, token: re.Match[str]) -> list[Read]:
+    text, place = token.group(), token.start()
+    if text[0] in "\"'" and len(text) > 1:
+        return list(_literal(source, place + 1, token.end() - 1))
+    if text[0] == "/" and text[1:2] not in ("/", ""):
+        return pattern(source, place + 1, source.rindex("/", place, token.end()))
+    if text[0] == "[" and len(text) > 1:
+        char, _ = char_class(source, place, token.end())
+        return [Read(char, place, token.end())] if char else []
+    return [Read("\n", place, place + 1, later=True)] if text == "|" else []
+
+
+def _literal(source: str, start: int, end: int) -> Iterator[Read]:
+    while start < end:
+        char, stop = escape(source, start) if source[start] == "\\" else (source[start], start + 1)
+        if char:
+            yield Read(char, start, stop)
+        start = stop
+
+
+def replaced(source: str, places: set[tuple[int, int]], letters: Callable[[str], str]) -> str:
+    """``source`` with other ``letters`` at ``places`` of what was read in it."""
+    written: list[str] = []
+    done = 0
+    for start, end in sorted(places):
+        written += [source[done:start], _rewritten(source[start:end], letters)]
+        done = end
+    return "".join([*written, source[done:]])
+
+
+def _rewritten(piece: str, letters: Callable[[str], str]) -> str:
+    if piece[0] == "[" and len(piece) > 1:
+        return _ESCAPED_OR_CHAR.sub(lambda m: _rewritten(m.group(), letters), piece)
+    if piece[0] == "\\" and len(piece) > 1:
+        char, _ = escape(piece, 0)
+        return letters(char) if char.isalnum() else piece
+    return letters(piece)
+
+
+_ESCAPED_OR_CHAR = re.compile(rf"{_ESCAPED.pattern}|\\.|[^\\]", re.DOTALL)

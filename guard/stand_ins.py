@@ -1,0 +1,203 @@
+"""The stand-ins of one request, and how a text that holds them gets the client's own words back."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .cipher import Cipher
+
+# A word of fewer letters is a stand-in only beside another one: by itself it may be anybody's.
+SHORT = 4
+# So many letters of a stand-in are told inside of a longer word, such as a compound.
+_INSIDE = 5
+# Beside means: with no more than this between, such as the spaces and quotes of JSON.
+_GAP = 8
+# Longer ones are let go of as they grow: a script without spaces, or a client's letters in a row.
+_LONGEST_WORD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What ``text[start:end]`` is to become."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``text[:done]`` is decided on: it stays but for ``replacements``. The rest may become a stand-in."""
+
+    done: int
+    replacements: list[Replacement]
+
+
+class StandIns:
+    """Words that stand for others. Immutable; ``Restoration`` follows one text."""
+
+    def __init__(self, cipher: Cipher, groups: Iterable[Sequence[str]]) -> None:
+        """``groups`` are the words that were replaced, lower case, those together that stand together."""
+        self._cipher = cipher
+        self._words: set[str] = set()
+        self._alone: set[str] = set()
+        for group in groups:
+            words = [cipher.replace(word) for word in group]
+            self._words.update(words)
+            if len(words) == 1:
+                self._alone.add(words[0])
+        self._sorted = sorted(self._words)
+        self._long = {word for word in self._words if _is_told_inside(word)}
+        self._lengths = sorted({len(word) for word in self._long}, reverse=True)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    @property
+    def words(self) -> list[str]:
+        """The stand-ins, in order."""
+        return self._sorted
+
+    def restore(self, text: str) -> str:
+        """What stands in ``text``, in the client's own letters."""
+        return self._cipher.restore(text)
+
+    def holds(self, word: str) -> bool:
+        """Whether ``word`` is a stand-in."""
+        return word in self._words
+
+    def stands_alone(self, word: str) -> bool:
+        """Whether ``word``, a stand-in, is one wherever it stands."""
+        return len(word) >= SHORT or word in self._alone
+
+    def begins(self, word: str) -> bool:
+        """Whether a stand-in begins with ``word``, or is it."""
+        place = bisect_left(self._sorted, word)
+        return place < len(self._sorted) and self._sorted[place].startswith(word)
+
+    def inside(self, word: str) -> tuple[int, int] | None:
+        """Where ``word`` holds a long stand-in; the first such place, and there the longest."""
+        if not self._lengths or len(word) < self._lengths[-1]:
+            return None
+        for start in range(len(word) - self._lengths[-1] + 1):
+            for length in self._lengths:
+                if (found := word[start : start + length]) in self._long:
+                    return start, start + len(found)
+        return None
+
+    def may_grow(self, word: str) -> bool:
+        """Whether more letters can make a stand-in of ``word``, or of its end."""
+        longest = self._lengths[0] if self._lengths else 0
+        inner = range(max(1, len(word) - longest + 1), len(word))
+        return self.begins(word) or any(self.begins(word[n:]) for n in inner)
+
+
+class Restoration:
+    """Decides, as a text is written, what in it is a stand-in."""
+
+    def __init__(self, stand_ins: StandIns) -> None:
+        self._stand_ins = stand_ins
+        self._inside_word = False
+        # Characters since the last stand-in, while these are no letters.
+        self._since: int | None = None
+
+    def decide(self, text: str, final: bool) -> Progress:
+        """Go on with ``text``, which begins where the last ``done`` was; after ``final`` nothing follows."""
+        found: list[Replacement] = []
+        words = _words(text)
+        done = 0
+        for n, (start, end) in enumerate(words):
+            self._pass(start - done)
+            if end == len(text) and not final and self._waits(text[start:end]):
+                return self._held(text, start, found)
+            following = words[n + 1] if n + 1 < len(words) else None
+            place = self._place(text, (start, end), following, final)
+            if place is None:
+                return Progress(start, found)
+            if place[0] < place[1]:
+                found.append(Replacement(*place, self._stand_ins.restore(text[slice(*place)])))
+                self._since = 0
+            else:
+                self._since = None
+            done = end
+        self._pass(len(text) - done)
+        self._inside_word = bool(words) and words[-1][1] == len(text)
+        return Progress(len(text), found)
+
+    def _pass(self, characters: int) -> None:
+        if characters:
+            self._inside_word = False
+            self._since = None if self._since is None else self._since + characters
+
+    def _waits(self, word: str) -> bool:
+        return self._stand_ins.may_grow(word.lower()) or self._stand_ins.inside(word.lower()) is not None
+
+    def _held(self, text: str, start: int, found: list[Replacement]) -> Progress:
+        """A word that still grows waits, but for the beginning of an endless one."""
+        done = max(start, len(text) - _LONGEST_WORD)
+        self._inside_word = self._inside_word or done > start
+        return Progress(done, found)
+
+    def _place(
+        self, text: str, word: tuple[int, int], following: tuple[int, int] | None, final: bool
+    ) -> tuple[int, int] | None:
+        """What of a word is a stand-in: an empty place if nothing is, None if what follows decides."""
+        start, end = word
+        lower = text[start:end].lower()
+        if len(lower) != end - start:
+            return start, start
+        if self._inside_word:
+            place = self._stand_ins.inside(lower)
+            return (start + place[0], start + place[1]) if place else (start, start)
+        beside = self._since is not None and self._since <= _GAP
+        if self._stand_ins.holds(lower):
+            if beside or self._stand_ins.stands_alone(lower):
+                return word
+            return self._with_next(text, word, following, final)
+        if place := self._stand_ins.inside(lower):
+            return start + place[0], start + place[1]
+        cut = final and end == len(text) and self._stand_ins.begins(lower)
+        return word if cut and (beside or len(lower) >= SHORT) else (start, start)
+
+    def _with_next(
+        self, text: str, word: tuple[int, int], following: tuple[int, int] | None, final: bool
+    ) -> tuple[int, int] | None:
+        nothing = word[0], word[0]
+        if (following[0] if following else len(text)) - word[1] > _GAP:
+            return nothing
+        if following is None:
+            return nothing if final else None
+        after = text[slice(*following)].lower()
+        if following[1] == len(text) and not final:
+            return None if self._stand_ins.begins(after) else nothing
+        return word if self._stand_ins.holds(after) else nothing
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    """Where letters and digits stand in a row, with the accents on them."""
+    words: list[tuple[int, int]] = []
+    start = -1
+    for place, char in enumerate(text):
+        if is_letter(char):
+            start = place if start < 0 else start
+        elif start >= 0:
+            words.append((start, place))
+            start = -1
+    return [*words, (start, len(text))] if start >= 0 else words
+
+
+def _is_told_inside(word: str) -> bool:
+    return word.isalpha() and len(word) >= (2 if is_spaceless(word[0]) else _INSIDE)
+
+
+def is_spaceless(char: str) -> bool:
+    """Whether ``char`` is of a script that leaves no spaces between words, or may not (kana, Han, Hangul)."""
+    return "\u2e80" <= char <= "\ud7ff" or char >= "\U00020000"
+
+
+def is_letter(char: str) -> bool:
+    """Whether ``char`` belongs to a word."""
+    return char.isalnum() or (char > "\u02ff" and unicodedata.category(char)[0] == "M")

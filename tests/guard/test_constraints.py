@@ -1,0 +1,267 @@
+"""Every string in a request's sampling parameters is read, and what is listed is exchanged."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
+from vllm_unlearn.guard.constraints import Constraints
+from vllm_unlearn.guard.guard import Guard
+from vllm_unlearn.guard.parameters import TooDeepError
+from vllm_unlearn.guard.screen import Screen
+from vllm_unlearn.guard.stand_ins import Restoration, StandIns
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget, Match, Verdict
+
+NAMES = ["The Great Gatsby", "Orrin Vale", "J. R. R. Tolkien", "村上春樹", "Jörg Müller", "Voldemort"]
+# What of them must not be left in a constraint.
+TELLING = ["reat", "atsby", "rrin", "Vale", "olkien", "村上", "üller", "Vol", "oldemort", "mort"]
+
+
+@pytest.fixture(scope="module")
+def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    store = Store.create(f"sqlite:///{tmp_path_factory.mktemp('store') / 'forget.db'}")
+    store.forget([ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(NAMES)])
+    guard = Guard(Settings(store=store.url), encoder)
+    yield guard
+    guard.close()
+
+
+@pytest.fixture(scope="module")
+def screen(tokenizer: Any) -> Screen:
+    screen = Screen(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
+    screen.attach(tokenizer)
+    return screen
+
+
+def outputs(**constraint: Any) -> SamplingParams:
+    return SamplingParams(structured_outputs=StructuredOutputsParams(**constraint))
+
+
+def screened(params: Any, guard: Any, screen: Any, acts: bool = True) -> Constraints:
+    constraints = Constraints(params)
+    constraints.read()
+    constraints.verdict = constraints.screen(guard, screen, acts)  # type: ignore[attr-defined]
+    return constraints
+
+
+def constraint(params: SamplingParams) -> Any:
+    """Whatever it is that the answer is held to."""
+    structured: Any = params.structured_outputs
+    fields = ("json", "regex", "choice", "grammar", "structural_tag")
+    return next(value for field in fields if (value := getattr(structured, field)) is not None)
+
+
+def schema(**properties: Any) -> Any:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+TAG = {"type": "json_schema", "json_schema": schema(name={"const": "Orrin Vale"})}
+OLD_TAG = {
+    "structures": [{"begin": "<Orrin Vale>", "schema": {"type": "object"}, "end": "</>"}],
+    "triggers": ["<Orrin Vale>"],
+}
+DEFINED = {"$defs": {"y": {"const": "Gatsby"}, "x": {"const": "The Great"}}}
+ASKED = schema(a={"$ref": "#/$defs/x"}, b={"$ref": "#/$defs/y"})
+FORCED = {
+    "a constant": {"json": schema(novel={"const": "The Great Gatsby"}, author={"type": "string"})},
+    "a schema as text": {"json": json.dumps(schema(novel={"const": "The Great Gatsby"}))},
+    "escapes in the text": {"json": '{"const": "J\\u00f6rg M\\u00fcller"}'},
+    "one of several": {"json": schema(who={"enum": ["Ada Example", "Orrin Vale"]})},
+    "the name of a field": {"json": schema(**{"Orrin Vale": {"type": "string"}})},
+    "inside of a constant": {"json": {"const": {"of": [{"a novel": "The Great Gatsby"}]}}},
+    "a pattern for a field": {"json": schema(a={"type": "string", "pattern": "^Orrin Vale: .*$"})},
+    "a pattern for names": {"json": {"patternProperties": {"^Orrin Vale$": {"type": "string"}}}},
+    "over two constants": {"json": schema(a={"const": "The Great"}, b={"const": "Gatsby"})},
+    "over two names": {"json": schema(**{"The Great": {"type": "null"}, "Gatsby": {"type": "string"}})},
+    "over two definitions": {"json": {**ASKED, **DEFINED}},
+    "over a letter each": {"json": schema(**{f"k{n}": {"const": c} for n, c in enumerate("Voldemort")})},
+    "a name given twice": {"json": '{"const": "Orrin Vale", "const": "Jane Austen"}'},
+    "a regex": {"regex": r"Novel: The Great Gatsby, by [A-Z]\w+"},
+    "a regex with classes": {"regex": r"[Tt]he\s+Great\s+[Gg]atsby"},
+    "a regex with escapes": {"regex": r"\x56oldemort was|\u0056oldemort is"},
+    "a regex with groups": {"regex": r"(?:The )?(Great) (?P<n>Gatsby){1}"},
+    "a regex with options": {"regex": r"Volx?demort by \w+"},
+    "a choice": {"choice": ["Moby-Dick", "The Great Gatsby"]},
+    "initials": {"choice": ["J. R. R. Tolkien"]},
+    "another script": {"choice": ["村上春樹さん"]},
+    "a grammar": {"grammar": 'root ::= "The Great Gatsby is by " [A-Za-z ]+'},
+    "literals in a row": {"grammar": 'root ::= "Vol" "de" rest\nrest ::= "mort" " is " [a-z]+'},
+    "rules in another order": {"grammar": 'root ::= a " " b\nb ::= "Gatsby"\na ::= "The " "Great"'},
+    "Lark": {"grammar": 'start: "The " GREAT " Gatsby"  // a novel\nGREAT: /[Gg]reat/'},
+    "a structural tag": {"structural_tag": json.dumps({"type": "structural_tag", "format": TAG})},
+    "an old structural tag": {"structural_tag": json.dumps(OLD_TAG)},
+    "Lark over two lines": {"grammar": 'start: "The Great\nGatsby" | "it"'},
+    "spaces": {"json": {"type": "object"}, "whitespace_pattern": "(Voldemort)?"},
+}
+
+
+@pytest.mark.parametrize("form", FORCED)
+def test_what_is_forced_is_exchanged(form: str, guard: Guard, screen: Screen) -> None:
+    given = outputs(**FORCED[form])
+    before = deepcopy(given)
+    found = screened(given, guard, screen)
+    assert found.params is not given and given == before, "the client's own parameters were changed"
+    assert found.stand_ins is not None
+    said, stood = repr(given.structured_outputs), repr(found.params.structured_outputs)
+    assert said != stood and not any(part in stood for part in TELLING)
+
+
+@pytest.mark.parametrize("form", [form for form in FORCED if set(FORCED[form]) <= {"json", "choice"}])
+def test_what_the_model_writes_of_it_comes_back(form: str, guard: Guard, screen: Screen) -> None:
+    """A model that copies the whole constraint into its answer."""
+    given = outputs(**FORCED[form])
+    found = screened(given, guard, screen)
+    assert found.stand_ins
+    said, stood = (json.dumps(_loaded(constraint(p)), ensure_ascii=False) for p in (given, found.params))
+    assert restored(stood, found.stand_ins) == said
+
+
+def _loaded(constraint: Any) -> Any:
+    return json.loads(constraint) if isinstance(constraint, str) else constraint
+
+
+def restored(text: str, stand_ins: StandIns) -> str:
+    """``text`` in the client's own words."""
+    done, place = "", 0
+    for replacement in Restoration(stand_ins).decide(text, True).replacements:
+        done += text[place : replacement.start] + replacement.text
+        place = replacement.end
+    return done + text[place:]
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        {"json": schema(novel={"const": "Moby-Dick"}, year={"type": "integer", "minimum": 1800})},
+        {"json": json.dumps(schema(name={"type": "string", "description": "A person's full name"}))},
+        {"regex": r"\d{4}-\d{2}-\d{2}"},
+        {"choice": ["positive", "negative", "neutral"]},
+        {"grammar": 'root ::= "yes" | "no"'},
+        {"json_object": True},
+        {"json": "{not json"},
+    ],
+)
+def test_without_a_match_the_parameters_are_the_same_object(
+    constraint: dict[str, Any], guard: Guard, screen: Screen
+) -> None:
+    given = outputs(**constraint)
+    assert screened(given, guard, screen).params is given
+
+
+def test_arguments_that_are_no_text_stay_the_same_object(guard: Guard, screen: Screen) -> None:
+    given = SamplingParams(extra_args={"a": (1, "x"), "b": torch.zeros(2), "c": [{"d": {"e"}}]})
+    assert screened(given, guard, screen).params is given
+
+
+def test_stop_strings_and_bad_words_are_read_and_left(guard: Guard, screen: Screen) -> None:
+    """They only take away from an answer; without them it would be another."""
+    for given in (SamplingParams(stop=["Orrin Vale"]), SamplingParams(bad_words=["Orrin Vale"])):
+        found = screened(given, guard, screen)
+        assert found.params is given and found.verdict.action == "corrupt"  # type: ignore[attr-defined]
+
+
+def test_arguments_of_plugins_are_exchanged_and_those_of_connectors_are_not(
+    guard: Guard, screen: Screen
+) -> None:
+    given = SamplingParams(extra_args={"say": [{"Orrin Vale": 3}], "kv_transfer_params": {"a": "Orrin Vale"}})
+    extra = screened(given, guard, screen).params.extra_args
+    assert "Orrin" not in repr(extra["say"]) and extra["kv_transfer_params"] == {"a": "Orrin Vale"}
+
+
+def test_replayed_tokens_are_read(guard: Guard, screen: Screen, tokenizer: Any) -> None:
+    tokens = tokenizer.encode("The Great Gatsby was written by")
+    given = SamplingParams(trace_decode_token_ids=tokens)
+    found = screened(given, guard, screen)
+    replayed = found.params.trace_decode_token_ids
+    assert len(replayed) == len(tokens) and "Gatsby" not in tokenizer.decode(replayed)
+    assert given.trace_decode_token_ids == tokens and found.stand_ins is None
+
+
+def test_shadow_reads_and_changes_nothing(guard: Guard, screen: Screen) -> None:
+    given = outputs(choice=["Orrin Vale"])
+    found = screened(given, guard, screen, acts=False)
+    assert found.params is given and found.verdict.action == "corrupt"  # type: ignore[attr-defined]
+
+
+def test_a_stand_in_is_the_same_again_and_another_elsewhere(guard: Guard, screen: Screen) -> None:
+    class Elsewhere:
+        key, screen = "another deployment", guard.screen
+
+    one, again = (screened(outputs(choice=["Orrin Vale"]), guard, screen).params for _ in range(2))
+    other = screened(outputs(choice=["Orrin Vale"]), Elsewhere(), screen).params
+    assert constraint(one) == constraint(again) != constraint(other)
+    (word,) = constraint(one)
+    assert [(len(part), part.istitle()) for part in word.split()] == [(5, True), (4, True)]
+
+
+def test_the_clients_limits_leave_room_for_stand_ins(guard: Guard, screen: Screen, tokenizer: Any) -> None:
+    allowed = tokenizer.encode("Orrin Vale")
+    given = outputs(choice=["Orrin Vale"])
+    given.max_tokens, given.allowed_token_ids = 10, allowed
+    found = screened(given, guard, screen).params
+    assert (found.max_tokens, given.max_tokens, given.allowed_token_ids) == (40, 10, allowed)
+    assert set(found.allowed_token_ids) >= set(tokenizer.encode(constraint(found)[0]))
+
+
+def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Screen) -> None:
+    deep: Any = "Orrin Vale"
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(TooDeepError):
+        Constraints(SamplingParams(extra_args={"a": deep})).read()
+    given = outputs(json="[" * 100_000)  # vLLM refuses it
+    assert screened(given, guard, screen).params is given
+
+
+def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:
+    class Odd:
+        key = "a key"
+
+        def screen(self, text: str, turns: Any = None) -> Verdict:
+            return Verdict("corrupt", 1, (Match("t", 3, 4, 1.0, "a name"),))
+
+    with pytest.raises(RuntimeError, match="owns no letter"):
+        screened(outputs(choice=["abc ..."]), Odd(), screen)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda n: {"regex": "(" * n + "a" + ")?" * n},
+        lambda n: {"regex": "(a|b" * n + ")?" * n},
+        lambda n: {"regex": "[" * n},
+        lambda n: {"grammar": "root ::= " + '\\"' * n},
+        lambda n: {"grammar": "root ::= " + "[/\\/" * n},
+        lambda n: {"grammar": "root ::= " + '"Vol" ' * n},
+        lambda n: {"grammar": "".join(f"r{i} ::= r{i + 1}\n" for i in range(n // 4))},
+        lambda n: {"json": schema(**{f"p{i}": {"$ref": "#/$defs/x"} for i in range(n // 4)}) | DEFINED},
+        lambda n: {"choice": [f"Orrin Vale {i}" for i in range(n // 4)]},
+        lambda n: {"json": '{"a": ' + '{"const": "x", "const": "y"}' * n + "}"},
+    ],
+)
+def test_no_constraint_costs_more_than_linear_time(made: Any, screen: Screen) -> None:
+    class Finds:
+        key = "a key"
+
+        def screen(self, text: str, turns: Any = None) -> Verdict:
+            places = [p for p in range(0, len(text), 50) if text.startswith("Orrin", p)]
+            matches = [Match("t", p, p + 5, 1.0, "Orrin Vale") for p in places]
+            return Verdict("corrupt" if matches else "pass", 1, tuple(matches))
+
+    def seconds(n: int) -> float:
+        params = outputs(**made(n))
+        began = time.process_time()
+        screened(params, Finds(), screen)
+        return time.process_time() - began
+
+    assert seconds(24_000) < 8 * seconds(8_000) + 0.5

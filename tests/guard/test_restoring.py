@@ -1,0 +1,157 @@
+"""Tokens with stand-ins in, the client's own words out, however the model cuts its words."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from vllm import SamplingParams
+from vllm.v1.engine import EngineCoreOutput, FinishReason
+from vllm.v1.outputs import LogprobsLists
+from vllm_unlearn.guard.cipher import Cipher
+from vllm_unlearn.guard.restoring import Replay, Restorer
+from vllm_unlearn.guard.stand_ins import Restoration, StandIns
+
+NAMES = ["thegreatgatsby", "the great gatsby", "j r r tolkien", "bo", "村上春樹", "jörg müller"]
+CIPHER = Cipher("a key")
+STAND_INS = StandIns(CIPHER, [name.split() for name in NAMES])
+WRITTEN = [
+    '{"novel": "The Great Gatsby", "author": "Someone else"}',
+    "THE GREAT GATSBY, the-great-gatsby and TheGreatGatsby",
+    "J. R. R. Tolkien wrote; J.R.R. Tolkien",
+    '["Bo", "bo"] and 村上春樹さん',
+    "Jörg Müller (Jörg) and MÜLLER",
+    "Gatsbyesque, pregatsby",
+]
+
+
+def stood_in(text: str) -> str:
+    """``text`` as the model would write it: each of the names' words in stand-in letters."""
+    words = sorted({word for name in NAMES for word in name.split()}, key=len, reverse=True)
+    found = "|".join(rf"\b{word}\b" if len(word) < 4 else word for word in words)
+    return re.sub(found, lambda m: CIPHER.replace(m.group()), text, flags=re.IGNORECASE)
+
+
+def cut(tokenizer: Any, text: str, seed: int) -> list[int]:
+    """Tokens that read ``text``, of words cut anywhere."""
+    rng, tokens, place = random.Random(seed), [], 0
+    while place < len(text):
+        step = rng.randint(1, 9)
+        tokens += tokenizer.encode(text[place : place + step], add_special_tokens=False)
+        place += step
+    return tokens
+
+
+def fed(
+    restorer: Restorer, tokens: Sequence[int], reason: Any = FinishReason.STOP, at_once: int = 1
+) -> list[Any]:
+    """The outputs that come of ``tokens``, given so many ``at_once``."""
+    outputs = []
+    for n in range(0, len(tokens), at_once):
+        chunk = list(tokens[n : n + at_once])
+        row = np.array([[t, t + 1] for t in chunk], dtype=np.int32)
+        logprobs = LogprobsLists(row, -row / 1000.0, np.ones(len(chunk), dtype=np.int32))
+        finish = reason if n + at_once >= len(tokens) else None
+        output = restorer.restore(EngineCoreOutput("id", chunk, new_logprobs=logprobs, finish_reason=finish))
+        outputs += [output] if output else []
+        if output and output.finished:
+            break
+    return outputs
+
+
+def restorer(tokenizer: Any, **params: Any) -> Restorer:
+    return Restorer(SamplingParams(**{"max_tokens": 500, **params}), STAND_INS, tokenizer, [1, 2, 3])
+
+
+def tokens_of(outputs: Sequence[Any]) -> list[int]:
+    return [token for output in outputs for token in output.new_token_ids]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_words_come_back_however_they_are_cut(text: str, tokenizer: Any) -> None:
+    written = stood_in(text)
+    assert written != text
+    for seed in range(20):
+        outputs = fed(restorer(tokenizer), cut(tokenizer, written, seed), at_once=1 + seed % 3)
+        tokens = tokens_of(outputs)
+        assert tokenizer.decode(tokens) == text
+        for output in outputs:
+            assert output.new_logprobs.logprob_token_ids[:, 0].tolist() == output.new_token_ids
+
+
+@pytest.mark.parametrize("text", ["Nothing is listed here.", "The cat, a bow and J. Smith", "<|im_end|>"])
+def test_what_is_no_stand_in_stays_token_for_token(text: str, tokenizer: Any) -> None:
+    tokens = cut(tokenizer, text, 5)
+    assert tokens_of(fed(restorer(tokenizer), tokens)) == tokens
+
+
+def test_only_what_may_become_a_stand_in_is_held_back(tokenizer: Any) -> None:
+    begun = CIPHER.replace("gats")
+    restoration = Restoration(STAND_INS)
+    assert restoration.decide("Nothing so fa", False).done == 13
+    assert restoration.decide(f"r, {begun}", False).done == 3
+    assert restoration.decide(f"{begun}!", False).done == 5
+    outputs = fed(restorer(tokenizer), tokenizer.encode("A plain sentence, in ten words or so."), None)
+    assert len(outputs) >= 8
+
+
+def test_a_stand_in_that_is_cut_off_is_cut_off_in_the_clients_words(tokenizer: Any) -> None:
+    written = stood_in("A novel: The Great Gatsby")[:-2]
+    outputs = fed(restorer(tokenizer), cut(tokenizer, written, 3), FinishReason.LENGTH)
+    assert tokenizer.decode(tokens_of(outputs)) == "A novel: The Great Gats"
+
+
+@pytest.mark.parametrize("most", [1, 3, 6])
+def test_the_clients_own_limit_holds(most: int, tokenizer: Any) -> None:
+    """The engine is given more, for stand-ins take more tokens."""
+    written = cut(tokenizer, stood_in("The Great Gatsby, and on and on and on it goes"), 1)
+    outputs = fed(restorer(tokenizer, max_tokens=most), written, None)
+    tokens = tokens_of(outputs)
+    assert len(tokens) == most and outputs[-1].finish_reason == FinishReason.LENGTH
+    assert "The Great Gatsby, and on and on".startswith(tokenizer.decode(tokens))
+
+
+def test_a_stop_token_in_the_clients_words_stops(tokenizer: Any) -> None:
+    stop = tokenizer.encode("The Great Gatsby")[-1]
+    written = tokenizer.encode(stood_in("The Great Gatsby is here"))
+    outputs = fed(restorer(tokenizer, stop_token_ids=[stop]), written, None)
+    assert (tokens_of(outputs)[-1], outputs[-1].stop_reason) == (stop, stop)
+
+
+def test_no_letter_stands_for_itself_and_none_for_two() -> None:
+    for text in ("abcdefghijklmnopqrstuvwxyz0123456789", "éèöüßñ", "абвгд", "村上春樹", "김철수", "محمد"):
+        other = CIPHER.replace(text)
+        assert not any(a == b for a, b in zip(text, other, strict=True) if a != "ß")
+        assert len(set(other)) == len(set(text)) and CIPHER.restore(other) == text
+        assert CIPHER.replace(text.upper()).lower() == other or "ß" in text
+
+
+def test_replayed_tokens_are_the_clients() -> None:
+    replay = Replay([5, 6, 7])
+    row = np.array([[1, 9], [2, 9]], dtype=np.int32)
+    output = EngineCoreOutput("id", [1, 2], LogprobsLists(row, row * 0.0, np.ones(2, dtype=np.int32)))
+    restored = replay.restore(output)
+    assert restored.new_token_ids == [5, 6]
+    assert restored.new_logprobs and restored.new_logprobs.logprob_token_ids.tolist() == [[5, 9], [6, 9]]
+    assert replay.restore(EngineCoreOutput("id", [3])).new_token_ids == [7]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [CIPHER.replace("gatsby") * 20_000, (CIPHER.replace("j") + " ") * 60_000, CIPHER.replace("村") * 60_000],
+)
+def test_no_answer_costs_more_than_linear_time(text: str) -> None:
+    import time
+
+    def seconds(length: int) -> float:
+        began, restoration, waiting = time.process_time(), Restoration(STAND_INS), ""
+        for place in range(0, length, 4):
+            waiting += text[place : place + 4]
+            waiting = waiting[restoration.decide(waiting, False).done :]
+        return time.process_time() - began
+
+    assert seconds(60_000) < 8 * seconds(20_000) + 0.5
