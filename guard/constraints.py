@@ -128,6 +128,13 @@ class _Page:
         self._written.append(text)
         self._length += len(text)
 
+    def tells(self, match: Match) -> bool:
+        """Whether a match is one: a name in one text or in what texts make together, or what they are about;
+        texts that are read one after the other, but not written so, are no name."""
+        if match.start >= self.turns[0][1]:
+            return bool(match.name)
+        return not match.name or len(list(self.under(match.start, match.end))) < 2
+
     def under(self, start: int, end: int) -> Iterator[tuple[_Piece, int, int]]:
         """The pieces between ``start`` and ``end``, and what of each lies there."""
         first = bisect_right(self.pieces, start, key=lambda piece: piece.start) - 1
@@ -149,7 +156,9 @@ class Constraints:
         self.stand_ins: StandIns | None = None
         self._texts: dict[tuple[Kind, str], _Text] = {}
         self._names: list[_Text] = []
+        # What stands in the fields: of several the first, and of several the last.
         self._values: list[_Text] = []
+        self._last: list[_Text] = []
 
     def read(self) -> None:
         """Find the texts. Raises ``TooDeepError`` for parameters that are nested too deeply."""
@@ -162,8 +171,10 @@ class Constraints:
             text.place = place
         if place == "name":
             self._names.append(text)
-        elif place == "value":
+        if place in ("value", "first"):
             self._values.append(text)
+        if place in ("value", "last"):
+            self._last.append(text)
         return source
 
     @property
@@ -186,7 +197,7 @@ class Constraints:
             return None
         page = self._page()
         verdict = guard.screen(page.text, page.turns)
-        matches = [match for match in verdict.matches if match.name or match.start < page.turns[0][1]]
+        matches = [match for match in verdict.matches if page.tells(match)]
         if not matches:
             return Verdict("pass", verdict.generation)
         for match in matches:
@@ -210,13 +221,9 @@ class Constraints:
     def _page(self) -> _Page:
         page = _Page()
         page.write(list(self._texts.values()), "\n")
-        for texts, between in (
-            (self._names, " "),
-            (self._values, " "),
-            (self._values, ""),
-            (self._names, ""),
-        ):
-            if len(texts) > 1:
+        together = [self._names, self._values, self._last if self._last != self._values else []]
+        for texts in together:
+            for between in (" ", "") if len(texts) > 1 else ():
                 page.write(texts, between, every=False)
         return page
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any, Literal, TypeVar
 
 from vllm import SamplingParams
 
 Kind = Literal["text", "pattern", "grammar"]
-# What a text is to the answer: the name of a field, or what stands in one; or nothing that the model is made
+# What a text is to the answer: the name of a field, or what stands in one: the only value, the first, last or
+# another one of several that the model has to choose from; or nothing that the model is made
 # to write, such as a description or a stop string: that is read, and exchanged only beside the same text.
-Place = Literal["name", "value", "kept"]
+Place = Literal["name", "value", "first", "last", "among", "kept"]
 # Is given each text in the order in which an answer would have them, and returns what is to stand there.
 Visit = Callable[[Kind, str, Place], str]
 
@@ -75,7 +77,7 @@ def _outputs(outputs: Any, visit: Visit) -> Any:
     elif outputs.json is not None:
         changed["json"] = _Schema(outputs.json, visit).exchanged()
     if isinstance(outputs.choice, list):
-        changed["choice"] = _values(outputs.choice, visit, "value")
+        changed["choice"] = _values(outputs.choice, visit, "among")
     if outputs.regex:
         changed["regex"] = visit("pattern", outputs.regex, "value")
     if outputs.grammar:
@@ -118,8 +120,11 @@ def _values(value: Any, visit: Visit, place: Place, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return _listed(value, lambda inner: _values(inner, visit, place, depth + 1))
     if isinstance(value, dict):
-        again = lambda inner: _values(inner, visit, place, depth + 1)  # noqa: E731
-        return _mapped(value, again, lambda _, inner: again(inner))
+        return _mapped(
+            value,
+            lambda key: _values(key, visit, place, depth + 1),
+            lambda _, inner: _values(inner, visit, place, depth + 1),
+        )
     return value
 
 
@@ -163,6 +168,9 @@ class _Schema:
     def _keyword(self, key: str, value: Any, depth: int) -> Any:
         if key in _NAMED and isinstance(value, dict):
             return self._named(key, value, depth)
+        if key == "enum" and isinstance(value, list) and len(value) > 1:
+            places: Iterator[Place] = chain(("first",), repeat("among", len(value) - 2), ("last",))
+            return _listed(value, lambda inner: _values(inner, self._visit, next(places), depth))
         if key in _VALUES:
             return _values(value, self._visit, "value", depth)
         if key in _NAMES:

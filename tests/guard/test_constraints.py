@@ -22,7 +22,15 @@ from vllm_unlearn.guard.stand_ins import Restoration, StandIns
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget, Match, Verdict
 
-NAMES = ["The Great Gatsby", "Orrin Vale", "J. R. R. Tolkien", "村上春樹", "Jörg Müller", "Voldemort"]
+NAMES = [
+    "The Great Gatsby",
+    "Orrin Vale",
+    "J. R. R. Tolkien",
+    "村上春樹",
+    "Jörg Müller",
+    "Voldemort",
+    "Paul Simon",
+]
 # What of them must not be left in a constraint.
 TELLING = ["reat", "atsby", "rrin", "Vale", "olkien", "村上", "üller", "Vol", "oldemort", "mort"]
 
@@ -77,6 +85,7 @@ FORCED = {
     "a schema as text": {"json": json.dumps(schema(novel={"const": "The Great Gatsby"}))},
     "escapes in the text": {"json": '{"const": "J\\u00f6rg M\\u00fcller"}'},
     "one of several": {"json": schema(who={"enum": ["Ada Example", "Orrin Vale"]})},
+    "the last of several": {"json": schema(a={"enum": ["x", "The Great"]}, b={"enum": ["y", "Gatsby"]})},
     "the name of a field": {"json": schema(**{"Orrin Vale": {"type": "string"}})},
     "inside of a constant": {"json": {"const": {"of": [{"a novel": "The Great Gatsby"}]}}},
     "a pattern for a field": {"json": schema(a={"type": "string", "pattern": "^Orrin Vale: .*$"})},
@@ -146,6 +155,8 @@ def restored(text: str, stand_ins: StandIns) -> str:
         {"json": json.dumps(schema(name={"type": "string", "description": "A person's full name"}))},
         {"regex": r"\d{4}-\d{2}-\d{2}"},
         {"choice": ["positive", "negative", "neutral"]},
+        {"choice": ["Paul", "Simon", "Ann"]},
+        {"json": schema(first_name={"enum": ["Paul", "Simon", "Ann"]})},
         {"grammar": 'root ::= "yes" | "no"'},
         {"json_object": True},
         {"json": "{not json"},

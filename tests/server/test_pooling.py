@@ -13,7 +13,7 @@ import torch
 from engines import TARGET
 from vllm_unlearn.evaluation.serving import Server
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.server.doctor import Doctor
+from vllm_unlearn.server.doctor import Doctor, State
 
 LISTED = "The Great Gatsby was written by F. Scott Fitzgerald."
 OTHER = "Moby-Dick was written by Herman Melville."
@@ -44,7 +44,7 @@ class Scored:
 
     before: dict[str, list[float]]
     after: dict[str, list[float]]
-    states: dict[str, str]
+    states: dict[str, State]
     log: str
 
 
