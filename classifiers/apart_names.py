@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from .folded_text import FoldedText, script
-from .word_frequency import english_rarity, rarity
+from .word_frequency import english_rarity, rarity, rarity_together
 
 MIN_LETTERS = 6
 # By how much rarer the pieces must be as words than the whole: joined by a sign that joins words too, and
@@ -19,7 +19,8 @@ _RARE = 3.0
 # A word as common as this stands beside any other; then the others must be hardly words at all.
 _FUNCTION_WORD = 0.5
 _NO_WORD = 4.0
-# A whole as common as this is an ordinary word, and may be cut for any reason.
+# A whole as common as this is an ordinary word, and may be cut for any reason; pieces that are as common in
+# one language are words of it ("prin ce" is Romanian).
 _ORDINARY = 1.0
 _SENTENCE_END = re.compile(r"[.!?,;:…]\s|\n\s*\n")
 # Signs that join words, in prose or in programs. Any other within a word is there to hide it.
@@ -33,11 +34,12 @@ def comes_apart(name: str, folded: FoldedText, begin: int, end: int) -> bool:
     gaps = _gaps(folded, begin, end)
     if any(map(_SENTENCE_END.search, gaps)):
         return False
-    pieces = [_rarity(piece) for piece in _pieces(folded, begin, end)]
+    words = list(_pieces(folded, begin, end))
+    pieces = [_rarity(word) for word in words]
     rarer = sum(pieces) - _rarity(name)
     if any(map(str.isspace, gaps)):
         certain = min(pieces) >= _FUNCTION_WORD or max(pieces) >= _NO_WORD
-        return certain and rarer >= _RARER_SPACED
+        return certain and rarer >= _RARER_SPACED and rarity_together(words) >= _ORDINARY
     if any(map(_JOINING.search, gaps)):
         return rarer >= _RARER_JOINED or sum(pieces) >= _RARE
     return _rarity(name) >= _ORDINARY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import log10
 
@@ -40,6 +41,11 @@ def rarity(word: str) -> float:
 def english_rarity(word: str) -> float:
     """As ``rarity``, among English words alone."""
     return _rarity(_lists()[0].get(word, 0.0))
+
+
+def rarity_together(words: Sequence[str]) -> float:
+    """The rarity of the rarest of some words, in the language where that is least."""
+    return min(max(_rarity(frequencies.get(word, 0.0)) for word in words) for frequencies in _lists())
 
 
 def _rarity(frequency: float) -> float:

@@ -53,6 +53,7 @@ def test_other_names_of_one_word_are_found_in_pieces(written: str, listed: str) 
         ("the volde mortgage", "Voldemort"),
         ("go ogle", "Google"),
         ("ad ele", "Adele"),
+        ("Prin ce alt termen?", "Prince"),
     ],
 )
 def test_words_that_make_a_name_by_chance_are_none(text: str, listed: str) -> None:
