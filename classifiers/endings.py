@@ -53,6 +53,13 @@ _TABLE = {
     "tr": """C: in un e a i u de da den dan te ta ten tan le la ler lar li lu deki daki;
         V: nin nun ye ya yi yu de da den dan yle yla ler lar deki daki; k: gin gun ge ga gi gu;
         t: din dun de da di du; p: bin bun be ba bi bu""",
+    "be": """C: а у ам ем е ым; а: ы е у аи аю; я: і ю яи; ь: я ю ем; и: я ю ем; ии: ага аму ім""",
+    "kk": """C: ның нің дың дің тың тің ға ге қа ке ды ді ты ті да де та те дан ден тан тен пен мен бен;
+        V: ның нің ға ге ны ні да де дан ден мен""",
+    "lt": """C: o ui u e as; as: o ui u e; is: io iui iu; us: aus ui u; a: os ai; e: es ei""",
+    "lv": """C: a am u; s: a am u; is: a im i; a: as ai u; e: es ei i""",
+    "eu": "C: en ek i ekin; V: ren k ri rekin",
+    "sq": "C: i u it ut in un",
     "ro": "C: ului; a: ei",
     "id": "C: nya; V: nya",
 }
@@ -112,12 +119,12 @@ def languages(word: str, form: str) -> int:
     for cut in range(min(_MOST_REPLACED, len(word) - 1) + 1):
         stem = len(word) - cut
         if stem <= shared:
-            found |= _replaced(word, stem, form[stem:])
+            found |= replacing(word, stem, form[stem:])
     return found
 
 
-def _replaced(word: str, stem: int, ending: str) -> int:
-    """The languages in which ``word`` keeps its first ``stem`` letters before ``ending``."""
+def replacing(word: str, stem: int, ending: str) -> int:
+    """The languages (bits) in which ``word`` keeps its first ``stem`` letters before ``ending``."""
     if stem < len(word):
         return _MASKS.get((word[stem:], ending), 0)
     if not declinable(word):

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from .endings import AFTER_APOSTROPHE, MOST_LETTERS, languages, own_word, stems
+from .endings import AFTER_APOSTROPHE, MOST_LETTERS, own_word, replacing, stems
 from .folding import normalise
 from .names import NameHit
 from .numerals import is_number
@@ -190,8 +190,8 @@ class FuzzyNames:
         if word in self._words:
             steps[word] = _Step(word, 0, _ALL, True)
         if len(word) <= MAX_WORD_LETTERS:
-            for listed in self._inflected(word):
-                if listed not in steps and (found := languages(listed, word)):
+            for listed, found in self._inflected(word).items():
+                if listed not in steps:
                     steps[listed] = _Step(listed, 0, found, own_word(written))
             if len(word) >= MIN_WORD_LETTERS and not _common(word):
                 for listed in self._misspelt(word):
@@ -199,12 +199,15 @@ class FuzzyNames:
                         steps[listed] = _Step(listed, 1, _ALL, _surname(word))
         return tuple(islice(steps.values(), MAX_NEAR))
 
-    def _inflected(self, word: str) -> Iterator[str]:
-        """The listed words that begin as ``word`` does, and differ by at most an ending."""
+    def _inflected(self, word: str) -> dict[str, int]:
+        """The listed words that ``word`` is a form of, with the languages (bits) in which it is."""
         stems = self._stems
+        found: dict[str, int] = {}
         for end in range(len(word), max(0, len(word) - MOST_LETTERS - 1), -1):
-            if found := stems.get(word[:end]):
-                yield from found
+            for listed in stems.get(word[:end], ()):
+                if languages := replacing(listed, end, word[end:]):
+                    found[listed] = found.get(listed, 0) | languages
+        return found
 
     def _misspelt(self, word: str) -> list[str]:
         """The listed words within one edit of ``word``."""

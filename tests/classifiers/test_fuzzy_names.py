@@ -113,7 +113,7 @@ def _steps(names: FuzzyNames, text: str) -> int:
 
     def count(frame: FrameType, event: str, arg: object) -> None:
         nonlocal calls
-        calls += event == "call" and frame.f_code.co_name in ("read", "within_one_edit", "languages")
+        calls += event == "call" and frame.f_code.co_name in ("read", "within_one_edit", "replacing")
 
     sys.setprofile(count)
     try:
