@@ -9,6 +9,7 @@ from itertools import zip_longest
 import regex
 
 from .folding import normalise
+from .numerals import another_of_a_series
 from .word_frequency import english_rarity, rarity
 
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
@@ -84,6 +85,7 @@ class NameParts:
                     cast = (target_id, part) in self._cast
                     weight = min(1.0, rarity(part) / (FULL_CAST_RARITY if cast else FULL_RARITY))
                     other = not cast and self._stranger(words, position, target_id)
+                    other = other or another_of_a_series(text, word.start, word.end, self.words[target_id])
                     yield PartHit(target_id, word.start, word.end, -weight if other else weight)
 
     def _stranger(self, words: list[_Word], position: int, target_id: str) -> bool:

@@ -9,18 +9,17 @@ from itertools import accumulate
 import ahocorasick
 
 from .apart_names import comes_apart
+from .endings import MOST_LETTERS, another_name, languages, own_word
 from .folded_text import FoldedText, script
 from .folding import normalise
 from .middle_names import MiddleNames
 from .name_forms import Form, name_forms
-from .word_frequency import common_words
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
 # ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
 COMPACT_LETTERS = 8
-# Endings that a name may carry: Slavic, Finnish and Turkish cases, English plurals.
+# A name of one word that is shorter carries no ending: with one it is too often another word.
 INFLECTED_LETTERS = 5
-SUFFIX_LETTERS = 3
 MIN_SPELT_LETTERS = 4
 
 
@@ -83,6 +82,8 @@ class NameMatcher:
 
 def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     written = folded.folded[begin:end]
+    if _cuts_number(folded, begin) or _cuts_number(folded, end):
+        return False
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
@@ -93,7 +94,7 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     if written in form.written:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
-        return True
+        return not _of_another(form, folded, begin, end)
     if not (begins and ends):
         return False
     return (
@@ -120,16 +121,30 @@ def _capital(folded: FoldedText, place: int) -> bool:
     return char.isupper() or char.isdigit()
 
 
+def _cuts_number(folded: FoldedText, place: int) -> bool:
+    """Whether digits stand on both sides: "Patient 10234" in "Patient 102345"."""
+    return folded.folded[max(0, place - 1) : place].isdigit() and folded.folded[place : place + 1].isdigit()
+
+
+def _of_another(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether a name inside of a longer word is part of another: "StephenKingston"."""
+    words = form.written[0].split(" ")
+    rest = folded.suffix(end, MOST_LETTERS)
+    if rest and not (_capital(folded, end) and not _capital(folded, end - 1)):
+        return another_name(words[-1], rest)
+    return False
+
+
 def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
-    """Whether what follows is an ending: "Potterin". One word with it must be no word of its own."""
+    """Whether what follows is an ending: "Potterin". A word with it must be no word of its own."""
     word = folded.folded[begin:end].rpartition(" ")[2]
-    suffix = folded.suffix(end, SUFFIX_LETTERS)
+    suffix = folded.suffix(end, MOST_LETTERS)
     several = end - begin > len(word)
     if several and suffix == "s" and not folded.folded[begin].isdigit():
         return True
-    if len(word) < INFLECTED_LETTERS or len(suffix) > SUFFIX_LETTERS:
+    if not several and len(word) < INFLECTED_LETTERS:
         return False
-    return several or word + suffix not in common_words()
+    return (suffix == "s" or languages(word, word + suffix) != 0) and not own_word(word + suffix)
 
 
 def _long_enough(written: str) -> bool:

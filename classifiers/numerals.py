@@ -1,0 +1,60 @@
+"""Numbers tell things apart that are named alike: "World Cup 2018", "Rocky II", "GPT-4"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+
+from .folding import normalise
+
+_ROMAN = re.compile(r"(?=.)m{0,3}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
+# The numbers of kings and sequels.
+_SMALL_ROMAN = re.compile(r"(?=.)x{0,3}(ix|iv|v?i{0,3})")
+# A name's words and its number: "Terminator 3", "GPT-3", "World Cup (2014)".
+_RUN = re.compile(r"\w+(?:[\s#(–-]{1,2}\w+)*")
+_RUN_BEFORE = re.compile(r"(?:\w+[\s#(–-]{1,2})+\Z")
+_SEEN = 60
+# A small number before a name is a count.
+_MIN_LEADING = 3
+
+
+@lru_cache(65_536)
+def is_number(word: str) -> bool:
+    """Whether a folded word holds a digit ("2018", "4o", "8th") or is a Roman numeral."""
+    return _digits(word) or _ROMAN.fullmatch(word) is not None
+
+
+def another_of_a_series(text: str, start: int, end: int, own: Collection[str]) -> bool:
+    """Whether the number beside ``text[start:end]``, a part of a name with the words ``own``, is another's.
+
+    "Terminator" in "Terminator 3" for a listed "Terminator 2".
+    """
+    if not any(map(is_number, own)):
+        return False
+    after = _RUN.match(text, start, end + _SEEN)
+    if after and another_number(_first_foreign(after[0], own), own):
+        return True
+    before = _RUN_BEFORE.search(text, max(0, start - _SEEN), start)
+    leading = _first_foreign(before[0], own, backwards=True) if before else ""
+    return len(leading) >= _MIN_LEADING and another_number(leading, own)
+
+
+def _first_foreign(run: str, own: Collection[str], backwards: bool = False) -> str:
+    words: Iterable[str] = normalise(run)[0].split()
+    return next((word for word in (reversed([*words]) if backwards else words) if word not in own), "")
+
+
+def another_number(beside: str, own: Collection[str]) -> bool:
+    """Whether the word beside a name with the words ``own`` makes it another of a series."""
+    if beside in own or not is_number(beside):
+        return False
+    digits = _digits(beside)
+    return any(
+        _digits(word) if digits else _SMALL_ROMAN.fullmatch(word) and _SMALL_ROMAN.fullmatch(beside)
+        for word in own
+    )
+
+
+def _digits(word: str) -> bool:
+    return any(char.isdigit() for char in word)
