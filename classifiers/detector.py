@@ -9,6 +9,7 @@ from ..vocabulary import Match
 from .encoder import Encoder
 from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
+from .name_parts import ALONE
 from .names import NameHit
 from .reading import Reading, readings
 from .scoped_names import find_in_scope
@@ -29,8 +30,8 @@ def detect(
 ) -> list[Match]:
     """Find every target of ``index`` in ``text``, in order of position.
 
-    Names are reported where they stand; a segment that is about a target, and holds none of its
-    names, is reported whole. ``turns`` are the character ranges of the conversation's turns.
+    Names, and surnames that are as good, are reported where they stand; a segment that is about a target,
+    and holds none of its names, is reported whole. ``turns`` are the ranges of the conversation's turns.
     """
     taken: list[Match] = []
     found = _candidates(index, encoder, text, turns, threshold)
@@ -131,7 +132,7 @@ def _evidence(
 
 
 def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold: float) -> Iterator[Match]:
-    """The segments about a target, whatever they name."""
+    """The segments about a target, whatever they name; where a surname says it all, its places."""
     rows = _worth_encoding(index, reading, threshold)
     vectors = encoder.encode([reading.segments[i].text for i in rows])
     found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
@@ -140,10 +141,19 @@ def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold
         # Where a scoped target is named, its scope has decided.
         scoped = {hit.target_id for hit in reading.named[i] if index.targets[hit.target_id].scope != "all"}
         for e in every:
-            if e.score >= threshold and e.target_id not in scoped:
-                yield Match(
-                    e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, reading.name
-                )
+            if e.score < threshold or e.target_id in scoped:
+                continue
+            alone = e.name_part >= ALONE
+            for part in reading.alone[i] if alone else ():
+                if part.target_id == e.target_id:
+                    name = reading.text[part.start : part.end]
+                    yield _match(e, *reading.place(part.start, part.end), name, reading)
+            if not alone or e.unnamed >= threshold:
+                yield _match(e, start, end, None, reading)
+
+
+def _match(e: Evidence, start: int, end: int, name: str | None, reading: Reading) -> Match:
+    return Match(e.target_id, start, end, e.score, name, e.exemplar, e.counterexample, reading.name)
 
 
 def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> list[int]:
