@@ -110,6 +110,7 @@ def _forget(guard: Guard, target: ForgetTarget, replace: bool, force: bool) -> d
     actor = "admin api, forced" if finding.over_broad else "admin api"
     number = guard.store.forget([target], replace=replace, actor=actor)
     listed: dict[str, Any] = {"id": target.id, "generation": number}
+    listed |= {"notes": finding.notes} if finding.notes else {}
     return listed | ({"warnings": finding.warnings} if finding.warnings else {})
 
 
