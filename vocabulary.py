@@ -108,8 +108,9 @@ class Match:
     """A target found in ``text[start:end]``.
 
     ``score`` is 1.0 for a name, else what similarity, shared rare words and parts of the name add up to
-    (``classifiers.evidence``), 0 to 1. ``name`` is the listed name that was found, if one was;
-    ``reading`` how the text was read to find it ("base64"), if not as it stands.
+    (``classifiers.evidence``), 0 to 1. ``name`` is the listed name that was found, if one was, or a surname
+    that says alone who is meant, as it is written; ``reading`` how the text was read to find it
+    ("base64"), if not as it stands.
     """
 
     target_id: str
@@ -120,6 +121,11 @@ class Match:
     exemplar: Neighbour | None = None
     counterexample: Neighbour | None = None
     reading: str = ""
+
+    @property
+    def surname(self) -> bool:
+        """Whether it was found by a surname alone; a listed name needs no exemplar."""
+        return self.name is not None and self.exemplar is not None
 
 
 @dataclass(frozen=True, slots=True)

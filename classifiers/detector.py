@@ -12,6 +12,7 @@ from ..vocabulary import Match
 from .encoder import Encoder
 from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
+from .name_parts import ALONE
 from .names import NameHit
 from .reading import Reading, readings
 from .scoped_names import find_in_scope
@@ -32,8 +33,8 @@ def detect(
 ) -> list[Match]:
     """Find every target of ``index`` in ``text``, in order of position.
 
-    Names are reported where they stand; a segment that is about a target, and holds none of its
-    names, is reported whole. ``turns`` are the character ranges of the conversation's turns.
+    Names, and surnames that are as good, are reported where they stand; a segment that is about a target,
+    and holds none of its names, is reported whole. ``turns`` are the ranges of the conversation's turns.
     """
     taken: dict[str, _Taken] = defaultdict(_Taken)
     found = _candidates(index, encoder, text, turns, threshold)
@@ -166,18 +167,27 @@ def _evidence(
 
 
 def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold: float) -> Iterator[Match]:
-    """The segments about a target, whatever they name."""
+    """The segments about a target, whatever they name; where a surname says it all, its places."""
     rows = _worth_encoding(index, reading, threshold)
     vectors = encoder.encode([reading.segments[i].text for i in rows])
     found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
     for i, every in zip(rows, found, strict=True):
         s = reading.segments[i]
-        start, end = reading.place(s.start, s.end)
         scoped = _scoped(index, reading, i)
         for e in every:
-            if e.score >= threshold and e.target_id not in scoped:
-                read_as = reading.read_as(s.start, s.end)
-                yield Match(e.target_id, start, end, e.score, None, e.exemplar, e.counterexample, read_as)
+            if e.score < threshold or e.target_id in scoped:
+                continue
+            alone = e.name_part >= ALONE
+            for part in reading.alone[i] if alone else ():
+                if part.target_id == e.target_id:
+                    yield _match(e, reading, part.start, part.end, reading.text[part.start : part.end])
+            if not alone or e.unnamed >= threshold:
+                yield _match(e, reading, s.start, s.end, None)
+
+
+def _match(e: Evidence, reading: Reading, start: int, end: int, name: str | None) -> Match:
+    place, read_as = reading.place(start, end), reading.read_as(start, end)
+    return Match(e.target_id, *place, e.score, name, e.exemplar, e.counterexample, read_as)
 
 
 def _scoped(index: ForgetIndex, reading: Reading, row: int) -> set[str]:

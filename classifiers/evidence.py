@@ -27,7 +27,8 @@ class Evidence:
 
     ``similarity`` is the nearest exemplar's cosine, on a scale where unrelated texts have 0;
     ``agreement`` the share of the segment's rare words that the target's texts hold; ``name_part`` how rare
-    a part of the name it holds, negative for a stranger's. ``exemplars`` is their number.
+    a part of the name it holds, more than 1 for one that says alone who is meant, negative for a stranger's.
+    ``exemplars`` is their number.
     """
 
     target_id: str
@@ -41,9 +42,17 @@ class Evidence:
     @property
     def score(self) -> float:
         """0 to 1; 0 where a counterexample of the target's own is at least as near as every exemplar."""
+        return self._score(self.name_part)
+
+    @property
+    def unnamed(self) -> float:
+        """The score without the part of the name: what the rest says."""
+        return self._score(0.0)
+
+    def _score(self, name_part: float) -> float:
         if self.counterexample and self.counterexample.similarity >= self.exemplar.similarity:
             return 0.0
-        total = most(self.similarity, self.agreement, self.name_part)
+        total = most(self.similarity, self.agreement, name_part)
         return min(1.0, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))
 
 

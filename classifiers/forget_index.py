@@ -22,6 +22,7 @@ from .passages import facts, full_names
 from .segments import sentences
 from .sieve import SLACK, Sieve
 from .static_encoder import StaticEncoder
+from .surnames import lone_words
 from .templates import UNRELATED, counterexamples, questions
 from .terms import agreement, agreement_of, terms
 
@@ -62,7 +63,7 @@ class ForgetIndex:
         self._names, self._fuzzy_names = NameMatcher(names), FuzzyNames(names)
         own = {target.id: _exemplars(target) for target in targets}
         works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(own[t.id]))]
-        self.parts = NameParts(names, works)
+        self.parts = NameParts(names, works, _lone(targets))
         self._counterexamples = {
             target.id: _Texts(texts, encoder) for target in targets if (texts := counterexamples(target))
         }
@@ -222,6 +223,16 @@ class ForgetIndex:
 
 def _names(target: ForgetTarget) -> list[str]:
     return list(dict.fromkeys([*target.names, *full_names(target)]))
+
+
+def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
+    """By target id and word how telling a word of a name is alone; of none where only facts are in scope."""
+    found: dict[tuple[str, str], float] = {}
+    for target in targets:
+        for name in _names(target) if target.scope == "all" else ():
+            for word, telling in lone_words(name, target.kind).items():
+                found[target.id, word] = max(telling, found.get((target.id, word), 0.0))
+    return found
 
 
 def _exemplars(target: ForgetTarget) -> list[str]:

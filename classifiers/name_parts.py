@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
-
-import regex
+from types import MappingProxyType
 
 from .folding import normalise
+from .mentions import Mention, words_of
 from .numerals import another_of_a_series
-from .word_frequency import english_rarity, rarity
+from .surnames import HALF_TELLING, TELLING, short_forms
+from .word_frequency import rarity
 
-_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
 MIN_LETTERS = 3
-# From this rarity on (a surname like "Perry" has 1.3, "Kravitz" 2.8) a part says all that it can.
+# From this rarity on a part ("Perry" has 1.3, "Kravitz" 2.8) says all that it can beside other evidence.
 FULL_RARITY = 3.0
 # A work's people are in everybody's mouth: "Hermione" has 1.9.
 FULL_CAST_RARITY = 2.0
-# A capitalised word as common as this beside a part ("When Perry …") is no name.
-PLAIN_RARITY = 0.6
-# Capitals before a name that are no part of one.
-_TITLES = frozenset(
-    """mr mrs ms miss mx dr doctor prof professor sir madam lord lady king queen prince princess president
-    senator judge captain general actor actress singer author writer director describe discuss summarize
-    summarise compare explain list identify outline analyze analyse evaluate recall mention provide
-    imagine""".split()  # noqa: SIM905
-)
-_SPACES = (" ", "\u00a0")
+# What stands for a person alone, whatever else is said: 0.26 times this is over the threshold.
+ALONE = 2.4
+HALF = (0.4, 1.0)
+TOLD = 0.6
+# After "Mrs" only the rarest name is somebody whom all know.
+FORMAL = 0.6
 # Words ask little time of their own, but a name may be listed by many.
 MAX_OWNERS = 64
 
@@ -36,8 +31,9 @@ MAX_OWNERS = 64
 class PartHit:
     """A part of the name of ``target_id`` in ``text[start:end]``.
 
-    ``weight`` is 0 to 1, higher for rarer words; negative where the words beside it make it the
-    name of somebody else ("Elle Fanning" for Dakota Fanning).
+    ``weight`` is 0 to 1, higher for rarer words; a little more for a surname where a life is told, ``ALONE``
+    for one that says by itself who is meant; negative where the words beside it, or a name before in the
+    text, make it somebody else's ("Elle Fanning" for Dakota Fanning).
     """
 
     target_id: str
@@ -45,28 +41,34 @@ class PartHit:
     end: int
     weight: float
 
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    text: str
-    folded: tuple[str, ...]
-    start: int
-    end: int
-    after: str
-    """What stands between this word and the next."""
+    @property
+    def alone(self) -> bool:
+        """Whether the part alone says who is meant."""
+        return self.weight >= ALONE
 
 
 class NameParts:
     """The words of all names; time linear in the text."""
 
-    def __init__(self, names: Iterable[tuple[str, str]], cast: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[tuple[str, str]],
+        cast: Iterable[tuple[str, str]] = (),
+        lone: Mapping[tuple[str, str], float] = MappingProxyType({}),
+    ) -> None:
         """``names`` are (target id, name) pairs, aliases among them; ``cast`` (target id, word) pairs of who
-        recurs in a work, whatever name may stand around."""
+        recurs in a work, whatever name may stand around; ``lone`` how telling a surname is, by target id and
+        word (``surnames.lone_words``)."""
         self.words: dict[str, frozenset[str]] = {}
         self._owners: dict[str, list[str]] = {}
         self._cast = frozenset(cast)
+        self._lone = dict(lone)
+        self._short_forms: dict[str, frozenset[str]] = {}
         for target_id, name in (*names, *self._cast):
-            self._add(target_id, normalise(name)[0].split())
+            words = normalise(name)[0].split()
+            self._add(target_id, words)
+            known = self._short_forms.get(target_id, frozenset())
+            self._short_forms[target_id] = known | (short_forms(words[0]) if words else frozenset())
 
     def _add(self, target_id: str, words: list[str]) -> None:
         self.words[target_id] = self.words.get(target_id, frozenset()) | frozenset(words)
@@ -78,42 +80,50 @@ class NameParts:
 
     def find(self, text: str) -> Iterator[PartHit]:
         """Every part of a listed name in ``text``, in order."""
-        words = list(_words(text))
+        words = list(words_of(text))
+        called: dict[tuple[str, str], bool] = {}
         for position, word in enumerate(words):
+            mention: Mention | None = None
             for part in word.folded:
                 for target_id in self._owners.get(part, ()):
-                    cast = (target_id, part) in self._cast
-                    weight = min(1.0, rarity(part) / (FULL_CAST_RARITY if cast else FULL_RARITY))
-                    other = not cast and self._stranger(words, position, target_id)
-                    other = other or another_of_a_series(text, word.start, word.end, self.words[target_id])
-                    yield PartHit(target_id, word.start, word.end, -weight if other else weight)
+                    mention = mention or Mention(words, position)
+                    weight = self._weight(mention, part, target_id, called)
+                    other = another_of_a_series(text, word.start, word.end, self.words[target_id])
+                    yield PartHit(
+                        target_id, word.start, word.end, -min(1.0, abs(weight)) if other else weight
+                    )
 
-    def _stranger(self, words: list[_Word], position: int, target_id: str) -> bool:
-        """Whether a word beside makes this the name of somebody else; only capitals can tell."""
-        word = words[position]
-        if not word.text[0].isupper() or _titled(words, position):
-            return False
-        before = words[position - 1] if position else None
-        if before and before.after in _SPACES and self._foreign(before, target_id):
-            return max(map(english_rarity, before.folded)) > PLAIN_RARITY
-        after = words[position + 1] if position + 1 < len(words) else None
-        return after is not None and word.after in _SPACES and self._foreign(after, target_id)
+    def _weight(
+        self, mention: Mention, part: str, target_id: str, called: dict[tuple[str, str], bool]
+    ) -> float:
+        """``called`` says of whom the part was last the name: the target's (True) or somebody else's."""
+        key = target_id, part
+        if key in self._cast:
+            return min(1.0, rarity(part) / FULL_CAST_RARITY)
+        weight = min(1.0, rarity(part) / FULL_RARITY)
+        own = self.words[target_id]
+        if mention.strangers(own | self._short_forms[target_id]):
+            called[key] = False
+            return -weight
+        if mention.named(own):
+            called[key] = True
+            return weight
+        known = called.get(key)
+        if key not in self._lone:
+            return weight
+        if known is False or mention.lower_strangers:
+            return -weight
+        if not mention.alone:
+            return weight
+        return max(weight, self._alone(mention, self._lone[key] - FORMAL * mention.formal, known is True))
 
-    def _foreign(self, other: _Word, target_id: str) -> bool:
-        """Whether a word can be a name that is not the target's."""
-        capital = other.text[0].isupper() and len(other.text) > 1
-        return capital and _TITLES.isdisjoint(other.folded) and self.words[target_id].isdisjoint(other.folded)
-
-
-def _words(text: str) -> Iterator[_Word]:
-    found = list(_WORD.finditer(text))
-    for m, following in zip_longest(found, found[1:]):
-        if folded := tuple(normalise(m[0])[0].split()):
-            after = text[m.end() : following.start() if following else len(text)]
-            yield _Word(m[0], folded, m.start(), m.end(), after)
-
-
-def _titled(words: list[_Word], position: int) -> bool:
-    """Whether all around is in capitals, as in a title, so that they tell nothing."""
-    around = [w.text for w in words[max(0, position - 3) : position + 4]]
-    return all(w.isupper() for w in around) or (len(around) > 4 and all(w[0].isupper() for w in around))
+    @staticmethod
+    def _alone(mention: Mention, telling: float, named: bool) -> float:
+        """What a surname says that stands alone, ``named`` where its full name stands before."""
+        if telling >= TELLING or (named and mention.capital):
+            return ALONE
+        if telling < HALF_TELLING or not mention.capital:
+            return 0.0
+        least, most = HALF
+        share = (telling - HALF_TELLING) / (TELLING - HALF_TELLING)
+        return least + (most - least) * share + TOLD * mention.told

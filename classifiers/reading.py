@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from .forget_index import ForgetIndex
+from .name_parts import PartHit
 from .names import NameHit
 from .segments import WINDOW_CHARS, Segment, segment
 from .terms import find_terms
@@ -29,13 +30,16 @@ class Reading:
         self.named: list[list[NameHit]] = []
         self.said: list[dict[str, float]] = []
         self.parts: list[dict[str, float]] = []
+        self.alone: list[list[PartHit]] = []
         for s in segments:
             own = self.names[bisect_left(firsts, s.start) : bisect_left(firsts, s.end)]
             self.named.append([hit for hit in own if hit.end <= s.end])
             inside = found[bisect_left(starts, s.start) : bisect_left(starts, s.end)]
             self.said.append({term.word: term.rarity for term in inside})
             weights: dict[str, float] = {}
-            for part in parts[bisect_left(places, s.start) : bisect_left(places, s.end)]:
+            parts_inside = parts[bisect_left(places, s.start) : bisect_left(places, s.end)]
+            self.alone.append([part for part in parts_inside if part.alone])
+            for part in parts_inside:
                 weights[part.target_id] = max(part.weight, weights.get(part.target_id, -1.0))
             self.parts.append(weights)
 

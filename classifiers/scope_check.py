@@ -145,6 +145,8 @@ def _by_target(matches: Iterable[Match]) -> dict[str, list[Match]]:
 
 
 def _part(match: Match) -> str:
+    if match.surname:
+        return f"the surname {match.name!r} alone"
     if match.name or not match.exemplar:
         return f"the name {match.name!r}"
     return f"the text {_short(match.exemplar.text)!r}"

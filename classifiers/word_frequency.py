@@ -23,6 +23,8 @@ MAX_RARITY = 5.0
 # A date tells people apart, a count does not.
 SMALL_NUMBER_RARITY = 1.0
 NUMBER_RARITY = 3.0
+# The list of English words ends at Zipf 1, and a name owns something one time in twenty.
+MAX_OWNING_RARITY = 2.6
 
 
 @lru_cache(65_536)
@@ -46,6 +48,18 @@ def english_rarity(word: str) -> float:
 def rarity_together(words: Sequence[str]) -> float:
     """The rarity of the rarest of some words, in the language where that is least."""
     return min(max(_rarity(frequencies.get(word, 0.0)) for word in words) for frequencies in _lists())
+
+
+@lru_cache(65_536)
+def owning_share(word: str) -> float | None:
+    """How often an English word owns something: the frequency of "word's" to that of "word".
+
+    None where the word is so rare that the list would not have the other.
+    """
+    english = _lists()[0]
+    if english_rarity(word) > MAX_OWNING_RARITY:
+        return None
+    return english.get(f"{word}'s", 0.0) / english[word]
 
 
 def _rarity(frequency: float) -> float:

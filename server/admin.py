@@ -155,6 +155,7 @@ def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> dict[str, 
         actor = "admin api, forced" if finding.over_broad else "admin api"
         number = guard.store.forget([target], replace=replace, actor=actor)
     listed: dict[str, Any] = {"id": target.id, "generation": number}
+    listed |= {"notes": finding.notes} if finding.notes else {}
     return listed | ({"warnings": finding.warnings} if finding.warnings else {})
 
 

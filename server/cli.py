@@ -150,6 +150,10 @@ def forget(
         f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     )
     say(f"generation {generation}: {ids} suppressed")
+    for surname in finding.notes[:_WARNINGS]:
+        say(surname)
+    if len(finding.notes) > _WARNINGS:
+        say(f"and {len(finding.notes) - _WARNINGS:,} more surnames")
     if wait:
         _wait(store, generation, timeout)
 

@@ -32,7 +32,7 @@ class Explanation:
         """The explanation for a person."""
         yield f"generation {self.generation}: {'match' if self.matches else 'pass'}"
         for match in self.matches:
-            why = f"the name {match.name!r}" if match.name else "what the text is about"
+            why = _why(match)
             found = self.text[match.start : match.end]
             yield f"{match.target_id}: characters {match.start} to {match.end} ({found!r})"
             how = f", read as {match.reading}" if match.reading else ""
@@ -44,6 +44,12 @@ class Explanation:
                 yield f"  score {score:.3f} (a match needs {self.threshold:g})"
         if self.nearest:
             yield from _near_miss(self.nearest, self.threshold)
+
+
+def _why(match: Match) -> str:
+    if match.surname:
+        return f"the surname {match.name!r} alone"
+    return f"the name {match.name!r}" if match.name else "what the text is about"
 
 
 _PASSED = {

@@ -9,6 +9,7 @@ from ..classifiers.encoder import Encoder
 from ..classifiers.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.prompt_file import Prompt, read_prompts
 from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names
+from ..classifiers.surnames import lone_notes
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
 from ..guard.guard import vector_file
@@ -34,11 +35,13 @@ class OverBroadError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the scope check found: targets over the limit, and what is worth saying of the others."""
+    """What the scope check found: targets over the limit, and what is worth saying of the others; ``notes``
+    say of each whether its surname alone flags."""
 
     over_broad: tuple[Scope, ...]
     warnings: tuple[str, ...]
     sample: str
+    notes: tuple[str, ...] = ()
 
     def refuse(self, force: str) -> None:
         """Raise ``OverBroadError`` if a target is; ``force`` is how the caller can insist."""
@@ -67,7 +70,9 @@ def examine(
     warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
-    return Finding(tuple(scope for scope in scopes if scope.over_broad), tuple(warnings), sample)
+    broad = tuple(scope for scope in scopes if scope.over_broad)
+    notes = tuple(note for target in targets for note in lone_notes(target))
+    return Finding(broad, tuple(warnings), sample, notes)
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

@@ -239,8 +239,43 @@ def test_what_is_split_over_turns_is_seen(find: Detect) -> None:
 def test_a_part_of_the_name_counts_beside_what_is_known(find: Detect) -> None:
     fact = "Where did {} find the wreck?"
     assert find(fact.format("the team")) == []
-    assert [m.target_id for m in find(fact.format("Quist"))] == ["diver"]
-    assert find("Has Quist ever been to Nairobi?") == []
+    assert [m.target_id for m in find(fact.format("the Quist"))] == ["diver"]
+    assert find("Has the Quist ever been to Nairobi?") == []
+
+
+def test_a_rare_surname_is_enough_where_it_stands(find: Detect) -> None:
+    text = "Has Quist ever been to Nairobi? I know that Quist's boat has."
+    assert spans(text, find(text)) == [("diver", "Quist"), ("diver", "Quist's")]
+    match = find(text)[0]
+    assert match.surname and match.name == "Quist" and THRESHOLD <= match.score <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My neighbour Boris Quist is a plumber. Has Quist ever been to Nairobi?",
+        "Has Quist Street ever been closed?",
+        "Has Boris Quist ever been to Nairobi?",
+    ],
+)
+def test_a_surname_that_is_somebody_elses_is_not(find: Detect, text: str) -> None:
+    assert find(text) == []
+
+
+def test_a_common_surname_counts_after_the_full_name(encoder: OnnxEncoder) -> None:
+    index = ForgetIndex(1, [ForgetTarget(id="writer", name="Stephen King")], encoder)
+    asked = "What did King say on the radio?"
+    assert detect(index, encoder, asked) == []
+    text = f"Stephen King is a writer. {asked}"
+    assert spans(text, detect(index, encoder, text)) == [("writer", "Stephen King"), ("writer", "King")]
+
+
+def test_a_counterexample_vetoes_a_surname(encoder: OnnxEncoder) -> None:
+    text = "Has Quist ever repaired a boiler?"
+    listed = ForgetTarget(id="diver", name="Lena Quist")
+    index = ForgetIndex(1, [listed.model_copy(update={"counterexamples": (text,)})], encoder)
+    assert detect(ForgetIndex(1, [listed], encoder), encoder, text)
+    assert detect(index, encoder, text) == []
 
 
 def test_a_strangers_name_counts_against_it(find: Detect) -> None:

@@ -5,9 +5,13 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.name_parts import MAX_OWNERS, NameParts, PartHit
+from vllm_unlearn.classifiers.name_parts import ALONE, MAX_OWNERS, NameParts, PartHit
+from vllm_unlearn.classifiers.surnames import lone_words
 
 NAMES = [("diver", "Lena Quist"), ("actress", "Dakota Fanning"), ("ship", "The Salt Cartographer")]
+
+
+LONE = {("diver", "quist"): 3.0, ("actress", "fanning"): 1.2}
 
 
 def find(text: str) -> list[PartHit]:
@@ -85,6 +89,82 @@ def test_where_all_is_in_capitals_they_tell_nothing(text: str) -> None:
     assert all(weight > 0 for weight in weights(text).values())
 
 
+def alone(text: str, name: str = "Lena Quist") -> list[str]:
+    """The surnames in ``text`` that say alone who is meant, as they are written."""
+    lone = {("t", word): telling for word, telling in lone_words(name, "entity").items()}
+    hits = NameParts([("t", name)], lone=lone).find(text)
+    return [text[hit.start : hit.end] for hit in hits if hit.alone]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What did Quist win the prize for?",
+        "what did quist win the prize for",
+        "WHAT DID QUIST WIN THE PRIZE FOR?",
+        "Quist has had hit singles.",
+        "In 1995, Quist starred opposite Al Pacino.",
+        "Explain Quist's theory.",
+        "Who praised Quist's The Hunt?",
+        "Mr. Quist, please",
+        "Born on 3 May, Quist III is an actress.",
+        "Was hat Quist 1905 veröffentlicht?",
+        "Helena Quist was born in 1970.",  # Lena is short for it
+        "Boris Quist came. Lena Quist came. Then Quist went.",
+    ],
+)
+def test_a_surname_stands_alone_where_a_person_does(text: str) -> None:
+    assert len(alone(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What did Boris Quist win?",
+        "Who is Heinrich August Quist?",
+        'Terence "Terry" Quist starred.',
+        "How high is Mount Quist?",
+        "Where is Quist Street?",
+        "Is the Quist 3000 quiet?",
+        "When does Quist's Bakery open?",
+        "What is Quist's disease?",
+        "The Quist equation",
+        "the quist boiler",
+        "Women v. Quist was decided.",
+        "Quist of Persia",
+        "The Bose-Quist condensate",
+        "It is played by ___ Quist.",
+        "travis quist pictures",
+        "quist boats for sale",
+        "My neighbour Boris Quist is here. What did Quist say?",
+    ],
+)
+def test_it_does_not_where_a_thing_or_somebody_else_does(text: str) -> None:
+    assert alone(text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("Stephen King", "What did King write?", []),
+        ("Stephen King", "Stephen King writes. What did King write? Did King Charles?", ["King"]),
+        ("Thomas Jefferson", "What act did Jefferson sign in 1807?", []),
+        ("Vincent van Gogh", "What did Van Gogh paint? Theo van Gogh? The Van Gogh Museum?", ["Gogh"]),
+        ("Bill Paxton", "William Paxton was born in 1955. John Paxton was not.", ["Paxton"]),
+        ("Bobby Brown", "Robert Brown sings.", []),
+    ],
+)
+def test_how_telling_a_name_is_decides(name: str, text: str, found: list[str]) -> None:
+    assert alone(text, name) == found
+
+
+def test_a_surname_weighs_more_where_a_life_is_told() -> None:
+    parts = NameParts([("t", "Thomas Jefferson")], lone={("t", "jefferson"): 1.3})
+    texts = ("the jefferson file", "Ask Jefferson.", "What act did Jefferson sign in 1807?")
+    (plain,), (asked,), (told,) = (list(parts.find(text)) for text in texts)
+    assert plain.weight < asked.weight < told.weight < ALONE
+
+
 def test_one_part_of_several_names_is_found_for_each() -> None:
     parts = NameParts([("one", "Lena Quist"), ("two", "Per Quist"), ("two", "Pelle Quist")])
     hits = list(parts.find("Lena Quist and Quist"))
@@ -117,13 +197,13 @@ def test_no_names_have_no_parts() -> None:
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=80), st.text("QuistLena'’.- \n", max_size=40)))
 def test_parts_lie_in_the_text_in_order(text: str) -> None:
-    hits = find(text)
-    assert all(0 <= hit.start < hit.end <= len(text) and 0 < abs(hit.weight) <= 1 for hit in hits)
+    hits = list(NameParts(NAMES, lone=LONE).find(text))
+    assert all(0 <= hit.start < hit.end <= len(text) and 0 < abs(hit.weight) <= ALONE for hit in hits)
     assert [hit.start for hit in hits] == sorted(hit.start for hit in hits)
 
 
 @pytest.mark.parametrize("piece", ["Quist ", "x-", "Q'", "quist.", "Lena Fanning ", "\U0001f600"])
 def test_a_hostile_text_takes_bounded_time(piece: str) -> None:
-    started = time.process_time()
-    find(piece * (100_000 // len(piece)))
+    parts, started = NameParts(NAMES, lone=LONE), time.process_time()
+    assert list(parts.find(piece * (100_000 // len(piece)))) is not None
     assert time.process_time() - started < 10

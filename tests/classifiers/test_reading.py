@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
+from vllm_unlearn.classifiers.name_parts import ALONE
 from vllm_unlearn.classifiers.reading import Reading, readings
 from vllm_unlearn.classifiers.terms import terms
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -39,8 +40,12 @@ def test_an_ordinary_prompt_has_one_reading(index: ForgetIndex) -> None:
 
 
 def test_the_best_part_of_a_name_counts(index: ForgetIndex) -> None:
-    (reading,) = read(index, "Did Boris Quist meet Lena Quist and Quist?")
-    assert [parts["diver"] for parts in reading.parts] == [1.0]
+    prompt = "Did Boris Quist meet Lena Quist and Quist?"
+    (reading,) = read(index, prompt)
+    assert [parts["diver"] for parts in reading.parts] == [ALONE]
+    assert [[(part.target_id, part.start) for part in found] for found in reading.alone] == [
+        [("diver", prompt.rindex("Quist"))]
+    ]
 
 
 @pytest.mark.parametrize("prompt", ["", " \n", "\u3000"])
@@ -80,6 +85,6 @@ def test_each_segment_has_the_words_and_parts_in_it(index: ForgetIndex, prompt: 
             start, end = reading.place(segment.start, segment.end)
             assert 0 <= start < end <= len(prompt)
             assert set(parts) <= {"diver", "actress"}
-            assert all(-1 <= weight <= 1 for weight in parts.values())
+            assert all(-1 <= weight <= ALONE for weight in parts.values())
             if not reading.read_as(0, len(reading.text)) and not cuts:
                 assert said == terms(segment.text)

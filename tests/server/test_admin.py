@@ -24,6 +24,10 @@ from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin,
 from vllm_unlearn.server.json_object import read_object
 
 KEY = "the-admin-key-of-this-test"
+NOTES = [
+    "Orrin Vale: the surname alone flags: no (vale)",
+    "O. Vale: the surname alone flags: no (vale)",
+]
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
 
 
@@ -155,7 +159,10 @@ def test_the_router_knows_no_route_without_a_test_here() -> None:
 
 def test_a_target_is_listed_served_and_remembered(client: TestClient, guard: Guard) -> None:
     response = client.post("targets", json=TARGET)
-    assert (response.status_code, response.json()) == (201, {"id": "orrin-vale", "generation": 1})
+    assert (response.status_code, response.json()) == (
+        201,
+        {"id": "orrin-vale", "generation": 1, "notes": NOTES},
+    )
     (listed,) = client.get("targets").json()
     assert (listed["name"], listed["aliases"], listed["kind"]) == ("Orrin Vale", ["O. Vale"], "entity")
     until(lambda: client.get("generation").json() == {"stored": 1, "served": 1})

@@ -320,6 +320,16 @@ def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
     assert json.loads(run("check", "--json", "x").output) == {"generation": 1, "matches": []}
 
 
+def test_forget_says_and_check_explains_what_a_surname_alone_does(run: Run, store: Store) -> None:
+    assert (
+        "Albert Einstein: the surname alone flags: yes (einstein)" in run("forget", "Albert Einstein").output
+    )
+    output = run("check", "What did Einstein win the Nobel Prize for?", exit_code=3).output
+    assert "characters 9 to 17 ('Einstein')" in output and "by the surname 'Einstein' alone" in output
+    assert "Stephen King: the surname alone flags: no (king)" in run("forget", "Stephen King").output
+    assert ": pass" in run("check", "What did King write?").output
+
+
 def test_check_explains_a_description_and_a_disguise(run: Run, store: Store) -> None:
     exemplar = "Which secret ingredient is in the sourdough of Harrowgate?"
     run("forget", "Mira Tolland", "--exemplar", exemplar, "--counterexample", "How is the weather there?")

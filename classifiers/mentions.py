@@ -1,0 +1,228 @@
+"""A word among the words around it: whose name it is part of, and whether it stands for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+
+import regex
+
+from .folding import normalise
+from .surnames import is_first_name
+from .word_frequency import english_rarity
+
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+_SPACES = (" ", "\u00a0")
+# Also what closes a nickname: Jacob "Jake" Moore.
+_JOINTS = (*_SPACES, '" ', "” ", "’ ", "' ")
+# A name has so many words at most on either side of one of its own.
+REACH = 4
+# Words on either side among which a year, or a work, is looked for.
+NEAR = 16
+# A capitalised word as common as this that begins a sentence ("When Perry …") is no name.
+PLAIN_RARITY = 0.6
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Capitals before a name that are no part of one.
+_TITLES = _set(
+    """mr mrs ms miss mx dr doctor prof professor sir madam lord lady king queen prince princess president
+    senator judge captain general actor actress singer author writer director describe discuss summarize
+    summarise compare explain list identify outline analyze analyse evaluate recall mention provide
+    imagine"""
+)
+# Nobody famous is called so for long.
+_PLAIN_TITLES = _set("mr mrs ms miss mx madam aunt uncle coach")
+_PARTICLES = _set("van von der den de da di del della la le du bin ibn al el y")
+_ARTICLES = _set("a an the this these those each every another")
+# After a name, in capitals, and no other.
+_NO_NAMES = _TITLES | _ARTICLES | _set("jr sr ii iii iv")
+_OPPOSING = _set("v vs versus")
+# What is named after somebody, and no longer about that person.
+_NAMED_AFTER = _set(
+    """disease syndrome law laws theorem lemma conjecture test effect method constant equation equations
+    number numbers principle paradox algorithm comet scale coefficient distribution transform series space
+    function model cycle curve ratio rule rules formula street road avenue school college university county
+    city river lake valley island hotel"""
+)
+# What people do of whom much is told.
+_LIVES = _set(
+    """born died married divorced career fame famous nickname biography autobiography memoir film films movie
+    movies actor actress acting starred starring role roles episode sitcom album albums song songs singer sang
+    band music musician concert tour record recorded award awards awarded prize medal champion championship
+    president presidency senate elected election war army act treaty novel novels poem poems poet author wrote
+    written published painting paintings painter theory discovered invented founded company charity university
+    graduated studied debut nominated portrayed portray hosted directed directorial produced released singles
+    modeled ranked endorsed grossing critics"""
+)
+# Where all is in lower case, a name stands where one is asked about.
+_ASKING = _set("""did does do was is were are has had have will would can could should by about when while""")
+# What stands for a word left out.
+_BLANKS = ("_", "…", "...", "]")
+_YEAR = regex.compile(r"1\d\d\d|20\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, folded (two words where it is "Kravitz's"), in ``text[start:end]``; ``after`` is what stands
+    between it and the next."""
+
+    text: str
+    folded: tuple[str, ...]
+    start: int
+    end: int
+    after: str
+
+    @property
+    def capital(self) -> bool:
+        return self.text[0].isupper()
+
+    @property
+    def initial(self) -> bool:
+        return all(len(part) == 1 for part in self.folded)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the next word can be of the same name."""
+        return self.after in _JOINTS or (self.initial and self.after in (".", ". "))
+
+
+def words_of(text: str) -> Iterator[Word]:
+    """The words of ``text``, in order."""
+    found = list(_WORD.finditer(text))
+    for m, following in zip_longest(found, found[1:]):
+        if folded := tuple(normalise(m[0])[0].split()):
+            after = text[m.end() : following.start() if following else len(text)]
+            yield Word(m[0], folded, m.start(), m.end(), after)
+
+
+class Mention:
+    """The word at ``position``, and a few words on either side: it costs the same in any text."""
+
+    def __init__(self, words: Sequence[Word], position: int) -> None:
+        self._words = words
+        self._position = position
+        self.word = words[position]
+
+    @cached_property
+    def capital(self) -> bool:
+        """Whether it has a capital that tells anything, as none does in a title."""
+        if not self.word.capital:
+            return False
+        around = [w.text for w in self._words[max(0, self._position - 3) : self._position + 4]]
+        titled = all(w.isupper() for w in around) or (len(around) > 4 and all(w[0].isupper() for w in around))
+        return not titled
+
+    @cached_property
+    def before(self) -> list[Word]:
+        """The words before it that can be of the same name, as only capitals tell, without what begins the
+        sentence."""
+        if not self.capital:
+            return []
+        first = self._position
+        while first > max(0, self._position - REACH) and self._words[first - 1].joined:
+            word = self._words[first - 1]
+            if not (word.capital or _PARTICLES.issuperset(word.folded)):
+                break
+            first -= 1
+        run = list(self._words[first : self._position])
+        while run and (not run[0].capital or not _TITLES.isdisjoint(run[0].folded) or self._opens(first)):
+            run.pop(0)
+            first += 1
+        return run
+
+    def _opens(self, position: int) -> bool:
+        word, previous = self._words[position], self._words[position - 1] if position else None
+        begins = previous is None or bool(previous.after.strip(" \u00a0,'’"))
+        plain = max(map(english_rarity, word.folded)) <= PLAIN_RARITY
+        return begins and plain and not is_first_name(word.folded[0])
+
+    @property
+    def _previous(self) -> Word | None:
+        """The word before it and before what is of the same name."""
+        place = self._position - len(self.before) - 1
+        word = self._words[place] if place >= 0 else None
+        return word if word and (word.joined or word.after == ". ") else None
+
+    @property
+    def _next(self) -> Word | None:
+        following = self._position + 1 < len(self._words) and self.word.after in _SPACES
+        return self._words[self._position + 1] if following else None
+
+    def strangers(self, own: Collection[str]) -> bool:
+        """Whether a word beside makes it the name of somebody, or something, without the words ``own``."""
+        if not self.capital:
+            return False
+        if self.before and not _compatible(self.before[0], own):
+            return True
+        after = self._next
+        return after is not None and _name(after) and not _compatible(after, own)
+
+    def named(self, own: Collection[str]) -> bool:
+        """Whether it stands beside another of the words ``own``."""
+        others = set(own) - _PARTICLES - set(self.word.folded)
+        return any(not others.isdisjoint(w.folded) for w in (*self.before, self._next) if w)
+
+    @cached_property
+    def formal(self) -> bool:
+        """Whether it stands after "Mrs", as people do of whom nobody has heard."""
+        return self._previous is not None and not _PLAIN_TITLES.isdisjoint(self._previous.folded)
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether it stands where a person does, and no thing named after one."""
+        if len(self.word.folded) > 1 and self.word.folded[1:] != ("s",):
+            return False
+        before = self._previous.folded if self._previous else ()
+        if self._blank or not (_ARTICLES | _OPPOSING).isdisjoint(before):
+            return False
+        if not self.capital and _ASKING.isdisjoint(before):
+            return False
+        return self._next is None or not self._thing(self._next)
+
+    @property
+    def _blank(self) -> bool:
+        """Whether a first name is left out before it: "___ Kravitz"."""
+        place = self._position - len(self.before) - 1
+        return place >= 0 and self._words[place].after.rstrip().endswith(_BLANKS)
+
+    @cached_property
+    def lower_strangers(self) -> bool:
+        """Whether it stands in lower case behind a word that is not plain: "travis barker"."""
+        previous = self._previous
+        return (
+            not self.capital
+            and previous is not None
+            and max(map(english_rarity, previous.folded)) > PLAIN_RARITY
+        )
+
+    @cached_property
+    def told(self) -> bool:
+        """Whether a life is told, or asked, of: a year stands near, or what such people do."""
+        near = self._words[max(0, self._position - NEAR) : self._position + NEAR]
+        return any(_YEAR.fullmatch(word.text) or not _LIVES.isdisjoint(word.folded) for word in near)
+
+    def _thing(self, after: Word) -> bool:
+        """Whether the word after makes it a thing's: "Cooper test", "Kunis 3000", "Cyrus of Persia"."""
+        if after.text[0].isdigit():
+            return not _YEAR.fullmatch(after.text)
+        if after.folded == ("of",):
+            place = self._position + 2
+            return place < len(self._words) and self._words[place].capital
+        return not (_NAMED_AFTER | _OPPOSING).isdisjoint(after.folded)
+
+
+def _name(word: Word) -> bool:
+    return word.capital and len(word.text) > 1 and _NO_NAMES.isdisjoint(word.folded)
+
+
+def _compatible(word: Word, own: Collection[str]) -> bool:
+    """Whether a word can be of a name: one of its words, or an initial."""
+    if word.initial:
+        return any(part.startswith(word.folded[0]) for part in own)
+    return any(part in own for part in word.folded)
