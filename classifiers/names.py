@@ -9,9 +9,13 @@ from itertools import accumulate
 import ahocorasick
 
 from .folded_text import FoldedText, script
+from .folded_words import FoldedWords
 from .folding import normalise
-from .middle_names import MiddleNames
-from .name_forms import Form, name_forms
+from .initials import Initials
+from .middle_names import MiddleNames, Owner
+from .name_forms import Form, name_forms, spellings
+from .person import person
+from .punctuation import one_turned, parted
 from .word_frequency import common_words
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
@@ -21,6 +25,7 @@ COMPACT_LETTERS = 8
 INFLECTED_LETTERS = 5
 SUFFIX_LETTERS = 3
 MIN_SPELT_LETTERS = 4
+MIN_UNSPACED_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,10 @@ class NameMatcher:
 
     The automaton runs over the letters alone; how a hit is cut into words then decides. Found are a
     name as it is listed; with an ending ("Harry Potters"); with other or no spaces, hyphens and
-    apostrophes ("HarryPotter", "JK Rowling"); inverted ("Rowling, J. K."); with middle names or
-    initials between the first and the last word, or without the listed ones; backwards and in rot13.
+    apostrophes ("HarryPotter", "JK Rowling"); turned round ("Rowling, J. K."); with middle names or
+    initials between the first and the last word, or without the listed ones; with initials for the
+    given names; with ö as oe or oe as ö; backwards and in rot13. Punctuation that the name has not
+    ends it where it parts two sentences or the items of a list.
     """
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
@@ -54,23 +61,31 @@ class NameMatcher:
         for letters, ways in forms.items():
             self._automaton.add_word(letters, (len(letters), list(ways)))
         self._automaton.make_automaton()
-        self._middle_names = MiddleNames(pairs)
+        spelt = ((person(spelling), pair) for pair in pairs for spelling in spellings(pair[1]))
+        people = [(known, pair) for known, pair in spelt if known]
+        self._middle_names, self._initials = MiddleNames(people), Initials(people)
         self.size = len({normalise(name)[0].strip() for _, name in pairs})
 
     def find(self, text: str) -> Iterator[NameHit]:
         """Every listed name in ``text`` that stands as words of its own, or unmistakably inside of one."""
         if not self.size:
             return
-        folded = FoldedText(text)
         seen: set[NameHit] = set()
-        for begin, end, owners in (*self._written(folded), *self._middle_names.find(folded)):
-            for target_id, name in owners:
-                hit = NameHit(target_id, name, *folded.span(begin, end))
-                if hit not in seen:
-                    seen.add(hit)
-                    yield hit
+        for folded in FoldedText.spellings(text):
+            for begin, end, owners in self._places(folded):
+                for target_id, name in owners:
+                    hit = NameHit(target_id, name, *folded.span(begin, end))
+                    if hit not in seen:
+                        seen.add(hit)
+                        yield hit
 
-    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[tuple[str, str]]]]:
+    def _places(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
+        words = FoldedWords(folded)
+        yield from self._written(folded)
+        yield from self._middle_names.find(words)
+        yield from self._initials.find(words)
+
+    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
         if not folded.compact:
             return
         for last, (length, forms) in self._automaton.iter(folded.compact):
@@ -85,15 +100,35 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
-    if form.kind == "inverted":
-        comma = folded.origins[begin + form.written[0].index(" ") - 1] + 1
+    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
+        return False
+    if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
-        return known and folded.text[comma : comma + 2].lstrip().startswith(",")
+        return known and one_turned(folded, begin, end, form.comma)
     if written in form.written:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
         return True
+    if _apart(form, folded, begin, end):
+        return True
     return begins and ends and (_long_enough(form.written[0]) or _unmistakable(form, folded, begin, end))
+
+
+def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether this is a name in a script without spaces, with spaces: 村上 春樹, 김 철수.
+
+    Where any two words may meet, two characters with a space must stand alone.
+    """
+    kind = script(form.written[-1][0])
+    if (
+        " " in form.written[-1]
+        or kind == "spaced"
+        or not folded.begins_word(begin)
+        or not folded.ends_word(end)
+    ):
+        return False
+    alone = begin == 0 or folded.folded[begin - 1] == " "
+    return alone or len(form.written[-1]) >= MIN_UNSPACED_LETTERS
 
 
 def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
