@@ -18,7 +18,7 @@ from .fact_scope import FactScope, clauses, leave_out, settled
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
-from .other_names import other_names, with_legal_forms
+from .other_names import company_name, other_names
 from .passages import facts, full_names
 from .punctuation import parted_in, punctuated
 from .segments import sentences
@@ -61,8 +61,8 @@ class ForgetIndex:
         self.generation = generation
         self.targets = {target.id: target for target in targets}
         names = [(target.id, name) for target in targets for name in _names(target)]
-        legal = [(t.id, n) for t in targets for name in t.names for n in with_legal_forms(name, t.kind)]
-        self._names, self._fuzzy_names = NameMatcher(names + legal), FuzzyNames(names)
+        companies = [(t.id, name) for t in targets for name in _companies(t)]
+        self._names, self._fuzzy_names = NameMatcher(names, companies), FuzzyNames(names)
         own = {target.id: _exemplars(target) for target in targets}
         works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(own[t.id]))]
         self.parts = NameParts(names, works)
@@ -228,6 +228,10 @@ class ForgetIndex:
 def _names(target: ForgetTarget) -> list[str]:
     others = (other_names(name, target.kind) for name in target.names)
     return list(dict.fromkeys([*target.names, *chain.from_iterable(others), *full_names(target)]))
+
+
+def _companies(target: ForgetTarget) -> list[str]:
+    return [bare for name in target.names if (bare := company_name(name, target.kind))]
 
 
 def _exemplars(target: ForgetTarget) -> list[str]:

@@ -31,11 +31,12 @@ class Form:
     """A way to write a name.
 
     ``written`` are its folded spellings as words. A ``turned`` one ("Rowling, J. K.") has a comma after
-    ``comma`` letters; a ``hidden`` one is reversed or in rot13. ``breaks`` says after how many letters the
+    ``comma`` letters; a ``hidden`` one is reversed or in rot13; a ``company`` must
+    have a legal form beside it. ``breaks`` says after how many letters the
     listed name has punctuation of its own.
     """
 
-    kind: Literal["plain", "turned", "hidden"]
+    kind: Literal["plain", "turned", "hidden", "company"]
     written: tuple[str, ...]
     breaks: frozenset[int] = frozenset()
     comma: int = 0
@@ -54,6 +55,12 @@ def spellings(name: str) -> Iterator[str]:
 def name_forms(name: str) -> Iterator[Form]:
     """All of them; of two spellings that fold alike only the first."""
     return iter(dict.fromkeys(form for spelling in spellings(name) for form in _forms(spelling)))
+
+
+def company_forms(name: str) -> Iterator[Form]:
+    """Those of a company's name without its legal form."""
+    plain = (form for form in name_forms(name) if form.kind == "plain")
+    return (Form("company", form.written, form.breaks) for form in plain)
 
 
 def _forms(spelling: str) -> Iterator[Form]:

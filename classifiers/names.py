@@ -12,8 +12,9 @@ from .folded_text import FoldedText, script
 from .folded_words import FoldedWords
 from .folding import normalise
 from .initials import Initials
+from .legal_forms import legal_form_follows
 from .middle_names import MiddleNames, Owner
-from .name_forms import Form, name_forms, spellings
+from .name_forms import Form, company_forms, name_forms, spellings
 from .person import person
 from .punctuation import one_turned, parted
 from .word_frequency import common_words
@@ -49,14 +50,16 @@ class NameMatcher:
     ends it where it parts two sentences or the items of a list.
     """
 
-    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
-        """``names`` are (target id, name) pairs."""
+    def __init__(self, names: Iterable[tuple[str, str]], companies: Iterable[tuple[str, str]] = ()) -> None:
+        """``names`` are (target id, name) pairs; ``companies`` likewise, of names that must have a legal form
+        in the text, or be of several words in capitals."""
         pairs = [(target_id, name) for target_id, name in names if normalise(name)[0].strip()]
         forms: dict[str, dict[Form, Form]] = {}
-        for target_id, name in pairs:
-            for form in name_forms(name):
-                same = forms.setdefault(form.written[0].replace(" ", ""), {})
-                same.setdefault(form, form).owners.append((target_id, name))
+        written = [(form, pair) for pair in pairs for form in name_forms(pair[1])]
+        written += [(form, pair) for pair in companies for form in company_forms(pair[1])]
+        for form, pair in written:
+            same = forms.setdefault(form.written[0].replace(" ", ""), {})
+            same.setdefault(form, form).owners.append(pair)
         self._automaton = ahocorasick.Automaton()
         for letters, ways in forms.items():
             self._automaton.add_word(letters, (len(letters), list(ways)))
@@ -102,6 +105,11 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         return begins and ends
     if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
         return False
+    if form.kind == "company":
+        known = written in form.written and begins and ends
+        return known and (
+            _in_capitals(folded, begin, end) or legal_form_follows(folded.text, folded.span(begin, end)[1])
+        )
     if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
         return known and one_turned(folded, begin, end, form.comma)
@@ -141,6 +149,15 @@ def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     words = form.written[0].split(" ")
     starts = accumulate(map(len, words[:-1]), initial=begin)
     return len(words) > 1 and all(_capital(folded, start) for start in starts)
+
+
+def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether several words all begin with a capital, and are not written in capitals throughout."""
+    starts = [begin, *(place + 1 for place in range(begin, end) if folded.folded[place] == " ")]
+    start, stop = folded.span(begin, end)
+    return (
+        len(starts) > 1 and all(_capital(folded, s) for s in starts) and not folded.text[start:stop].isupper()
+    )
 
 
 def _capital(folded: FoldedText, place: int) -> bool:

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from cleanco import basename
 from nameparser import ParsedName, parse
 
 from ..vocabulary import Kind
 from .folding import normalise
+from .legal_forms import without_legal_form
 from .person import GENERATIONS, person
 from .word_frequency import rarity
 
-# What is left of a company's name flags alone if a word of it is as rare as this ("Ford" has 1.0, "Best Buy"
-# 0.2), or, where only one is left, as the second ("Siemens" has 1.4, "Apple" 0.7).
+# One or two words that are left of a company's name flag as they are if one of two is as rare as this ("Ford"
+# has 1.0, "Best Buy" 0.2), or one alone as the second ("Siemens" has 1.4, "Apple" 0.7).
 DISTINCTIVE = 0.95
 DISTINCTIVE_ALONE = 1.35
 _SURNAME_WORDS = 3
@@ -24,33 +24,6 @@ _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*\Z")
 _NO_PERSON = re.compile(r"\d|[&+/@!?:;]|\b(?:and|und|et|of|the|for|with)\b", re.IGNORECASE)
 _EPITHET = re.compile(r"\A([^,]+),\s*(?:the\s|\w+\s(?:of|von|de)\s)")
 _ARTICLE = re.compile(r"\A(.+),\s*(the|an?|le|la|les|el|los|las|il|der|die|das|l')\Z", re.IGNORECASE)
-# Cleanco knows the Latin forms that stand last.
-_OTHER_FORMS = (
-    "株式会社|有限会社|合同会社|주식회사|유한회사|股份有限公司|有限责任公司|有限公司|公司"
-    r"|[(（][株주][)）]|ООО|ОАО|ПАО|ЗАО|OOO|PAO|ZAO"
-)
-_FIRST_FORM = re.compile(rf"\A(?:(?:{_OTHER_FORMS})\s*|the\s)(?=\S)", re.IGNORECASE)
-_LAST_FORM = re.compile(rf"\s*(?:{_OTHER_FORMS}|,?\saktiengesellschaft|,?\spvt\.?|,?\s&)\s*\Z", re.IGNORECASE)
-# Of Cleanco's, these are words or other abbreviations more often, but in capitals.
-_WORDS_TOO = frozenset(
-    """aj ad as at ba bl bt da dat dd ec ed ee ei ep et ev fa fie hf ik is kf kt ma mb no nl oe ok pp private
-    ps pt sa sal sd se sem sep sf sp ss st uk unlimited vat zat""".split()  # noqa: SIM905
-)
-_FORMS = (
-    "Inc",
-    "Incorporated",
-    "Corp",
-    "Corporation",
-    "Company",
-    "Co",
-    "Ltd",
-    "Limited",
-    "LLC",
-    "PLC",
-    "GmbH",
-    "AG",
-    "Aktiengesellschaft",
-)
 
 
 @lru_cache(65_536)
@@ -62,10 +35,10 @@ def other_names(name: str, kind: Kind) -> tuple[str, ...]:
 
 
 @lru_cache(65_536)
-def with_legal_forms(name: str, kind: Kind) -> tuple[str, ...]:
-    """A company's name with other legal forms, where it flags only with one: Apple Corporation, Apple Co."""
+def company_name(name: str, kind: Kind) -> str | None:
+    """A company's name without its legal form, where that alone can be ordinary words: Apple, Best Buy."""
     bare = without_legal_form(name) if kind == "entity" else name
-    return tuple(f"{bare} {form}" for form in _FORMS) if bare != name and not _distinctive(bare) else ()
+    return bare if bare != name and not _distinctive(bare) else None
 
 
 @lru_cache(65_536)
@@ -76,21 +49,6 @@ def names_to_propose(name: str, kind: Kind) -> tuple[str, ...]:
         known = person(full)
         shorter += [full.rpartition(" ")[0]] if known and known.generation else []
     return tuple(dict.fromkeys(other for other in shorter if _telling(other, name)))
-
-
-def without_legal_form(name: str) -> str:
-    """A company's name alone; all of it where it has no legal form."""
-    bare, last = name, ""
-    while bare != last:
-        last = bare
-        word = bare.rpartition(" ")[2]
-        if word.isupper() or word.casefold().replace(".", "") not in _WORDS_TOO:
-            bare = basename(bare) or bare
-        bare = _LAST_FORM.sub("", bare) or bare
-    if bare != name or _FIRST_FORM.match(name):
-        bare = _FIRST_FORM.sub("", bare)
-    same = normalise(bare)[0].split() == normalise(name)[0].removeprefix("the ").split()
-    return name if same else bare
 
 
 def _shorter(name: str, kind: Kind) -> Iterator[str]:
@@ -140,11 +98,13 @@ def _in_full(other: str, name: str) -> bool:
 
 def _distinctive(name: str) -> bool:
     words = normalise(name)[0].split()
-    return max(map(rarity, words), default=0.0) >= (DISTINCTIVE if len(words) > 1 else DISTINCTIVE_ALONE)
+    rarest = max(map(rarity, words), default=0.0)
+    return len(words) > 2 or rarest >= (DISTINCTIVE if len(words) > 1 else DISTINCTIVE_ALONE)
 
 
 def _telling(other: str, name: str) -> bool:
-    """Whether a name is worth proposing: a company's always, one word of a person's if it is rare."""
+    """Whether a name is worth proposing: one word of a company's, or of a person's if it is rare."""
     words = normalise(other)[0].split()
-    company = other == without_legal_form(name)
-    return bool(words) and (company or len(words) > 1 or rarity(words[0]) >= DISTINCTIVE)
+    if other == without_legal_form(name):
+        return len(words) == 1
+    return len(words) > 1 or (bool(words) and rarity(words[0]) >= DISTINCTIVE)

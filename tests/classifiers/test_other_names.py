@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.other_names import names_to_propose, other_names, without_legal_form
+from vllm_unlearn.classifiers.legal_forms import without_legal_form
+from vllm_unlearn.classifiers.other_names import names_to_propose, other_names
 from vllm_unlearn.classifiers.scope_check import NamesOnly, shorter_names
 from vllm_unlearn.vocabulary import ForgetTarget, Kind
 
@@ -123,6 +124,25 @@ def test_a_company_is_known_without_its_legal_form(form: str) -> None:
     index = ForgetIndex(0, [ForgetTarget(id="t", name=f"Apple {form}")], NamesOnly())
     assert list(index.find_names("What does Apple Corporation sell?"))
     assert not list(index.find_names("I ate an apple in good company."))
+
+
+@pytest.mark.parametrize(
+    ("listed", "text", "flagged"),
+    [
+        ("Best Buy Co., Inc.", "Where is Best Buy headquartered?", True),
+        ("Best Buy Co., Inc.", "best buy inc stock", True),
+        ("Best Buy Co., Inc.", "what is the best buy for me", False),
+        ("Bank of America Corporation", "bank of america login", True),
+        ("Apple Inc.", "Apple & Co", True),
+        ("Apple Inc.", "what does apple, inc. sell", True),
+        ("Apple Inc.", "Apple co-founder", False),
+        ("Apple Inc.", "apple limited edition", False),
+        ("Apple Inc.", "Apple as a fruit", False),
+    ],
+)
+def test_a_companys_common_words_need_capitals_or_a_legal_form(listed: str, text: str, flagged: bool) -> None:
+    index = ForgetIndex(0, [ForgetTarget(id="t", name=listed)], NamesOnly())
+    assert bool(list(index.find_names(text))) == flagged
 
 
 @pytest.mark.parametrize("name", ["Yoko Ono", "Jack Ma", "Anna Sa", "Sun Ra", "Lu As", "The Beatles"])
