@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, get_args
 
+import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Kind = Literal["entity", "work", "topic", "passage"]
@@ -38,9 +39,17 @@ def _readable(text: str) -> str:
     return text
 
 
+# What Unicode counts among the letters, and a search cannot see: fillers, joiners, and accents alone.
+_NO_LETTER = regex.compile(
+    r"[\p{Default_Ignorable_Code_Point}\u02B9-\u02DF\u02E5-\u02FF\u0374\u0640"
+    r"\uFC5E-\uFC63\uFCF2-\uFCF4\uFE70-\uFE7F\uFF9E\uFF9F\U00010781\U00010782]"
+)
+
+
 def _nameable(name: str) -> str:
-    if not any(char.isalnum() for char in name):
-        raise ValueError(f"a name needs at least one letter or digit, got {name!r}")
+    if not any(char.isalnum() and not _NO_LETTER.match(char) for char in name):
+        shown = name if name.isascii() else " ".join(f"U+{ord(char):04X}" for char in name[:8])
+        raise ValueError(f"a name needs at least one letter or digit that can be seen, got {shown!r}")
     return name
 
 

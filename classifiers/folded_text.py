@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
+from .digraphs import spelt_out
 from .folding import normalise
 
 _PARTICLES = (
@@ -22,11 +24,21 @@ _UNSPACED = ("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR")
 class FoldedText:
     """A text folded for the search, and the same without its spaces."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, spelling: tuple[str, list[int]] | None = None) -> None:
+        """``spelling``, if given, is another way to write it, and where in it each character stands."""
         self.text = text
-        self.folded, self.origins = normalise(text)
+        self.folded, self.origins = normalise(spelling[0] if spelling else text)
+        if spelling:
+            self.origins = [spelling[1][origin] for origin in self.origins]
         self.compact = self.folded.replace(" ", "")
         self.places = [place for place, char in enumerate(self.folded) if char != " "]
+
+    @classmethod
+    def spellings(cls, text: str) -> Iterator[FoldedText]:
+        """The text as it is written, then with ö as oe where it has such letters."""
+        yield cls(text)
+        if other := spelt_out(text):
+            yield cls(text, other)
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
         """Where ``folded[begin:end]`` stands in the text."""

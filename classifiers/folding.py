@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
+import regex
 from anyascii import anyascii
+from opencc import OpenCC
 
-# Beyond the format characters (category Cf): fillers and variation selectors.
-_IGNORABLE = [
-    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065),
-    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0000, 0xE0FFF),
-]  # fmt: skip
+# What is not shown, put into a word, splits nothing; nor do the stroke that lengthens Arabic words and the
+# signs of transcriptions that most writers leave out: the ʻ of Hawaiʻi, the ʿ of ʿAlī.
+_UNWRITTEN = "\u0640\u02b9-\u02bb\u02bd-\u02c1"
+_INVISIBLE = regex.compile(rf"[\p{{Default_Ignorable_Code_Point}}\p{{Cf}}\p{{Me}}{_UNWRITTEN}]")
+# Apostrophes and accents that Unicode counts among the letters.
+_NO_LETTERS = regex.compile(r"[\u02BC\u02C2-\u02DF\u02E5-\u02FF\u0374]")
+# One letter that keyboards of different countries write differently; and Hebrew's forms at a word's end.
+_SAME_LETTER = str.maketrans(
+    "\u06cc\u0649\u06d2\u06a9\u06aa\u06c1\u06be\u0629\u06c3\u0671\u05da\u05dd\u05df\u05e3\u05e5",
+    "\u064a\u064a\u064a\u0643\u0643\u0647\u0647\u0647\u0647\u0627\u05db\u05de\u05e0\u05e4\u05e6",
+)
 
 
 class _Folding(dict[str, str]):
@@ -19,30 +28,40 @@ class _Folding(dict[str, str]):
 
     def __missing__(self, char: str) -> str:
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-        kept = [c for c in decomposed if not unicodedata.combining(c) and not _invisible(c)]
-        folded = "".join(_plain_latin(c) if _of_a_word(c) else " " for c in kept)
+        kept = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
+        folded = "".join(_plain(c) if _of_a_word(c) else " " for c in kept)
         self[char] = folded
         return folded
 
 
-def _plain_latin(char: str) -> str:
-    """Latin letters that no decomposition makes plain: ø, ł, đ, æ, ı."""
-    if char.isascii() or not unicodedata.name(char, "").startswith("LATIN"):
+def _plain(char: str) -> str:
+    """The letter or digit that stands for all that are written differently and read alike."""
+    if char.isascii():
         return char
-    plain = anyascii(char).lower()
-    return plain if plain.isalnum() else char
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    name = unicodedata.name(char, "")
+    if name.startswith("LATIN"):
+        plain = anyascii(char).lower()  # what no decomposition makes plain: ø, ł, đ, æ, ı
+        return plain if plain.isalnum() else char
+    return _simplified(char) if name.startswith("CJK") else char.translate(_SAME_LETTER)
+
+
+def _simplified(char: str) -> str:
+    """A Chinese character as it is written in mainland China, for those of Taiwan and of Japan."""
+    traditional, simplified = _converters()
+    plain: str = simplified.convert(traditional.convert(char))
+    return plain if len(plain) != 1 or plain == char else _simplified(plain)
+
+
+@cache
+def _converters() -> tuple[OpenCC, OpenCC]:
+    return OpenCC("jp2t"), OpenCC("t2s")
 
 
 def _of_a_word(char: str) -> bool:
     """Letters, digits, and the vowel signs of Indic scripts, which are marks without an accent's class."""
-    return char.isalnum() or unicodedata.category(char) in ("Mc", "Mn")
-
-
-def _invisible(char: str) -> bool:
-    """What is not shown (Unicode's Default_Ignorable_Code_Point): put into a word, it splits nothing."""
-    return unicodedata.category(char) in ("Cf", "Me") or any(
-        low <= ord(char) <= high for low, high in _IGNORABLE
-    )
+    return not _NO_LETTERS.match(char) and (char.isalnum() or unicodedata.category(char) in ("Mc", "Mn"))
 
 
 _FOLDING = _Folding()

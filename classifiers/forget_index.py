@@ -18,7 +18,9 @@ from .fact_scope import FactScope, clauses, leave_out, settled
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
+from .other_names import company_name, other_names
 from .passages import facts, full_names
+from .punctuation import parted_in, punctuated
 from .segments import sentences
 from .sieve import SLACK, Sieve
 from .static_encoder import StaticEncoder
@@ -60,7 +62,8 @@ class ForgetIndex:
         self.generation = generation
         self.targets = {target.id: target for target in targets}
         names = [(target.id, name) for target in targets for name in _names(target)]
-        self._names, self._fuzzy_names = NameMatcher(names), FuzzyNames(names)
+        companies = [(t.id, name) for t in targets for name in _companies(t)]
+        self._names, self._fuzzy_names = NameMatcher(names, companies), FuzzyNames(names)
         own = {target.id: _exemplars(target) for target in targets}
         works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(own[t.id]))]
         self.parts = NameParts(names, works, _lone(targets))
@@ -128,7 +131,9 @@ class ForgetIndex:
     def find_names(self, text: str) -> Iterator[NameHit]:
         """Every listed name in ``text``, also misspelt; the same place may come more than once."""
         yield from self._names.find(text)
-        yield from self._fuzzy_names.find(text)
+        for hit in self._fuzzy_names.find(text):
+            if punctuated(hit.name) or not parted_in(text, hit.start, hit.end):
+                yield hit
 
     def without_name(self, target_id: str, text: str) -> str:
         """``text`` with a stand-in for the target's names."""
@@ -222,7 +227,12 @@ class ForgetIndex:
 
 
 def _names(target: ForgetTarget) -> list[str]:
-    return list(dict.fromkeys([*target.names, *full_names(target)]))
+    others = (other_names(name, target.kind) for name in target.names)
+    return list(dict.fromkeys([*target.names, *chain.from_iterable(others), *full_names(target)]))
+
+
+def _companies(target: ForgetTarget) -> list[str]:
+    return [bare for name in target.names if (bare := company_name(name, target.kind))]
 
 
 def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:

@@ -2,66 +2,78 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from .folded_text import FoldedText
-from .folding import normalise
+from .folded_words import FoldedWords
+from .given_names import other_forms
+from .person import Person
+from .word_frequency import rarity
 
-# Titles of works begin so, and "The Oval Office" is no "The Office".
-_TITLE_WORDS = "the a an my our la le les el los las il der die das o os as al and of in on"
-_ARTICLES = frozenset(_TITLE_WORDS.split())
+_MIDDLE_WORDS = 4
+# Robert Schneider can be Rob Schneider if the surname is as rare as this ("Schneider" has 1.1); without a
+# middle name as the second ("Paxton" has 2.3).
+RARE_SURNAME = 1.0
+VERY_RARE_SURNAME = 2.0
+# A target and its name.
+Owner = tuple[str, str]
 
 
 class MiddleNames:
     """Names of two or more words by their first and last, whatever middle names stand between.
 
-    Only in names that look like a person's: capitalised words, no article. Middle names in the text
-    must not contradict the listed ones: "George H. W. Bush" is no "George W. Bush".
+    Only in names that look like a person's: capitalised words, no article. Middle names in the text must
+    not contradict the listed ones: "George H. W. Bush" is no "George W. Bush". Beside a rare surname the
+    first name may have another form ("Robert Michael Schneider" for Rob Schneider).
     """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._people: dict[str, dict[str, list[tuple[list[str], tuple[str, str]]]]] = {}
-        for target_id, name in pairs:
-            words = normalise(name)[0].split()
-            if len(words) > 1 and _personal(name, words):
-                lasts = self._people.setdefault(words[0], {})
-                lasts.setdefault(words[-1], []).append((words[1:-1], (target_id, name)))
+    def __init__(self, people: Iterable[tuple[Person, Owner]]) -> None:
+        self._people: dict[str, dict[str, list[tuple[Person, Owner]]]] = {}
+        for known, owner in people:
+            if min(len(known.given[0]), len(known.last)) > 2:
+                lasts = self._people.setdefault(known.given[0], {})
+                lasts.setdefault(known.last, []).append((known, owner))
+        self._others: dict[str, list[str]] = {}
+        for listed in self._people:
+            for other in other_forms(listed):
+                self._others.setdefault(other, []).append(listed)
 
-    def find(self, folded: FoldedText) -> Iterator[tuple[int, int, list[tuple[str, str]]]]:
-        words = [match.span() for match in re.finditer(r"[^ ]+", folded.folded)] if self._people else []
-        for first, (begin, stop) in enumerate(words):
-            lasts = self._people.get(folded.folded[begin:stop], {})
-            for last in range(first + 1, min(first + 4, len(words))) if lasts else ():
-                known = lasts.get(folded.folded[slice(*words[last])])
-                if known and _continuous(folded, words[first : last + 1]):
-                    middle = [folded.folded[slice(*word)] for word in words[first + 1 : last]]
-                    owners = [owner for listed, owner in known if _agree(middle, listed)]
-                    yield begin, words[last][1], owners
+    def find(self, words: FoldedWords) -> Iterator[tuple[int, int, list[Owner]]]:
+        """Where in the folded text, and whose each name is."""
+        for first, word in enumerate(words.words):
+            if lasts := self._people.get(word):
+                yield from self._from(words, first, lasts, 0.0)
+            for listed in self._others.get(word, ()):
+                yield from self._from(words, first, self._people[listed], RARE_SURNAME)
+
+    def _from(
+        self, words: FoldedWords, first: int, lasts: Mapping[str, list[tuple[Person, Owner]]], rare: float
+    ) -> Iterator[tuple[int, int, list[Owner]]]:
+        for last in range(first + 1, min(first + 1 + _MIDDLE_WORDS, len(words))):
+            for known, owner in lasts.get(words[last], ()):
+                alone = last - first == 1 + len(known.particles)
+                if rarity(known.last) < (VERY_RARE_SURNAME if rare and alone else rare):
+                    continue
+                if _names(words, first, last, known):
+                    yield *words.span(first, last + len(known.generation)), [owner]
 
 
-def _personal(name: str, words: list[str]) -> bool:
-    capitalised = all(word[:1].isupper() for word in name.split())
-    return (
-        capitalised
-        and "," not in name
-        and _ARTICLES.isdisjoint(words)
-        and min(len(words[0]), len(words[-1])) > 2
-    )
-
-
-def _continuous(folded: FoldedText, words: list[tuple[int, int]]) -> bool:
-    """Whether the words are one name: capitals, with no punctuation between but initials' and quotes."""
-    between = folded.text[folded.origins[words[0][0]] : folded.origins[words[-1][0]]]
-    if re.search(r"[^\w\s.'’\"“”()-]|\w{2}\.|\n|_", between):
+def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
+    middle = words.between(first + 1, last)
+    names = middle[: len(middle) - len(known.particles)]
+    surname = names + known.particles == middle
+    if not surname or words.between(last + 1, last + 1 + len(known.generation)) != known.generation:
         return False
-    return all(folded.text[folded.origins[begin]].isupper() for begin, _ in words)
+    capitals = [*range(first, first + 1 + len(names)), last]
+    return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
 
 
-def _agree(middle: list[str], listed: list[str]) -> bool:
-    """Whether middle names can be one person's: equal, initials of the other, or left out."""
-    if not middle or not listed:
-        return True
-    return [word[0] for word in middle] == [word[0] for word in listed] and all(
-        len(a) == 1 or len(b) == 1 or a == b for a, b in zip(middle, listed, strict=True)
+def _agree(middle: Sequence[str], listed: Sequence[str]) -> bool:
+    """Whether middle names can be one person's: left out, or equal."""
+    return not middle or not listed or equal_or_initials(middle, listed)
+
+
+def equal_or_initials(names: Sequence[str], listed: Sequence[str]) -> bool:
+    """Whether each of the names is the listed one, or one of the two the other's initial."""
+    return len(names) == len(listed) and all(
+        a == b or (a[0] == b[0] and 1 in (len(a), len(b))) for a, b in zip(names, listed, strict=True)
     )

@@ -11,9 +11,14 @@ import ahocorasick
 from .apart_names import comes_apart
 from .endings import MOST_LETTERS, another_name, languages, own_word
 from .folded_text import FoldedText, script
+from .folded_words import FoldedWords
 from .folding import normalise
-from .middle_names import MiddleNames
-from .name_forms import Form, name_forms
+from .initials import Initials
+from .legal_forms import legal_form_follows
+from .middle_names import MiddleNames, Owner
+from .name_forms import Form, company_forms, name_forms, spellings
+from .person import person
+from .punctuation import one_turned, parted
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
 # ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
@@ -21,6 +26,7 @@ COMPACT_LETTERS = 8
 # A name of one word that is shorter carries no ending: with one it is too often another word.
 INFLECTED_LETTERS = 5
 MIN_SPELT_LETTERS = 4
+MIN_UNSPACED_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +44,51 @@ class NameMatcher:
 
     The automaton runs over the letters alone; how a hit is cut into words then decides. Found are a
     name as it is listed; with an ending ("Harry Potters"); with other or no spaces, hyphens and
-    apostrophes ("HarryPotter", "JK Rowling"); inverted ("Rowling, J. K."); with middle names or
-    initials between the first and the last word, or without the listed ones; backwards and in rot13.
+    apostrophes ("HarryPotter", "JK Rowling"); turned round ("Rowling, J. K."); with middle names or
+    initials between the first and the last word, or without the listed ones; with initials for the
+    given names; with ö as oe or oe as ö; backwards and in rot13. Punctuation that the name has not
+    ends it where it parts two sentences or the items of a list.
     """
 
-    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
-        """``names`` are (target id, name) pairs."""
+    def __init__(self, names: Iterable[tuple[str, str]], companies: Iterable[tuple[str, str]] = ()) -> None:
+        """``names`` are (target id, name) pairs; ``companies`` likewise, of names that must have a legal form
+        in the text, or be of several words in capitals."""
         pairs = [(target_id, name) for target_id, name in names if normalise(name)[0].strip()]
         forms: dict[str, dict[Form, Form]] = {}
-        for target_id, name in pairs:
-            for form in name_forms(name):
-                same = forms.setdefault(form.written[0].replace(" ", ""), {})
-                same.setdefault(form, form).owners.append((target_id, name))
+        written = [(form, pair) for pair in pairs for form in name_forms(pair[1])]
+        written += [(form, pair) for pair in companies for form in company_forms(pair[1])]
+        for form, pair in written:
+            same = forms.setdefault(form.written[0].replace(" ", ""), {})
+            same.setdefault(form, form).owners.append(pair)
         self._automaton = ahocorasick.Automaton()
         for letters, ways in forms.items():
             self._automaton.add_word(letters, (len(letters), list(ways)))
         self._automaton.make_automaton()
-        self._middle_names = MiddleNames(pairs)
+        spelt = ((person(spelling), pair) for pair in pairs for spelling in spellings(pair[1]))
+        people = [(known, pair) for known, pair in spelt if known]
+        self._middle_names, self._initials = MiddleNames(people), Initials(people)
         self.size = len({normalise(name)[0].strip() for _, name in pairs})
 
     def find(self, text: str) -> Iterator[NameHit]:
         """Every listed name in ``text`` that stands as words of its own, or unmistakably inside of one."""
         if not self.size:
             return
-        folded = FoldedText(text)
         seen: set[NameHit] = set()
-        for begin, end, owners in (*self._written(folded), *self._middle_names.find(folded)):
-            for target_id, name in owners:
-                hit = NameHit(target_id, name, *folded.span(begin, end))
-                if hit not in seen:
-                    seen.add(hit)
-                    yield hit
+        for folded in FoldedText.spellings(text):
+            for begin, end, owners in self._places(folded):
+                for target_id, name in owners:
+                    hit = NameHit(target_id, name, *folded.span(begin, end))
+                    if hit not in seen:
+                        seen.add(hit)
+                        yield hit
 
-    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[tuple[str, str]]]]:
+    def _places(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
+        words = FoldedWords(folded)
+        yield from self._written(folded)
+        yield from self._middle_names.find(words)
+        yield from self._initials.find(words)
+
+    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
         if not folded.compact:
             return
         for last, (length, forms) in self._automaton.iter(folded.compact):
@@ -87,14 +105,22 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
-    if form.kind == "inverted":
-        comma = folded.origins[begin + form.written[0].index(" ") - 1] + 1
+    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
+        return False
+    if form.kind == "company":
+        known = written in form.written and begins and ends
+        return known and (
+            _in_capitals(folded, begin, end) or legal_form_follows(folded.text, folded.span(begin, end)[1])
+        )
+    if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
-        return known and folded.text[comma : comma + 2].lstrip().startswith(",")
+        return known and one_turned(folded, begin, end, form.comma)
     if written in form.written:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
         return not _of_another(form, folded, begin, end)
+    if _apart(form, folded, begin, end):
+        return True
     if not (begins and ends):
         return False
     return (
@@ -102,6 +128,23 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         or _unmistakable(form, folded, begin, end)
         or comes_apart(form.written[0], folded, begin, end)
     )
+
+
+def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether this is a name in a script without spaces, with spaces: 村上 春樹, 김 철수.
+
+    Where any two words may meet, two characters with a space must stand alone.
+    """
+    kind = script(form.written[-1][0])
+    if (
+        " " in form.written[-1]
+        or kind == "spaced"
+        or not folded.begins_word(begin)
+        or not folded.ends_word(end)
+    ):
+        return False
+    alone = begin == 0 or folded.folded[begin - 1] == " "
+    return alone or len(form.written[-1]) >= MIN_UNSPACED_LETTERS
 
 
 def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
@@ -114,6 +157,15 @@ def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     words = form.written[0].split(" ")
     starts = accumulate(map(len, words[:-1]), initial=begin)
     return len(words) > 1 and all(_capital(folded, start) for start in starts)
+
+
+def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether several words all begin with a capital, and are not written in capitals throughout."""
+    starts = [begin, *(place + 1 for place in range(begin, end) if folded.folded[place] == " ")]
+    start, stop = folded.span(begin, end)
+    return (
+        len(starts) > 1 and all(_capital(folded, s) for s in starts) and not folded.text[start:stop].isupper()
+    )
 
 
 def _capital(folded: FoldedText, place: int) -> bool:

@@ -21,6 +21,7 @@ from .encoder import Encoder, Vectors
 from .evidence import THRESHOLD
 from .folding import normalise
 from .forget_index import ForgetIndex
+from .other_names import names_to_propose
 from .prompt_file import Prompt
 from .segment_cache import SegmentCache
 
@@ -170,3 +171,14 @@ def common_names(target: ForgetTarget, max_fpr: float) -> Iterator[str]:
                 f"{PROMPT_WORDS} words has it, whatever is meant; a longer name, counterexamples or "
                 "scope 'exemplars' would tell the target from the word"
             )
+
+
+def shorter_names(target: ForgetTarget) -> Iterator[str]:
+    """A note for each name that people may shorten to one that can mean others: "Apple" for Apple Inc."""
+    for name in target.names if target.scope == "all" else ():
+        for shorter in names_to_propose(name, target.kind):
+            if normalise(shorter)[0] not in {normalise(known)[0] for known in target.names}:
+                yield (
+                    f"the name {name!r} does not flag {shorter!r} alone, which others may bear: list it as "
+                    "an alias if it means this one in your traffic"
+                )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import log10
+from operator import itemgetter
 
 from wordfreq import get_frequency_dict, top_n_list
+
+from .folding import normalise
 
 # Words of these languages are told from names; English is the language of most indexed texts.
 # fmt: off
@@ -15,6 +18,8 @@ LANGUAGES = (
     "ar", "fa", "he", "hi", "bn", "id", "vi", "ko",
 )
 # fmt: on
+# Folding changes letters of most of their words.
+_FOLDED = ("ar", "fa", "he")
 # Zipf's scale: the logarithm of the number of times in a billion words.
 ORDINARY_ZIPF = 5.5
 MAX_RARITY = 5.0
@@ -81,5 +86,14 @@ def preload() -> None:
 
 @cache
 def _lists() -> tuple[dict[str, float], ...]:
-    others = (get_frequency_dict(language, "small") for language in LANGUAGES)
+    others = (_list(language) for language in LANGUAGES)
     return (get_frequency_dict("en", "large"), *others)
+
+
+def _list(language: str) -> dict[str, float]:
+    frequencies = get_frequency_dict(language, "small")
+    if language not in _FOLDED:
+        return frequencies
+    # Ascending, so that of two words that fold alike the commoner stays.
+    ascending = sorted(frequencies.items(), key=itemgetter(1))
+    return {folded: f for word, f in ascending if (folded := normalise(word)[0])}

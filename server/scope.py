@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..classifiers.encoder import Encoder
 from ..classifiers.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.prompt_file import Prompt, read_prompts
-from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names
+from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names, shorter_names
 from ..classifiers.surnames import lone_notes
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
@@ -68,6 +68,7 @@ def examine(
         vectors.settle()
     warnings = [warning for target in targets for warning in common_names(target, detection.max_fpr)]
     warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
+    warnings += [note for target in targets for note in shorter_names(target)]
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
     broad = tuple(scope for scope in scopes if scope.over_broad)
