@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import threading
-import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
 from .configuration import Settings
+from .lease import Clock, Lease, read_clocks
 from .store import Store, StoreError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,9 @@ class Guard:
     began with, and none waits for a build.
     """
 
-    def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, settings: Settings, encoder: Encoder | None = None, clock: Clock = read_clocks
+    ) -> None:
         """Open the store, build its newest generation, follow it.
 
         Raises ``StoreError``, ``ValueError`` (the encoder) or what onnxruntime raises: without an
@@ -53,6 +55,9 @@ class Guard:
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._process = os.getpid()
+        self._lease = Lease(settings.max_stale_seconds, clock)
+        self._told = -1
         self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
         preload()
@@ -93,21 +98,29 @@ class Guard:
     def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
-        Raises ``GuardError`` where the store has not answered for longer than allowed, and
-        whatever the encoder raises.
+        Raises ``GuardError`` where the store has not answered for longer than allowed or this is not the
+        process that the guard was built in, and whatever the encoder raises.
         """
-        if time.monotonic() > self._lease_end:
-            raise GuardError(
-                f"the store has not answered for {self.settings.max_stale_seconds:g} s "
-                "(max_stale_seconds); the log says why"
-            )
+        self._check()
         index = self._index
         matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
         matches += [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
+        self._check()  # the machine may have slept meanwhile
         return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
+
+    def _check(self) -> None:
+        if os.getpid() != self._process:
+            raise GuardError("this process was forked from the one that the guard follows the store in")
+        if not self._lease.runs:
+            raise GuardError(
+                f"the store has not answered for {self.settings.max_stale_seconds:g} s "
+                "(max_stale_seconds), or has a newer list that is not built yet; the log says why"
+            )
 
     def close(self) -> None:
         """Stop following the store, and sign off from its list of replicas."""
+        if os.getpid() != self._process:  # a fork's exit: the replica is its parent
+            return
         self._stopping.set()
         self._thread.join(timeout=10)
         try:
@@ -122,7 +135,6 @@ class Guard:
 
     def _publish(self, index: ForgetIndex) -> None:
         self._index = index
-        self._beat_due = 0.0  # tell `wait` at once
         metrics.GENERATION.set(index.generation)
         for what, size in index.sizes.items():
             metrics.INDEX_SIZE.labels(what).set(size)
@@ -157,7 +169,8 @@ class Guard:
         if self._building is None and newest != self.generation:
             self._building = builder.submit(self._build, newest)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
-        if not self._failed and time.monotonic() >= self._beat_due:
+        # A new list is told at once.
+        if not self._failed and (self._told != self.generation or self._lease.is_due):
             self._beat()
 
     def _newest_generation(self) -> int:
@@ -174,12 +187,18 @@ class Guard:
         return head.generation
 
     def _beat(self) -> None:
-        """Renew the lease: here only after the store has it, so that `wait` never believes too little."""
-        began = time.monotonic()
-        lease = self.settings.max_stale_seconds
-        self._store.beat(self.replica_id, self.generation, self.settings.mode, timedelta(seconds=lease))
-        self._lease_end = began + lease
-        self._beat_due = began + min(1.0, lease / 4)
+        """Renew the lease: here only after the store has it, so that `wait` never believes too little.
+
+        `wait` gives a replica up whose lease has run out, and may have said since that a newer list is served.
+        So such a lease is renewed for the newest list alone. The row comes first: who changes the list
+        after this look at it, and then waits, sees the row.
+        """
+        begun, generation = self._lease.clock(), self.generation
+        lease = timedelta(seconds=self.settings.max_stale_seconds)
+        self._store.beat(self.replica_id, generation, self.settings.mode, lease)
+        self._told = generation
+        if self._lease.runs or self._newest_generation() == generation:
+            self._lease.renew(begun)
 
 
 def load_encoder(settings: Settings) -> Encoder:

@@ -131,7 +131,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A serving process; past ``lease_until`` it no longer answers (``Settings.max_stale_seconds``)."""
+    """A serving process; past ``lease_until``, by its own clock, it no longer answers
+    (``Settings.max_stale_seconds``)."""
 
     id: str
     generation: int
@@ -250,14 +251,24 @@ class Store:
             if replica := session.get(_Replica, replica_id):
                 session.delete(replica)
 
-    def replicas(self) -> tuple[Replica, ...]:
-        """The replicas whose lease runs; any other has stopped, or answers no one."""
+    def bury(self, replica: Replica) -> None:
+        """Forget a replica that has not beaten since it was read as ``replica``."""
+        with self._writing() as session:
+            row = session.get(_Replica, replica.id)
+            if row and _utc(row.seen_at) == replica.seen_at:
+                session.delete(row)
+
+    def replicas(self, *, silent: bool = False) -> tuple[Replica, ...]:
+        """The replicas whose lease runs, if all clocks are right; with ``silent`` the others, too.
+
+        Whether one has really stopped ``Watch`` tells.
+        """
         with self._reading() as session:
             rows = [
                 Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until))
                 for r in session.scalars(select(_Replica).order_by(_Replica.id))
             ]
-        return tuple(row for row in rows if row.lease_until > datetime.now(UTC))
+        return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
 
     def _target(self, document: str) -> ForgetTarget:
         try:
