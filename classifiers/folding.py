@@ -12,6 +12,8 @@ _IGNORABLE = [
     (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065),
     (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0000, 0xE0FFF),
 ]  # fmt: skip
+# Of all of Unicode, which a client may send, it would take 280 MB. More than any text has.
+MOST_CHARACTERS = 65_536
 
 
 class _Folding(dict[str, str]):
@@ -21,6 +23,8 @@ class _Folding(dict[str, str]):
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
         kept = [c for c in decomposed if not unicodedata.combining(c) and not _invisible(c)]
         folded = "".join(_plain_latin(c) if _of_a_word(c) else " " for c in kept)
+        if len(self) >= MOST_CHARACTERS:
+            self.clear()
         self[char] = folded
         return folded
 

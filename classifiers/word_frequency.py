@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from math import log10
 
 from wordfreq import get_frequency_dict, top_n_list
+
+from .word_cache import once_a_word
 
 # Words of these languages are told from names; English is the language of most indexed texts.
 # fmt: off
@@ -24,7 +26,7 @@ SMALL_NUMBER_RARITY = 1.0
 NUMBER_RARITY = 3.0
 
 
-@lru_cache(65_536)
+@once_a_word
 def rarity(word: str) -> float:
     """0 for a word as common as "where" (Zipf 5.5), 5 for one that no list has; lower case expected.
 

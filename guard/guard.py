@@ -189,9 +189,9 @@ class Guard:
     def _beat(self) -> None:
         """Renew the lease: here only after the store has it, so that `wait` never believes too little.
 
-        `wait` gives a replica up whose lease has run out, and may have said since that a newer list is served.
-        So such a lease is renewed for the newest list alone. The row comes first: who changes the list
-        after this look at it, and then waits, sees the row.
+        `wait` gives a replica up whose lease has run out, and may have said since that a newer list is
+        served. So such a lease is renewed for the newest list alone. The row comes first: who changes the
+        list after this look at it, and then waits, sees the row.
         """
         begun, generation = self._lease.clock(), self.generation
         lease = timedelta(seconds=self.settings.max_stale_seconds)

@@ -47,7 +47,6 @@ class Screen:
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
         ``ValueError`` for a checkpoint without readable embeddings.
         """
-        self.once = asyncio.Lock()
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts

@@ -32,6 +32,7 @@ from ..corruption.corruptor import CorruptedPrompt
 from . import metrics
 from .configuration import Settings, is_disabled, load
 from .guard import Guard
+from .once import Once
 from .screen import Screen, model_folder
 
 logger = logging.getLogger(__name__)
@@ -196,7 +197,8 @@ class Hook:
         self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len, self._enforces)
         self.guard = Guard(settings)
         self._engine: Any = None
-        self._shaken: bool | None = None
+        self._shaken = self._failed = False
+        self._handshake_once = Once(self._handshake_or_fail)
 
     def attach(self, engine: Any) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
@@ -211,8 +213,12 @@ class Hook:
 
     async def screen_async(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """As ``screen``, off the event loop."""
-        if self._shaken is not True:
-            await self.handshake_async()
+        if not self._shaken:
+            try:
+                await self.handshake_async()
+            except HookError as error:
+                logger.error("unlearn: %s", error)
+                raise UnavailableError() from None
         return await self._screen.in_thread(self.screen, prompt, tokenization)
 
     def screen(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
@@ -263,12 +269,21 @@ class Hook:
         return rendered
 
     async def handshake_async(self) -> None:
-        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do."""
-        async with self._screen.once:
-            if self._shaken is None:
-                await self._handshake(self._generate_async)
-            if not self._shaken:
-                raise UnavailableError()
+        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do.
+
+        It goes on where a caller is cancelled; one that something else ended is tried again. Whoever comes
+        after a failed one gets an ``UnavailableError``.
+        """
+        await self._handshake_once()
+
+    async def _handshake_or_fail(self) -> None:
+        if self._failed:
+            raise UnavailableError()
+        try:
+            await self._handshake(self._generate_async)
+        except HookError:
+            self._failed = True
+            raise
 
     def _handshake_sync(self, engine: LLMEngine) -> None:
         coroutine = self._handshake(self._generate_sync)
@@ -282,7 +297,6 @@ class Hook:
         if not (self._enforces and self._screen.corruptor):
             self._shaken = True
             return
-        self._shaken = False
         token = _handshaking.set(True)
         try:
             ids = self._screen.encode(HANDSHAKE_PROMPT)
@@ -309,10 +323,13 @@ class Hook:
         self._shaken = True
 
     async def _generate_async(self, name: str, engine_input: Any) -> Any:
+        last = None
         async for output in self._engine.generate(
             engine_input, _handshake_params(), f"unlearn-handshake-{name}"
         ):
             last = output
+        if last is None or last.outputs[0].finish_reason == "abort":  # by an engine that is put to sleep
+            raise UnavailableError()
         return last
 
     async def _generate_sync(self, name: str, engine_input: Any) -> Any:
