@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import socket
@@ -20,9 +21,11 @@ from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
 from ..classifiers.word_frequency import preload
+from ..classifiers.work import current
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
+from .beams import Beams
 from .configuration import Settings
 from .lease import Clock, Lease, read_clocks
 from .store import Store, StoreError
@@ -58,6 +61,7 @@ class Guard:
         self._process = os.getpid()
         self._lease = Lease(settings.max_stale_seconds, clock)
         self._told = -1
+        self._beams = Beams()
         self._canaries = NameMatcher((CANARY_ID, name) for name in CANARY_NAMES)
         self._store = Store(settings.store)
         preload()
@@ -99,14 +103,20 @@ class Guard:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
         Raises ``GuardError`` where the store has not answered for longer than allowed or this is not the
-        process that the guard was built in, and whatever the encoder raises.
+        process that the guard was built in, what ``Work.read`` raises, and whatever the encoder raises.
         """
         self._check()
+        current().read(len(text))
         index = self._index
-        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
-        matches += [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
+        find = functools.partial(self._find, index)
+        grows = current().grows
+        matches = self._beams.find(index, text, turns, find) if grows else find(text, turns)
         self._check()  # the machine may have slept meanwhile
         return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
+
+    def _find(self, index: ForgetIndex, text: str, turns: list[tuple[int, int]] | None) -> list[Match]:
+        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
+        return matches + [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
 
     def _check(self) -> None:
         if os.getpid() != self._process:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -23,10 +21,7 @@ from .prompts import DecodedPrompt, PromptDecoder
 logger = logging.getLogger(__name__)
 
 NEUTRAL_WORD = " something"
-# As many threads as requests that can wait for the encoder together; it runs them as one batch.
-THREADS = 32
 
-Result = TypeVar("Result")
 EngineInput = dict[str, Any]
 
 
@@ -50,7 +45,6 @@ class Screen:
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="unlearn-screen")
         self._said_neutral = False
 
     def attach(self, tokenizer: Any) -> None:
@@ -62,10 +56,6 @@ class Screen:
     def encode(self, text: str) -> list[int]:
         """The token ids of ``text``, without special tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False))
-
-    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run ``function`` beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def replaced(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         """Decide on a prompt: the verdict, and the input to use instead if it is flagged."""

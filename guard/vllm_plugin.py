@@ -22,16 +22,19 @@ from packaging.specifiers import SpecifierSet
 from vllm import SamplingParams, envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
-from vllm.exceptions import GracefulHTTPError, VLLMValidationError
+from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
 from vllm.inputs.engine import tokens_input
 from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
+from ..classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
 from ..corruption.corruptor import CorruptedPrompt
 from . import metrics
+from .admission import admit, grows, max_chars, tokens, too_long
 from .configuration import Settings, is_disabled, load
 from .guard import Guard
+from .lanes import ForkedError, Lanes, OverloadError
 from .once import Once
 from .screen import Screen, model_folder
 
@@ -150,7 +153,9 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
         self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
         if not _handshaking.get() and isinstance(params, SamplingParams):
-            prompt = await _hook(self).screen_async(prompt, kwargs.get("tokenization_kwargs"))
+            hook = _hook(self)
+            admit(self, request_id, params)
+            prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), grows(params))
         return await original(self, request_id, prompt, params, *args, **kwargs)
 
     return add_request
@@ -161,7 +166,7 @@ def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
         self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
         if not _handshaking.get() and isinstance(params, SamplingParams):
-            prompt = _hook(self).screen(prompt, kwargs.get("tokenization_kwargs"))
+            prompt = _hook(self).screen(prompt, kwargs.get("tokenization_kwargs"), grows(params))
         return original(self, request_id, prompt, params, *args, **kwargs)
 
     return add_request
@@ -196,6 +201,7 @@ class Hook:
         folder = model_folder(model.model, model.revision) if embeds else None
         self._screen = Screen(settings.corruption, folder, model.dtype, model.max_model_len, self._enforces)
         self.guard = Guard(settings)
+        self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
         self._shaken = self._failed = False
         self._handshake_once = Once(self._handshake_or_fail)
@@ -211,7 +217,9 @@ class Hook:
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
 
-    async def screen_async(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    async def screen_async(
+        self, prompt: Any, tokenization: dict[str, Any] | None, grows: bool = False
+    ) -> Any:
         """As ``screen``, off the event loop."""
         if not self._shaken:
             try:
@@ -219,16 +227,29 @@ class Hook:
             except HookError as error:
                 logger.error("unlearn: %s", error)
                 raise UnavailableError() from None
-        return await self._screen.in_thread(self.screen, prompt, tokenization)
+        try:
+            work = self._work(grows)
+            return await self._lanes.run(tokens(prompt), work, self.screen, prompt, tokenization)
+        except OverloadError:
+            return self._undecided(prompt, QueueOverflowError())
+        except ForkedError:
+            return self._undecided(prompt, UnavailableError())
 
-    def screen(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def screen(self, prompt: Any, tokenization: dict[str, Any] | None, grows: bool = False) -> Any:
         """Return the engine input to use: ``prompt`` itself unless it is flagged.
 
         Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
         where the guard fails.
         """
+        if current() is nobody:
+            with at(self._work(grows)):
+                return self.screen(prompt, tokenization)
         try:
             return self._replaced(prompt, tokenization)
+        except AbandonedError:
+            raise
+        except TooLongError as error:
+            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
         except VLLMValidationError:
             metrics.REQUESTS.labels("refuse").inc()
             raise
@@ -236,11 +257,20 @@ class Hook:
             metrics.ERRORS.labels("screen").inc()
             # Without a traceback and its chain of messages: the less is logged here, the less of a prompt.
             logger.error("unlearn: a request could not be decided on: %s: %s", type(error).__name__, error)
-            if self._settings.on_error == "open" or not self._enforces:
-                metrics.REQUESTS.labels("undecided").inc()
-                return prompt
-            metrics.REQUESTS.labels("refuse").inc()
-            raise UnavailableError() from error
+            return self._undecided(prompt, UnavailableError())
+
+    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
+        """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
+        too_long = isinstance(refusal, VLLMValidationError)
+        if not self._enforces or (self._settings.on_error == "open" and not too_long):
+            metrics.REQUESTS.labels("undecided").inc()
+            return prompt
+        metrics.REQUESTS.labels("refuse").inc()
+        raise refusal from None  # a chain would be logged, message by message
+
+    def _work(self, grows: bool) -> Work:
+        limit = self._settings.detection.max_chars
+        return Work(max_chars(limit, self._config.model_config.max_model_len), grows=grows)
 
     def _replaced(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
