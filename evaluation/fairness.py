@@ -35,7 +35,7 @@ from .people import EXEMPLARS, JOBS, PRIZES, TOWNS, names, synthetic_target
 
 LONG, SHORT = 8_000, 20
 LONG_AT_ONCE = 4
-ROUNDS, SHORT_A_ROUND = 12, 20
+ROUNDS, SHORT_A_ROUND = 8, 20
 EVERY_SECONDS = 0.02
 UNBOUNDED = 2**40
 # Before: one pool for all, and the encoder takes whole requests.
@@ -43,7 +43,7 @@ ONE_POOL = (Width(float("inf"), 32),)
 
 
 def mixed(tokens: int, chance: random.Random) -> str:
-    """A prompt of about so many tokens that ends with sentences which the first pass leaves to the encoder."""
+    """A prompt of about so many tokens; it ends with sentences that the first pass leaves to the encoder."""
     ends = [_near(chance) for _ in range(max(1, tokens // 200))]
     return " ".join([prompt(tokens - 10 * len(ends), chance), *ends])
 

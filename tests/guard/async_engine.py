@@ -37,10 +37,10 @@ class Engine:
 
     async def ask(self, prompt: str = QUESTION, n: int = 1) -> str:
         self.asked += 1
-        params = SamplingParams(temperature=0, max_tokens=4, n=n)
+        params = SamplingParams(temperature=0 if n == 1 else 1, max_tokens=4, ignore_eos=True, n=n)
         async for output in self.engine.generate(prompt, params, f"request-{self.asked}"):
             last = output
-        return last.outputs[0].text
+        return str(list(last.outputs[0].token_ids))
 
     async def said(self, prompt: str = QUESTION, n: int = 1) -> str:
         try:
