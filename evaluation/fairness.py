@@ -77,7 +77,7 @@ class Arrangement:
         """Seconds of each short prompt while ``long`` ones are screened, and of each long one."""
         turns.SECONDS = self._turns
         beside = [asyncio.create_task(self.screen(LONG, mixed(LONG, chance))) for _ in range(long)]
-        asked = []
+        asked: list[asyncio.Task[float]] = []
         while len(asked) < SHORT_A_ROUND and not (beside and all(task.done() for task in beside)):
             asked.append(asyncio.create_task(self.screen(SHORT, mixed(SHORT, chance))))
             await asyncio.sleep(EVERY_SECONDS)

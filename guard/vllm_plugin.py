@@ -231,7 +231,7 @@ class Hook:
             work = self._work(grows)
             return await self._lanes.run(tokens(prompt), work, self.screen, prompt, tokenization)
         except OverloadError:
-            return self._undecided(prompt, QueueOverflowError())
+            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
         except ForkedError:
             return self._undecided(prompt, UnavailableError())
 

@@ -29,7 +29,12 @@ def results(
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
     }
-    command = [sys.executable, HERE / "async_engine.py", model_folder, folder / "results.json"]
+    command: list[str | Path] = [
+        sys.executable,
+        HERE / "async_engine.py",
+        model_folder,
+        folder / "results.json",
+    ]
     run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     found: dict[str, Any] = json.loads((folder / "results.json").read_text())

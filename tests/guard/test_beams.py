@@ -138,11 +138,16 @@ def test_what_is_remembered_is_bounded(index: Index) -> None:
 def test_the_guard_reads_so_what_will_grow(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     whole = guard._find
-    monkeypatch.setattr(guard, "_find", lambda i, text, turns: (read.append(text), whole(i, text, turns))[1])
-    text = " ".join(FILLER) + " Who is Orrin"
+
+    def find(index: Any, text: str, turns: Turns | None) -> list[Match]:
+        read.append(text)
+        return whole(index, text, turns)
+
+    monkeypatch.setattr(guard, "_find", find)
+    text = " ".join(FILLER * 4) + " Who wrote The Salt"
     for grows in (True, False):
         read.clear()
         with at(Work(grows=grows)):
             assert guard.screen(text).action == "pass"
-            assert guard.screen(text + " Vale").action == "corrupt"
+            assert guard.screen(text + " Meadow").action == "corrupt"
         assert (len(read[1]) < len(text)) is grows

@@ -68,7 +68,7 @@ def test_a_lane_that_is_full_refuses_and_is_open_again(held: threading.Event) ->
 
 
 def test_what_a_client_left_in_the_queue_does_not_begin(held: threading.Event) -> None:
-    begun = []
+    begun: list[int] = []
 
     async def run() -> None:
         lanes = Lanes(2 * LONG)
