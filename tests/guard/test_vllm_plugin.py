@@ -318,7 +318,7 @@ class TestHook:
         if lines == ["mode: shadow"]:
             assert hook.screen(listed, None) is listed
             return
-        with pytest.raises(VLLMValidationError, match="27 characters .more than 5 .* the input prompt"):
+        with pytest.raises(VLLMValidationError, match=r"27 characters .more than 5 .* the input prompt"):
             hook.screen(listed, None)
 
     @pytest.mark.parametrize("opens", [False, True])
