@@ -76,7 +76,7 @@ async def main(model: str) -> dict[str, Any]:
         before = engine.screened
         results["more than are admitted"] = await engine.said(n=9)
         results["screened for nothing"] = engine.screened - before
-        results["too many characters"] = await engine.said("\n" * 5_000 + QUESTION)
+        results["too many characters"] = await engine.said("information " * 300 + QUESTION)
     finally:
         engine.hook.guard.close()
         engine.engine.shutdown()
