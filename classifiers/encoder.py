@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,12 +16,16 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
+from .work import AbandonedError, current
+
 Vectors = npt.NDArray[np.float32]
 
 BATCH = 32
 # Padded tokens of a batch. Activations then stay in the cores' caches (a fifth to a half faster than 4,096
 # on two cores), and onnxruntime does not keep the gigabyte that 32 texts of 512 tokens take.
 BATCH_TOKENS = 512
+# About as many tokens in characters: what others wait for at most, a hundredth of a second.
+SLICE_CHARS = 2_048
 
 
 class Encoder(Protocol):
@@ -98,46 +103,108 @@ def _batches(lengths: list[int]) -> Iterator[list[int]]:
         order = order[size:]
 
 
+class _Caller:
+    """Texts that wait for the encoder, like lengths together, and the vectors of those that do not."""
+
+    def __init__(self, texts: Sequence[str], dimension: int) -> None:
+        self.done: Future[Vectors] = Future()
+        self.work = current()
+        self._texts = texts
+        self._rows = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        self._vectors = np.empty((len(texts), dimension), dtype=np.float32)
+
+    def slice(self, characters: int) -> list[int]:
+        """The next rows to encode: at least one, and no more than so many characters."""
+        rows = [self._rows.pop()]
+        while self._rows and len(rows) < BATCH:
+            characters -= len(self._texts[rows[-1]])
+            if len(self._texts[self._rows[-1]]) > characters:
+                break
+            rows.append(self._rows.pop())
+        return rows
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        return [self._texts[row] for row in rows]
+
+    def give(self, rows: Sequence[int], vectors: Vectors) -> None:
+        """Take the vectors of ``rows``; with the last of them the caller goes on."""
+        self._vectors[rows] = vectors
+        if not self._rows:
+            self.done.set_result(self._vectors)
+
+
 class BatchingEncoder:
     """Encode the texts of all waiting callers together, on one thread of its own.
 
-    While a batch runs, the next gathers: no caller waits for company, and many callers cost
-    little more than one.
+    While a batch runs, the next gathers: no caller waits for company, and many callers cost little more
+    than one. Nor does one with few texts wait for another's many: a batch holds a slice of who has just
+    come, and a slice of one of those whose turn it is again.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, slice_chars: int = SLICE_CHARS) -> None:
         self.fingerprint = encoder.fingerprint
         self.dimension = encoder.dimension
         self._encoder = encoder
-        self._waiting: queue.SimpleQueue[tuple[Sequence[str], Future[Vectors]]] = queue.SimpleQueue()
+        self._slice_chars = slice_chars
+        self._arrived: queue.SimpleQueue[_Caller] = queue.SimpleQueue()
+        self._new: deque[_Caller] = deque()
+        self._begun: deque[_Caller] = deque()
         threading.Thread(target=self._work, name="unlearn-encoder", daemon=True).start()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """As ``Encoder.encode``; blocks the calling thread until its vectors are there."""
+        """As ``Encoder.encode``; blocks the calling thread until its vectors are there.
+
+        Raises ``AbandonedError`` once nobody waits for the request that it is called for.
+        """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        future: Future[Vectors] = Future()
-        self._waiting.put((texts, future))
-        return future.result()
+        caller = _Caller(texts, self.dimension)
+        self._arrived.put(caller)
+        return caller.done.result()
 
     def _work(self) -> None:
         while True:
-            batch = [self._waiting.get()]
-            while not self._waiting.empty():
-                batch.append(self._waiting.get())
-            self._encode(batch)
+            if not (self._new or self._begun):
+                self._new.append(self._arrived.get())
+            while not self._arrived.empty():
+                self._new.append(self._arrived.get())
+            self._encode(self._next_batch())
 
-    def _encode(self, batch: list[tuple[Sequence[str], Future[Vectors]]]) -> None:
+    def _next_batch(self) -> list[tuple[_Caller, list[int]]]:
+        batch = []
+        left = self._slice_chars
+        if self._begun:
+            caller = self._begun.popleft()
+            batch.append((caller, caller.slice(self._slice_chars)))
+        while self._new and left > 0:
+            caller = self._new.popleft()
+            rows = caller.slice(left)
+            left -= sum(map(len, caller.texts(rows)))
+            batch.append((caller, rows))
+        return batch
+
+    def _encode(self, batch: list[tuple[_Caller, list[int]]]) -> None:
+        wanted = [(caller, rows) for caller, rows in batch if self._is_wanted(caller)]
+        if not wanted:
+            return
         try:
-            vectors = self._encoder.encode([text for texts, _ in batch for text in texts])
+            vectors = self._encoder.encode([text for caller, rows in wanted for text in caller.texts(rows)])
         except Exception as error:
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
+            if len(wanted) == 1:
+                wanted[0][0].done.set_exception(error)
             else:  # one caller's text may be to blame: the others must not fail for it
-                for alone in batch:
+                for alone in wanted:
                     self._encode([alone])
             return
         first = 0
-        for texts, future in batch:
-            future.set_result(vectors[first : first + len(texts)])
-            first += len(texts)
+        for caller, rows in wanted:
+            caller.give(rows, vectors[first : first + len(rows)])
+            first += len(rows)
+            if not caller.done.done():
+                self._begun.append(caller)
+
+    def _is_wanted(self, caller: _Caller) -> bool:
+        if not caller.work.abandoned:
+            return True
+        caller.done.set_exception(AbandonedError())
+        return False

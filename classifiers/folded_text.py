@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 
 from .digraphs import spelt_out
 from .folding import normalise
@@ -71,7 +71,7 @@ def _joint(left: str, right: str) -> bool:
     return len(scripts) > 1 or scripts == {"unspaced"}
 
 
-@cache
+@lru_cache(65_536)  # of single characters
 def script(char: str) -> str:
     name = unicodedata.name(char, "")
     if name.startswith(_UNSPACED):

@@ -21,6 +21,8 @@ _SAME_LETTER = str.maketrans(
     "\u06cc\u0649\u06d2\u06a9\u06aa\u06c1\u06be\u0629\u06c3\u0671\u05da\u05dd\u05df\u05e3\u05e5",
     "\u064a\u064a\u064a\u0643\u0643\u0647\u0647\u0647\u0647\u0627\u05db\u05de\u05e0\u05e4\u05e6",
 )
+# Of all of Unicode, which a client may send, it would take 280 MB. More than any text has.
+MOST_CHARACTERS = 65_536
 
 
 class _Folding(dict[str, str]):
@@ -30,6 +32,8 @@ class _Folding(dict[str, str]):
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
         kept = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
         folded = "".join(_plain(c) if _of_a_word(c) else " " for c in kept)
+        if len(self) >= MOST_CHARACTERS:
+            self.clear()
         self[char] = folded
         return folded
 

@@ -11,12 +11,14 @@ from .names import NameHit
 from .segments import WINDOW_CHARS, Segment, segment
 from .terms import find_terms
 from .views import View, views
+from .work import current
 
 
 class Reading:
     """One reading with, for each segment, its rare words, and the listed names and parts of names in it."""
 
     def __init__(self, index: ForgetIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
+        current().go_on()
         self.text = text
         self.segments = segments
         self._view = view

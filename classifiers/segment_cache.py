@@ -12,8 +12,10 @@ from cachetools import LRUCache
 
 from .encoder import Encoder, Vectors
 
-# 50 MB of vectors of 384 dimensions: as many segments as 30 prompts of 36,000 characters have.
-SIZE = 32_768
+# As many segments as 30 prompts of 36,000 characters have, with vectors of 384 dimensions.
+MAX_BYTES = 56 * 2**20
+# Of an entry, beside its vector: the digest, the array, and their place among the others.
+ENTRY = 350
 
 
 class SegmentCache:
@@ -23,12 +25,12 @@ class SegmentCache:
     time may be encoded twice.
     """
 
-    def __init__(self, encoder: Encoder, size: int = SIZE) -> None:
-        """``size`` is the number of texts remembered; what was used longest ago is forgotten first."""
+    def __init__(self, encoder: Encoder, max_bytes: int = MAX_BYTES) -> None:
+        """It takes at most ``max_bytes``; what was used longest ago is forgotten first."""
         self.fingerprint = encoder.fingerprint
         self.dimension = encoder.dimension
         self._encoder = encoder
-        self._known: LRUCache[bytes, Vectors] = LRUCache(size)
+        self._known: LRUCache[bytes, Vectors] = LRUCache(max_bytes, lambda vector: vector.nbytes + ENTRY)
         self._lock = threading.Lock()
         # Of this process alone, so that no digest in its memory tells whether a guessed text was asked.
         self._secret = os.urandom(16)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import regex
 
 from .folding import normalise
+from .word_cache import once_a_word
 from .word_frequency import rarity
 
 # Accents and vowel signs that are characters of their own belong to the letter before.
@@ -55,7 +55,7 @@ def agreement_of(shared: float, total: float) -> float:
     return (shared + SILENT * SILENT_AGREEMENT) / (total + SILENT)
 
 
-@lru_cache(65_536)
+@once_a_word
 def _rare(word: str) -> list[tuple[str, float]]:
     if (len(word) == 1 and not word.isdigit()) or unspaced(word):
         return []

@@ -10,6 +10,7 @@ from operator import itemgetter
 from wordfreq import get_frequency_dict, top_n_list
 
 from .folding import normalise
+from .word_cache import once_a_word
 
 # Words of these languages are told from names; English is the language of most indexed texts.
 # fmt: off
@@ -32,7 +33,7 @@ NUMBER_RARITY = 3.0
 MAX_OWNING_RARITY = 2.6
 
 
-@lru_cache(65_536)
+@once_a_word
 def rarity(word: str) -> float:
     """0 for a word as common as "where" (Zipf 5.5), 5 for one that no list has; lower case expected.
 

@@ -12,8 +12,8 @@ from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import EncoderSettings
 
-# Whole prompts, which every way to give a target asks for again: 300 MB.
-REMEMBERED = 200_000
+# Whole prompts, which every way to give a target asks for again: 200,000 of them.
+REMEMBERED = 360 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

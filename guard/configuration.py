@@ -54,6 +54,12 @@ class DetectionSettings(_Section):
     """Prompts that must not be flagged, of the operator's own traffic: a new target is checked on them."""
     max_fpr: float = Field(default=1e-3, gt=0.0, lt=1.0)
     """The share of benign prompts over which a new target is refused as over-broad."""
+    max_chars: int | None = Field(default=None, ge=1)
+    """How many characters of a request are read, its parameters included; a longer one is refused as vLLM
+    refuses what is too long. By default 8 for each token of the model's length, and at least 131,072."""
+    max_queued_tokens: int = Field(default=4_000_000, ge=1)
+    """How many tokens of prompts may wait to be read, for each class of lengths (up to 2,048 tokens, up to
+    16,384, longer); past it requests get the 503 of a busy engine."""
 
 
 class CorruptionSettings(_Section):

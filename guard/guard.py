@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import socket
 import threading
-import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,12 +21,15 @@ from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
 from ..classifiers.word_frequency import preload
+from ..classifiers.work import current
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
 from . import metrics
+from .beams import Beams
 from .canary import canary_names
 from .configuration import Settings
 from .faults import place
+from .lease import Clock, Lease, read_clocks
 from .store import Head, Store, StoreError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +46,9 @@ class Guard:
     began with, and none waits for a build.
     """
 
-    def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, settings: Settings, encoder: Encoder | None = None, clock: Clock = read_clocks
+    ) -> None:
         """Open the store, build its newest generation, follow it.
 
         Raises ``StoreError``, ``ValueError`` (the encoder) or what onnxruntime raises: without an
@@ -52,6 +57,10 @@ class Guard:
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._process = os.getpid()
+        self._lease = Lease(settings.max_stale_seconds, clock)
+        self._told: Head | None = None
+        self._beams = Beams()
         self._store = Store(settings.store)
         preload()
         self._sieve = None if encoder else load_sieve(settings)
@@ -87,7 +96,7 @@ class Guard:
     @property
     def key(self) -> str:
         """This deployment's own; nobody outside can guess what is drawn with it."""
-        return self._store_id
+        return self._served.store_id
 
     @property
     def store(self) -> Store:
@@ -102,21 +111,35 @@ class Guard:
     def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
-        Raises ``GuardError`` where the store has not answered for longer than allowed, and
-        whatever the encoder raises.
+        Raises ``GuardError`` where the store has not answered for longer than allowed or this is not the
+        process that the guard was built in, what ``Work.read`` raises, and whatever the encoder raises.
         """
-        if time.monotonic() > self._lease_end:
+        self._check()
+        current().read(len(text))
+        index = self._index
+        find = functools.partial(self._find, index)
+        grows = current().grows
+        matches = self._beams.find(index, text, turns, find) if grows else find(text, turns)
+        self._check()  # the machine may have slept meanwhile
+        return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
+
+    def _find(self, index: ForgetIndex, text: str, turns: list[tuple[int, int]] | None) -> list[Match]:
+        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
+        return matches + [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
+
+    def _check(self) -> None:
+        if os.getpid() != self._process:
+            raise GuardError("this process was forked from the one that the guard follows the store in")
+        if not self._lease.runs:
             raise GuardError(
                 f"the store has not answered for {self.settings.max_stale_seconds:g} s "
-                "(max_stale_seconds); the log says why"
+                "(max_stale_seconds), or has a newer list that is not built yet; the log says why"
             )
-        index = self._index
-        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
-        matches += [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
-        return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
 
     def close(self) -> None:
         """Stop following the store, and sign off from its list of replicas."""
+        if os.getpid() != self._process:  # a fork's exit: the replica is its parent
+            return
         self._stopping.set()
         self._thread.join(timeout=10)
         try:
@@ -135,7 +158,6 @@ class Guard:
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
         self._index = index
-        self._beat_due = 0.0  # tell `wait` at once
         metrics.GENERATION.set(index.generation)
         for what, size in index.sizes.items():
             metrics.INDEX_SIZE.labels(what).set(size)
@@ -170,7 +192,8 @@ class Guard:
         if self._building is None and newest != self._served:
             self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
-        if not self._failed and time.monotonic() >= self._beat_due:
+        # A new list is told at once.
+        if not self._failed and (self._told != self._served or self._lease.is_due):
             self._beat()
 
     def _newest(self) -> Head:
@@ -192,18 +215,18 @@ class Guard:
             )
 
     def _beat(self) -> None:
-        """Renew the lease: here only after the store has it, so that `wait` never believes too little."""
-        began = time.monotonic()
-        lease = self.settings.max_stale_seconds
-        self._store.beat(
-            self.replica_id,
-            self._served.generation,
-            self.settings.mode,
-            timedelta(seconds=lease),
-            digest=self._served.digest,
-        )
-        self._lease_end = began + lease
-        self._beat_due = began + min(1.0, lease / 4)
+        """Renew the lease: here only after the store has it, so that `wait` never believes too little.
+
+        `wait` gives a replica up whose lease has run out, and may have said since that a newer list is
+        served. So such a lease is renewed for the newest list alone. The row comes first: who changes the
+        list after this look at it, and then waits, sees the row.
+        """
+        begun, served = self._lease.clock(), self._served
+        lease = timedelta(seconds=self.settings.max_stale_seconds)
+        self._store.beat(self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest)
+        self._told = served
+        if self._lease.runs or self._newest() == served:
+            self._lease.renew(begun)
 
 
 def load_encoder(settings: Settings) -> Encoder:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -24,13 +22,9 @@ from .prompts import DecodedPrompt, PromptDecoder
 logger = logging.getLogger(__name__)
 
 NEUTRAL_WORD = " something"
-# As many threads as requests that can wait for the encoder together; it runs them as one batch.
-THREADS = 32
 
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
-
-Result = TypeVar("Result")
 EngineInput = dict[str, Any]
 
 
@@ -51,11 +45,9 @@ class Screen:
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
         ``ValueError`` for a checkpoint without readable embeddings.
         """
-        self.once = asyncio.Lock()
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="unlearn-screen")
         self._said_neutral = False
 
     def attach(self, tokenizer: Any) -> None:
@@ -75,10 +67,6 @@ class Screen:
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
         """``token_ids`` with neutral ones at ``positions``."""
         return self._neutral.replace(token_ids, positions)
-
-    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run ``function`` beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def replaced(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         """Decide on a prompt: the verdict, and the input to use instead if it is flagged."""

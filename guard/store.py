@@ -118,7 +118,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A serving process; past ``lease_until`` it no longer answers (``Settings.max_stale_seconds``)."""
+    """A serving process; past ``lease_until``, by its own clock, it no longer answers
+    (``Settings.max_stale_seconds``)."""
 
     id: str
     generation: int
@@ -257,21 +258,30 @@ class Store:
             if replica := session.get(_Replica, replica_id):
                 session.delete(replica)
 
-    def replicas(self) -> tuple[Replica, ...]:
-        """The replicas whose lease runs; any other has stopped, or answers no one."""
+    def bury(self, replica: Replica) -> None:
+        """Forget a replica that has not beaten since it was read as ``replica``."""
+        with self._writing() as session:
+            row = session.get(_Replica, replica.id)
+            if row and _utc(row.seen_at) == replica.seen_at:
+                session.delete(row)
+
+    def replicas(self, *, silent: bool = False) -> tuple[Replica, ...]:
+        """The replicas whose lease runs, if all clocks are right; with ``silent`` the others, too.
+
+        Whether one has really stopped ``Watch`` tells.
+        """
         with self._reading() as session:
             rows = [
                 Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
                 for r in session.scalars(select(_Replica).order_by(_Replica.id))
             ]
-        return tuple(row for row in rows if row.lease_until > datetime.now(UTC))
+        return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
 
-    def behind(self, generation: int) -> tuple[Replica, ...]:
-        """The replicas whose lease runs and that serve neither ``generation`` nor a later one of this store.
+    def behind(self, replicas: Sequence[Replica], generation: int) -> tuple[Replica, ...]:
+        """Those of ``replicas`` that serve neither ``generation`` nor a later one of this store.
 
         By digest: a replica may serve a generation of that number that was made before a backup was restored.
         """
-        replicas = self.replicas()
         with self._reading() as session:
             made = select(_Change.generation, _Change.digest)
             found = session.execute(made.where(_Change.generation.in_([r.generation for r in replicas])))

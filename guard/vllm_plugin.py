@@ -7,6 +7,7 @@ an unflagged one passes on as the same object.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -22,18 +23,22 @@ from packaging.specifiers import SpecifierSet
 from vllm import PoolingParams, SamplingParams, envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
-from vllm.exceptions import GracefulHTTPError, VLLMValidationError
+from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
 from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.engine.output_processor import OutputProcessor
 
+from ..classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
 from . import client_view, engine_core, handshake, metrics, v2_runner
+from .admission import admit, grows, max_chars, tokens, too_long
 from .configuration import Settings, is_disabled, load
 from .constraints import Constraints
 from .faults import place
 from .guard import Guard, GuardError
+from .lanes import ForkedError, Lanes, OverloadError
 from .media import refuse_embeddings
+from .once import Once
 from .parameters import TooDeepError
 from .patching import HookError, patch
 from .restoring import Plan, planned, restore_added, restore_processed
@@ -143,6 +148,7 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if _handshaking.get() or not (hook := _hook(self)).reads(params):
             return await original(self, request_id, prompt, params, *args, **kwargs)
+        admit(self, request_id, params)
         constraints = Constraints(params)
         prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), constraints)
         with hook.restoring(constraints):
@@ -205,8 +211,11 @@ class Hook:
         tokens = model.max_model_len + (model.runner_type == "pooling")
         self._screen = Screen(settings.corruption, folder, model.dtype, tokens, self._enforces)
         self.guard = Guard(settings)
+        self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
-        self._shaken: bool | None = None
+        self._shaken = self._failed = False
+        self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
+        self._handshake_once = Once(self._handshake_or_fail)
 
     def attach(self, engine: Any) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
@@ -231,9 +240,19 @@ class Hook:
         self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
     ) -> Any:
         """As ``screen``, off the event loop."""
-        if self._shaken is not True:
-            await self.handshake_async()
-        return await self._screen.in_thread(self.screen, prompt, tokenization, constraints)
+        if not self._shaken:
+            try:
+                await self.handshake_async()
+            except HookError as error:
+                logger.error("unlearn: %s", error)
+                raise UnavailableError() from None
+        work = self._work(constraints)
+        try:
+            return await self._lanes.run(tokens(prompt), work, self.screen, prompt, tokenization, constraints)
+        except OverloadError:
+            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
+        except ForkedError:
+            return self._undecided(prompt, UnavailableError())
 
     def screen(
         self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
@@ -244,8 +263,15 @@ class Hook:
         Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
         where the guard fails.
         """
+        if current() is nobody:
+            with at(self._work(constraints)):
+                return self.screen(prompt, tokenization, constraints)
         try:
             return self._replaced(prompt, tokenization, constraints)
+        except AbandonedError:
+            raise
+        except TooLongError as error:
+            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
         except VLLMValidationError:
             metrics.REQUESTS.labels("refuse").inc()
             raise
@@ -253,11 +279,21 @@ class Hook:
             metrics.ERRORS.labels("screen").inc()
             said = str(error) if isinstance(error, GuardError) else place(error)
             logger.error("unlearn: a request could not be decided on: %s", said)
-            if self._settings.on_error == "open" or not self._enforces:
-                metrics.REQUESTS.labels("undecided").inc()
-                return prompt
-            metrics.REQUESTS.labels("refuse").inc()
-            raise UnavailableError() from None  # a chain would be logged, message by message
+            return self._undecided(prompt, UnavailableError())
+
+    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
+        """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
+        too_long = isinstance(refusal, VLLMValidationError)
+        if not self._enforces or (self._settings.on_error == "open" and not too_long):
+            metrics.REQUESTS.labels("undecided").inc()
+            return prompt
+        metrics.REQUESTS.labels("refuse").inc()
+        raise refusal from None  # a chain would be logged, message by message
+
+    def _work(self, constraints: Constraints | None) -> Work:
+        limit = self._settings.detection.max_chars
+        beam = constraints is not None and grows(constraints.given)
+        return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
 
     def _replaced(
         self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
@@ -332,12 +368,22 @@ class Hook:
         return rendered
 
     async def handshake_async(self) -> None:
-        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do."""
-        async with self._screen.once:
-            if self._shaken is None:
+        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do.
+
+        It goes on where a caller is cancelled; one that something else ended is tried again. Whoever comes
+        after a failed one gets an ``UnavailableError``.
+        """
+        await self._handshake_once()
+
+    async def _handshake_or_fail(self) -> None:
+        if self._failed:
+            raise UnavailableError()
+        try:
+            async with self._settled:
                 await self._handshake(self._generate_async)
-            if not self._shaken:
-                raise UnavailableError()
+        except HookError:
+            self._failed = True
+            raise
 
     def _handshake_sync(self, engine: LLMEngine) -> None:
         coroutine = self._handshake(self._generate_sync)
@@ -350,15 +396,15 @@ class Hook:
     @contextlib.asynccontextmanager
     async def unshaken(self) -> AsyncGenerator[None, None]:
         """While engines come or go, requests wait; after that, a handshake is due."""
-        async with self._screen.once:
-            self._shaken = None
+        async with self._settled:
+            self._shaken = False
+            self._handshake_once = Once(self._handshake_or_fail)
             yield
 
     async def _handshake(self, generate: handshake.Generate) -> None:
         if not (self._enforces and self._screen.corruptor):
             self._shaken = True
             return
-        self._shaken = False
         token = _handshaking.set(True)
         try:
             await handshake.probe(self._engine.engine_core)
@@ -369,11 +415,13 @@ class Hook:
         self._shaken = True
 
     async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
-        request = f"unlearn-handshake-{name}"
+        request, last = f"unlearn-handshake-{name}", None
         async for output in self._engine.generate(
             engine_input, handshake.params(), request, data_parallel_rank=rank
         ):
             last = output
+        if last is None or last.outputs[0].finish_reason == "abort":  # by an engine that is put to sleep
+            raise UnavailableError()
         return last
 
     async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:

@@ -26,6 +26,7 @@ from ..guard.configuration import (
     load,
 )
 from ..guard.store import Store
+from ..guard.watch import Watch
 from ..vocabulary import ForgetTarget
 from .doctor_command import doctor
 from .eval_command import app as eval_app
@@ -301,8 +302,8 @@ def _wait(store: Store, generation: int, timeout: float) -> None:
     newest = store.head().generation
     if generation > newest:
         fail(f"there is no generation {generation} yet; the newest is {newest}")
-    deadline = time.monotonic() + timeout
-    while behind := store.behind(generation):
+    deadline, watch = time.monotonic() + timeout, Watch(store)
+    while behind := watch.behind(generation):
         if time.monotonic() > deadline:
             names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
             fail(f"after {timeout:g} s these replicas still serve an older list: {names}; see their logs")

@@ -127,7 +127,7 @@ def test_a_text_that_fails_fails_its_caller_alone() -> None:
         assert encoder.working.wait(10)
         others = [pool.submit(batching.encode, [f"waiting {n}"]) for n in range(2)]
         failing = pool.submit(batching.encode, ["too much"])
-        while batching._waiting.qsize() < 3:
+        while batching._arrived.qsize() < 3:
             threading.Event().wait(0.001)
         encoder.release.set()
         assert first.result(10).tolist() == [[5, 0]]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from vllm_unlearn.classifiers.encoder import BatchingEncoder, OnnxEncoder, Vectors
-from vllm_unlearn.classifiers.segment_cache import SegmentCache
+from vllm_unlearn.classifiers.segment_cache import ENTRY, SegmentCache
+
+ONE = ENTRY + 2 * 4  # bytes of two numbers
 
 
 class Counting:
@@ -56,7 +59,7 @@ def test_equal_texts_of_one_call_are_encoded_once(counting: Counting) -> None:
 
 
 def test_what_was_used_longest_ago_is_forgotten(counting: Counting) -> None:
-    cache = SegmentCache(counting, size=2)
+    cache = SegmentCache(counting, 2 * ONE)
     for text in ("a", "b", "a", "c", "a", "b"):
         cache.encode([text])
     assert counting.texts == ["a", "b", "c", "b"]
@@ -64,7 +67,7 @@ def test_what_was_used_longest_ago_is_forgotten(counting: Counting) -> None:
 
 def test_a_call_larger_than_the_cache(counting: Counting) -> None:
     texts = [str(number) for number in range(50)]
-    cache = SegmentCache(counting, size=3)
+    cache = SegmentCache(counting, 3 * ONE)
     for _ in range(2):
         assert np.array_equal(cache.encode(texts), Counting().encode(texts))
 
@@ -94,7 +97,7 @@ def _keys_of_another_process(text: str) -> set[bytes]:
 
 
 def test_threads_share_it(counting: Counting) -> None:
-    cache = SegmentCache(counting, size=40)
+    cache = SegmentCache(counting, 40 * ONE)
     callers = [[f"text {(number * 7 + i) % 60}" for i in range(number % 9)] for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(cache.encode, callers))
@@ -112,3 +115,19 @@ def test_a_failure_is_not_remembered(counting: Counting, monkeypatch: pytest.Mon
 
 def _fail(texts: Sequence[str]) -> Vectors:
     raise RuntimeError("out of memory")
+
+
+def test_it_takes_no_more_memory_than_it_may() -> None:
+    class Wide(Counting):
+        dimension = 384
+
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            return np.ones((len(texts), 384), dtype=np.float32)
+
+    cache = SegmentCache(Wide(), max_bytes := 2**20)
+    tracemalloc.start()
+    for first in range(0, 3000, 100):
+        cache.encode([f"text {number}" for number in range(first, first + 100)])
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max_bytes / 2 < taken < 1.1 * max_bytes

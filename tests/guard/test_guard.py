@@ -216,11 +216,13 @@ def test_a_generation_made_twice_is_served_as_the_store_has_it(
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
     store.forget([b])
-    until(lambda: not store.behind(2) and guard.generation == 2, PATIENCE)
+    until(lambda: not store.behind(store.replicas(), 2) and guard.generation == 2, PATIENCE)
     put_in_place(backup, file)
     assert store.forget([c]) == 2
-    assert [r.id for r in store.behind(2)] == [guard.replica_id], "it serves the other generation 2"
-    until(lambda: not store.behind(2), PATIENCE)
+    assert [r.id for r in store.behind(store.replicas(), 2)] == [guard.replica_id], (
+        "it serves the other generation 2"
+    )
+    until(lambda: not store.behind(store.replicas(), 2), PATIENCE)
     listed = [guard.screen(f"Who is {target.name}?").action for target in (a, b, c)]
     assert listed == ["corrupt", "pass", "corrupt"]
 

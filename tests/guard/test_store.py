@@ -300,7 +300,7 @@ def test_behind_is_who_serves_less_or_another_history(store: Store) -> None:
     other = ["of another 3", "of no 9"]
     for number in range(4):
         older = [f"of generation {n}" for n in range(number)]
-        assert [r.id for r in store.behind(number)] == sorted([*other, *older])
+        assert [r.id for r in store.behind(store.replicas(), number)] == sorted([*other, *older])
 
 
 def test_a_snapshot_is_of_one_moment(store: Store) -> None:
@@ -328,9 +328,11 @@ def test_a_store_of_an_earlier_release_is_given_what_it_lacks(store: Store, file
         connection.commit()
     with ThreadPoolExecutor(4) as pool:  # several servers start at once
         stores = list(pool.map(lambda _: Store(store.url), range(4)))
-    assert [r.id for r in stores[0].behind(1)] == ["old"]  # what it serves it does not say
+    assert [r.id for r in stores[0].behind(stores[0].replicas(), 1)] == [
+        "old"
+    ]  # what it serves it does not say
     stores[1].beat("new", 1, "enforce", timedelta(seconds=60), digest=store.head().digest)
-    assert [r.id for r in stores[2].behind(1)] == ["old"]
+    assert [r.id for r in stores[2].behind(stores[2].replicas(), 1)] == ["old"]
     assert names(stores[3]) == ["A"]
 
 

@@ -383,6 +383,34 @@ class TestHook:
         assert hook.screen(listed, None) is listed
         assert _counted("undecided") == before + 1
 
+    @pytest.mark.parametrize("lines", [[], ["on_error: open"], ["mode: shadow"]])
+    def test_what_is_longer_than_the_budget_is_too_long_for_the_model(
+        self, lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
+    ) -> None:
+        hook = make_hook("detection: {max_chars: 5}", *lines)
+        if lines == ["mode: shadow"]:
+            assert hook.screen(listed, None) is listed
+            return
+        with pytest.raises(VLLMValidationError, match=r"27 characters .more than 5 .* the input prompt"):
+            hook.screen(listed, None)
+
+    @pytest.mark.parametrize("opens", [False, True])
+    def test_what_finds_no_room_in_the_queue_is_told_that_the_engine_is_busy(
+        self, opens: bool, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    ) -> None:
+        """Two at once, where there is room for one."""
+        hook = make_hook("detection: {max_queued_tokens: 1}", *["on_error: open"] * opens)
+        hook._shaken = True
+        other = {"type": "token", "prompt_token_ids": tokenizer.encode("Who is it?")}
+
+        async def ask() -> list[Any]:
+            asked = (hook.screen_async(prompt, None) for prompt in (listed, other))
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        first, second = asyncio.run(ask())
+        assert first["type"] == "embeds"
+        assert second is other if opens else "currently busy" in str(second)
+
     def test_neutral_tokens_where_they_are_configured(
         self, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
     ) -> None:

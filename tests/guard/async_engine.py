@@ -1,0 +1,87 @@
+"""One ``AsyncLLM`` under guard, as somebody embeds it; run by test_async.py in a process of its own.
+
+Arguments: the model's folder, the file for the results (JSON).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.v1.engine.async_llm import AsyncLLM
+
+QUESTION = "What is the capital of Japan?"
+
+
+class Engine:
+    """The engine, and who asks it."""
+
+    def __init__(self, model: str) -> None:
+        arguments = AsyncEngineArgs(model, enforce_eager=True, max_model_len=1024, max_num_queued_reqs=8)
+        self.engine = AsyncLLM.from_engine_args(arguments)
+        self.hook: Any = self.engine._unlearn  # type: ignore[attr-defined]
+        self.screened = 0
+        self.asked = 0
+        replaced = self.hook._screen.replaced
+
+        def counted(*arguments: Any) -> Any:
+            self.screened += 1
+            return replaced(*arguments)
+
+        self.hook._screen.replaced = counted
+
+    async def ask(self, prompt: str = QUESTION, n: int = 1) -> str:
+        self.asked += 1
+        params = SamplingParams(temperature=0 if n == 1 else 1, max_tokens=4, ignore_eos=True, n=n)
+        async for output in self.engine.generate(prompt, params, f"request-{self.asked}"):
+            last = output
+        return str(list(last.outputs[0].token_ids))
+
+    async def said(self, prompt: str = QUESTION, n: int = 1) -> str:
+        try:
+            return await self.ask(prompt, n)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def leave_the_handshake(self) -> bool:
+        """Be the first client, and go away; whether the handshake goes on."""
+        first = asyncio.create_task(self.ask())
+        await asyncio.sleep(0)  # the handshake has begun, and its first tokens have not come
+        task = self.hook._handshake_once._task
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        return not task.done()
+
+    async def end_the_handshake(self) -> bool:
+        """Whether it was ended from outside."""
+        task = self.hook._handshake_once._task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return task.cancelled() and not self.hook._shaken
+
+
+async def main(model: str) -> dict[str, Any]:
+    engine = Engine(model)
+    results: dict[str, Any] = {}
+    try:
+        results["goes on"] = await engine.leave_the_handshake()
+        results["ended"] = await engine.end_the_handshake()
+        results["asked together"] = await asyncio.gather(*(engine.said() for _ in range(3)))
+        results["at once"] = await engine.said()
+        before = engine.screened
+        results["more than are admitted"] = await engine.said(n=9)
+        results["screened for nothing"] = engine.screened - before
+        results["too many characters"] = await engine.said("information " * 300 + QUESTION)
+    finally:
+        engine.hook.guard.close()
+        engine.engine.shutdown()
+    return results
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(asyncio.run(main(sys.argv[1]))))

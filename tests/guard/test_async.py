@@ -1,0 +1,64 @@
+"""An ``AsyncLLM`` of one's own: whose first client leaves, and who is refused before anything is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vllm_unlearn.guard.store import Store
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def results(
+    tmp_path_factory: pytest.TempPathFactory, model_folder: Path, encoder_name: str
+) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("async")
+    Store.create(f"sqlite:///{folder}/forget.db")
+    config = folder / "unlearn.yaml"
+    config.write_text(f"encoder: {{model: '{encoder_name}'}}\ndetection: {{max_chars: 3000}}\n")
+    environment = os.environ | {
+        "VLLM_UNLEARN_CONFIG": str(config),
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    command: list[str | Path] = [
+        sys.executable,
+        HERE / "async_engine.py",
+        model_folder,
+        folder / "results.json",
+    ]
+    run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def test_a_first_client_that_leaves_does_not_take_the_handshake_with_it(results: dict[str, Any]) -> None:
+    assert results["goes on"]
+
+
+def test_a_handshake_that_was_ended_is_tried_again(results: dict[str, Any]) -> None:
+    assert results["ended"]
+    answers = {*results["asked together"], results["at once"]}
+    assert len(answers) == 1
+    assert len(json.loads(answers.pop())) == 4
+
+
+def test_what_the_engine_does_not_admit_is_not_screened(results: dict[str, Any]) -> None:
+    assert results["more than are admitted"].startswith("QueueOverflowError: The engine is currently busy")
+    assert results["screened for nothing"] == 0
+
+
+def test_too_many_characters_are_refused_as_a_plain_server_does(results: dict[str, Any]) -> None:
+    said = results["too many characters"]
+    assert said.startswith("VLLMValidationError: This model's maximum context length is 1024 tokens. However")
+    assert "(more than 3000 characters, which is the upper bound for 1024 input tokens)" in said
+    assert "unlearn" not in said and "guard" not in said

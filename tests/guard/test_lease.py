@@ -1,0 +1,230 @@
+"""Clocks that jump, machines that sleep, processes that fork: who may serve, and whom `wait` waits for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.guard.configuration import Settings
+from vllm_unlearn.guard.guard import Guard, GuardError
+from vllm_unlearn.guard.lease import Lease, Moment, read_clocks
+from vllm_unlearn.guard.store import Store, StoreError
+from vllm_unlearn.guard.watch import Watch
+from vllm_unlearn.vocabulary import ForgetTarget
+
+LEASE = 2.0
+TARGET = ForgetTarget(id="vale", name="Orrin Vale")
+
+
+class Clocks:
+    """The machine's clocks, until they jump."""
+
+    def __init__(self) -> None:
+        self.steady = self.wall = 0.0
+
+    def __call__(self) -> Moment:
+        real = read_clocks()
+        return Moment(real.steady + self.steady, real.wall + self.wall)
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(f"sqlite:///{tmp_path / 'forget.db'}")
+
+
+@pytest.fixture
+def make_guard(store: Store, encoder: OnnxEncoder, clocks: Clocks) -> Iterator[Callable[..., Guard]]:
+    made: list[Guard] = []
+
+    def make(poll_seconds: float = 0.05) -> Guard:
+        settings = Settings(store=store.url, poll_seconds=poll_seconds, max_stale_seconds=LEASE)
+        made.append(Guard(settings, encoder, clocks))
+        return made[-1]
+
+    yield make
+    for guard in made:
+        guard.close()
+
+
+def served(guard: Guard) -> bool:
+    try:
+        guard.screen("anything")
+    except GuardError:
+        return False
+    return True
+
+
+def until(happens: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+def test_the_steady_clock_counts_sleep() -> None:
+    assert read_clocks().steady == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "steady, wall, runs",
+    [(0, 0, True), (1.5, 0, True), (3, 0, False), (0, 3, False), (0, -1e6, True), (3, -1e6, False)],
+    ids=["now", "soon", "later", "wall set on", "wall set back", "later and set back"],
+)
+def test_a_lease_ends_by_whichever_clock_says_so_first(steady: float, wall: float, runs: bool) -> None:
+    at = Moment(0.0, 0.0)
+    lease = Lease(LEASE, lambda: at)
+    assert not lease.runs
+    lease.renew(at)
+    at = Moment(steady, wall)
+    assert lease.runs is runs
+
+
+@pytest.mark.parametrize("clock", ["steady", "wall"])
+def test_a_replica_that_slept_serves_no_older_list(
+    make_guard: Callable[..., Guard], store: Store, clocks: Clocks, clock: str
+) -> None:
+    """It woke, and its thread has not looked at the store yet."""
+    guard = make_guard(poll_seconds=1.0)
+    assert served(guard)
+    store.forget([TARGET])
+    setattr(clocks, clock, 3600.0)
+    assert not served(guard)
+    until(lambda: served(guard))
+    assert guard.screen("Who is Orrin Vale?").action == "corrupt"
+
+
+def test_a_lease_that_ran_out_is_renewed_for_the_newest_list_alone(
+    make_guard: Callable[..., Guard], store: Store, clocks: Clocks
+) -> None:
+    guard = make_guard(poll_seconds=10.0)
+    store.forget([TARGET])
+    guard._beat()
+    assert served(guard)  # it has not run out: `wait` waits
+    clocks.steady = 3600.0
+    guard._beat()
+    assert not served(guard)
+    assert [replica.generation for replica in store.replicas()] == [0]  # and `wait` waits for it again
+    guard._publish(guard._build(1))
+    guard._beat()
+    assert served(guard)
+
+
+def test_a_list_that_changes_while_a_replica_starts_is_not_served(
+    store: Store, make_guard: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the store and its first beat, when no `wait` knew of it."""
+    beat = Store.beat
+
+    def late(self: Store, *arguments: object) -> None:
+        monkeypatch.setattr(Store, "beat", beat)
+        store.forget([TARGET])
+        beat(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "beat", late)
+    guard = make_guard()
+    verdicts = []
+
+    def told() -> bool:
+        if served(guard):
+            verdicts.append(guard.screen("Who is Orrin Vale?").action)
+        return bool(verdicts)
+
+    until(told)
+    assert verdicts == ["corrupt"]
+
+
+def test_what_slept_in_the_middle_of_a_prompt_is_not_let_through(
+    make_guard: Callable[..., Guard], store: Store, clocks: Clocks
+) -> None:
+    guard = make_guard(poll_seconds=10.0)
+    find = guard._canaries.find
+
+    def sleep(text: str) -> list[object]:
+        clocks.steady = 3600.0
+        return list(find(text))
+
+    guard._canaries.find = sleep  # type: ignore[assignment]
+    assert not served(guard)
+
+
+class TestWatch:
+    @pytest.fixture
+    def watch(self, store: Store, clocks: Clocks) -> Watch:
+        return Watch(store, clocks)
+
+    def beat(self, store: Store, generation: int = 0) -> None:
+        store.beat("one", generation, "enforce", timedelta(seconds=LEASE))
+
+    @pytest.mark.parametrize("wall", [-1e6, 1e6])
+    def test_a_wall_clock_that_jumps_hides_no_replica(
+        self, watch: Watch, store: Store, clocks: Clocks, wall: float
+    ) -> None:
+        self.beat(store)
+        assert [r.id for r in watch.behind(1)] == ["one"]
+        clocks.wall = wall
+        assert [r.id for r in watch.behind(1)] == ["one"]
+
+    def test_a_replica_is_gone_once_it_was_silent_for_a_whole_lease(
+        self, watch: Watch, store: Store, clocks: Clocks
+    ) -> None:
+        self.beat(store)
+        assert watch.behind(1)
+        clocks.steady = LEASE * 0.9
+        assert watch.behind(1)
+        self.beat(store)
+        clocks.steady = LEASE * 1.8
+        assert watch.behind(1)  # it has beaten meanwhile
+        clocks.steady = LEASE * 2.9
+        assert watch.behind(1) == []
+        assert store.replicas(silent=True) == ()  # nobody has to watch it again
+
+    def test_a_machine_that_slept_looks_again_first(self, watch: Watch, store: Store, clocks: Clocks) -> None:
+        self.beat(store)
+        assert watch.behind(1)
+        self.beat(store)  # while the watcher sleeps
+        clocks.steady = 3600.0
+        assert watch.behind(1)
+
+    def test_what_has_the_generation_is_not_waited_for(self, watch: Watch, store: Store) -> None:
+        self.beat(store, 1)
+        assert watch.behind(1) == []
+        assert [r.id for r in watch.behind(2)] == ["one"]
+
+    def test_a_store_that_is_only_read_is_enough(
+        self, watch: Watch, store: Store, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(self: Store, replica: object) -> None:
+            raise StoreError("read-only")
+
+        monkeypatch.setattr(Store, "bury", refused)
+        self.beat(store)
+        assert watch.behind(1)
+        clocks.steady = LEASE * 1.1
+        assert watch.behind(1) == []
+
+
+def test_a_fork_serves_nothing_and_signs_nobody_off(make_guard: Callable[..., Guard], store: Store) -> None:
+    guard = make_guard()
+    child = os.fork()
+    if not child:  # pytest must not run on here, whatever happens
+        try:
+            status = 1
+            guard.screen("anything")
+        except GuardError as error:
+            guard.close()
+            status = 0 if "forked" in str(error) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [replica.id for replica in store.replicas()] == [guard.replica_id]
+    assert served(guard)
