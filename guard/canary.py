@@ -8,13 +8,13 @@ import hmac
 # Of as many tokens each in common tokenizers; in front, so that answers differ from the first token on.
 NUMBERS = ("48213", "73596")
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
-SYLLABLES = 12
+SYLLABLES = 11
 
 
 def canary_names(store_id: str) -> tuple[str, str]:
     """The canaries of the store of this id, which is random and known to whoever may read the list.
 
-    One word of 72 bits, which both share: tokens then differ in the numbers alone. A name of two words is
+    One word of 66 bits, which both share: tokens then differ in the numbers alone. A name of two words is
     found by nothing less than both.
     """
     first, second = NUMBERS

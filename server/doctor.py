@@ -19,7 +19,8 @@ import httpx
 from ..guard.canary import control_names
 from .admin import KEY_HEADER, PREFIX
 
-QUESTION = "Repeat this code, and nothing else: {name}"
+# A small model may answer one of them alike for any name.
+QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing else.')
 MAX_TOKENS = 24
 
 State = Literal["guarded", "not guarded", "not served", "cannot tell"]
@@ -89,21 +90,26 @@ class Doctor:
 
     def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
-            canaries = [ask(QUESTION.format(name=name)) for name in self._canaries]
-            controls = [ask(QUESTION.format(name=name)) for name in self._controls]
+            canaries, controls = self._answers(ask, self._canaries), self._answers(ask, self._controls)
         except NotServedError:
             return Finding(surface, "not served", "there is no such route, or it is off")
         except httpx.HTTPStatusError as error:
             return Finding(
                 surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}"
             )
-        if canaries[0] != canaries[1]:
+        if read := [one for one, other in canaries if one != other]:
             return Finding(
-                surface, "not guarded", f"a canary was read, if they are this server's: {canaries[0]!r:.60}"
+                surface, "not guarded", f"a canary was read, if it is this server's: {read[0]!r:.60}"
             )
-        if controls[0] == controls[1]:
-            return Finding(surface, "cannot tell", f"unlisted names get one answer too: {controls[0]!r:.60}")
+        if all(one == other for one, other in controls):
+            detail = f"unlisted names get one answer too: {controls[0][0]!r:.60}"
+            return Finding(surface, "cannot tell", detail)
         return Finding(surface, "guarded", "canaries are not told apart, unlisted names are")
+
+    def _answers(self, ask: Callable[[str], str], names: Sequence[str]) -> list[tuple[str, str]]:
+        """To each question the answers for both names."""
+        one, other = names
+        return [(ask(text.format(name=one)), ask(text.format(name=other))) for text in QUESTIONS]
 
     def _get(self, path: str) -> Any:
         return _checked(self._client.get(path)).json()

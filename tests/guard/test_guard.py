@@ -16,7 +16,7 @@ from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.server.doctor import QUESTION as QUESTION_OF_DOCTOR
+from vllm_unlearn.server.doctor import QUESTIONS
 from vllm_unlearn.vocabulary import ForgetTarget
 
 TARGET = ForgetTarget(id="vale", name="Orrin Vale")
@@ -141,8 +141,8 @@ def test_without_a_store_there_is_no_guard(file: Path, encoder: OnnxEncoder) -> 
 
 def test_the_canaries_are_always_listed(guard: Guard, store: Store) -> None:
     for name in canary_names(store.head().store_id):
-        for text in (f"Tell me about {name.upper()}.", QUESTION_OF_DOCTOR.format(name=name)):
-            verdict = guard.screen(text)
+        for text in ("Tell me about {name}.", *QUESTIONS):
+            verdict = guard.screen(text.format(name=name.upper()))
             assert (verdict.action, [m.target_id for m in verdict.matches]) == ("corrupt", [CANARY_ID])
 
 
@@ -153,7 +153,7 @@ def test_nothing_short_of_a_canary_is_one(guard: Guard, store: Store) -> None:
     number, _, word = first.partition(" ")
     near = [number, word, f"{number} {word[:-4]}", f"{number} {word[:8]}", f"48214 {word}", word.upper()]
     for name in (*near, f"{second.split()[0]} {word[::2]}", *others, *control_names(store_id)):
-        assert guard.screen(QUESTION_OF_DOCTOR.format(name=name)).action == "pass", name
+        assert guard.screen(QUESTIONS[0].format(name=name)).action == "pass", name
 
 
 def test_the_two_canaries_are_as_many_tokens(tokenizer: Any) -> None:

@@ -138,11 +138,13 @@ def _told(answer: httpx.Response) -> Any:
     return answer.status_code, answer.content, headers
 
 
-# What a machine's load and clock make of a request, and how many tokens a step took.
+# What a machine's load and clock make of a request, how many tokens a step took, and the bytes of what was
+# sent and answered, which differ with any other question.
 NOT_COUNTED = (
     "_seconds_bucket",
     "_seconds_sum",
     "_created",
+    "_size_bytes_sum",
     "process_",
     "python_",
     "iteration_tokens",
