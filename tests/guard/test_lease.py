@@ -114,7 +114,7 @@ def test_a_lease_that_ran_out_is_renewed_for_the_newest_list_alone(
     guard._beat()
     assert not served(guard)
     assert [replica.generation for replica in store.replicas()] == [0]  # and `wait` waits for it again
-    guard._publish(guard._build(1))
+    guard._publish(*guard._build())
     guard._beat()
     assert served(guard)
 

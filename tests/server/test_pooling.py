@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from engines import TARGET
 from vllm_unlearn.evaluation.serving import Server
+from vllm_unlearn.guard.canary import canary_names
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.doctor import Doctor, State
 
@@ -68,9 +70,10 @@ def scored(
 
         before = scores()
         generation = store.forget([TARGET])
-        while any(replica.generation < generation for replica in store.replicas()):
-            pass
-        states = {finding.surface: finding.state for finding in Doctor(server.url).examine()}
+        while store.behind(store.replicas(), generation):
+            time.sleep(0.05)
+        doctor = Doctor(server.url, canary_names(store.head().store_id))
+        states = {finding.surface: finding.state for finding in doctor.examine()}
         yield Scored(before, scores(), states, (folder / "serve.log").read_text())
 
 
