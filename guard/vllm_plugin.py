@@ -7,57 +7,31 @@ an unflagged one passes on as the same object.
 
 from __future__ import annotations
 
-import asyncio
-import atexit
-import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any
 
 import vllm
 from packaging.specifiers import SpecifierSet
-from vllm import PoolingParams, SamplingParams, envs
+from vllm import envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
-from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
-from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.engine.output_processor import OutputProcessor
 
-from ..classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
-from . import client_view, engine_core, handshake, metrics, v2_runner
-from .admission import admit, grows, max_chars, tokens, too_long
+from . import client_view, engine_core, metrics, v2_runner
+from .admission import admit
 from .configuration import Settings, is_disabled, load
 from .constraints import Constraints
-from .faults import place
-from .guard import Guard, GuardError
-from .lanes import ForkedError, Lanes, OverloadError
-from .media import refuse_embeddings
-from .once import Once
-from .parameters import TooDeepError
+from .hook import Hook, handshaking
 from .patching import HookError, patch
-from .restoring import Plan, planned, restore_added, restore_processed
-from .screen import Screen, model_folder
+from .restoring import restore_added, restore_processed
 
 logger = logging.getLogger(__name__)
 
 TESTED_VLLM = SpecifierSet(">=0.32,<0.33")
-
-_handshaking: ContextVar[bool] = ContextVar("unlearn_handshaking", default=False)
-
-
-class UnavailableError(GracefulHTTPError):
-    """What a client is told when the guard cannot decide; it says nothing of why."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The server cannot process this request now; try again later.", HTTPStatus.SERVICE_UNAVAILABLE
-        )
 
 
 def install() -> None:
@@ -146,7 +120,7 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
     async def add_request(
         self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if _handshaking.get() or not (hook := _hook(self)).reads(params):
+        if handshaking.get() or not (hook := _hook(self)).reads(params):
             return await original(self, request_id, prompt, params, *args, **kwargs)
         admit(self, request_id, params)
         constraints = Constraints(params)
@@ -161,7 +135,7 @@ def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
     def add_request(
         self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if _handshaking.get() or not (hook := _hook(self)).reads(params):
+        if handshaking.get() or not (hook := _hook(self)).reads(params):
             return original(self, request_id, prompt, params, *args, **kwargs)
         constraints = Constraints(params)
         prompt = hook.screen(prompt, kwargs.get("tokenization_kwargs"), constraints)
@@ -193,309 +167,6 @@ def _hook(engine: Any) -> Hook:
     if not isinstance(hook, Hook):
         raise HookError(f"{type(engine).__name__} was made past the guard; it must not serve")
     return hook
-
-
-class Hook:
-    """The guard of one engine."""
-
-    def __init__(self, settings: Settings, vllm_config: Any) -> None:
-        """Raises whatever keeps the guard from working with this model and configuration."""
-        self._settings = settings
-        self._config = vllm_config
-        self._enforces = settings.mode == "enforce"
-        _check_config(settings, vllm_config)
-        model = vllm_config.model_config
-        embeds = self._enforces and _takes_embeddings(settings, vllm_config)
-        folder = model_folder(model.model, model.revision) if embeds else None
-        # A prompt that leaves no token to generate is refused, but for a model that generates none.
-        tokens = model.max_model_len + (model.runner_type == "pooling")
-        self._screen = Screen(settings.corruption, folder, model.dtype, tokens, self._enforces)
-        self.guard = Guard(settings)
-        self._lanes = Lanes(settings.detection.max_queued_tokens)
-        self._engine: Any = None
-        self._shaken = self._failed = False
-        self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
-        self._handshake_once = Once(self._handshake_or_fail)
-
-    def attach(self, engine: Any) -> None:
-        """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
-        self._engine = engine
-        self._screen.attach(engine.get_tokenizer())
-        if self._enforces:
-            engine.model_config = client_view.of_model(
-                self._config.model_config, self._settings.allow_client_embeds
-            )
-        engine._unlearn = self
-        atexit.register(self.guard.close)
-        if isinstance(engine, LLMEngine):
-            self._handshake_sync(engine)
-
-    def reads(self, params: Any) -> bool:
-        """Whether requests with such ``params`` are screened."""
-        return isinstance(params, SamplingParams) or (
-            isinstance(params, PoolingParams) and self._settings.screen_pooling
-        )
-
-    async def screen_async(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
-        """As ``screen``, off the event loop."""
-        if not self._shaken:
-            try:
-                await self.handshake_async()
-            except HookError as error:
-                logger.error("unlearn: %s", error)
-                raise UnavailableError() from None
-        work = self._work(constraints)
-        try:
-            return await self._lanes.run(tokens(prompt), work, self.screen, prompt, tokenization, constraints)
-        except OverloadError:
-            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
-        except ForkedError:
-            return self._undecided(prompt, UnavailableError())
-
-    def screen(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
-        """Return the engine input to use: ``prompt`` itself unless it is flagged. What is flagged in
-        ``constraints`` is exchanged there.
-
-        Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
-        where the guard fails.
-        """
-        if current() is nobody:
-            with at(self._work(constraints)):
-                return self.screen(prompt, tokenization, constraints)
-        try:
-            return self._replaced(prompt, tokenization, constraints)
-        except AbandonedError:
-            raise
-        except TooLongError as error:
-            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
-        except VLLMValidationError:
-            metrics.REQUESTS.labels("refuse").inc()
-            raise
-        except Exception as error:
-            metrics.ERRORS.labels("screen").inc()
-            said = str(error) if isinstance(error, GuardError) else place(error)
-            logger.error("unlearn: a request could not be decided on: %s", said)
-            return self._undecided(prompt, UnavailableError())
-
-    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
-        """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
-        too_long = isinstance(refusal, VLLMValidationError)
-        if not self._enforces or (self._settings.on_error == "open" and not too_long):
-            metrics.REQUESTS.labels("undecided").inc()
-            return prompt
-        metrics.REQUESTS.labels("refuse").inc()
-        raise refusal from None  # a chain would be logged, message by message
-
-    def _work(self, constraints: Constraints | None) -> Work:
-        limit = self._settings.detection.max_chars
-        beam = constraints is not None and grows(constraints.given)
-        return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
-
-    def _replaced(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
-    ) -> Any:
-        if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
-            if not self._enforces:
-                return prompt
-            raise VLLMValidationError(f"Prompts of type {type(prompt).__name__} are not served here.")
-        rendered = self._rendered(prompt, tokenization)
-        if self._enforces and not self._settings.allow_client_embeds:
-            refuse_embeddings(rendered)
-        verdict, replacement = self._screen.replaced(rendered, self.guard)
-        action = verdict.action
-        if constraints and self._constrained(constraints):
-            action = "corrupt"
-        if not self._enforces:
-            metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
-            return prompt
-        metrics.REQUESTS.labels(action).inc()
-        return prompt if replacement is None else replacement
-
-    def _constrained(self, constraints: Constraints) -> bool:
-        """Whether something in the parameters is flagged; it is exchanged then."""
-        try:
-            constraints.read()
-        except TooDeepError as error:
-            raise VLLMValidationError(str(error)) from None
-        with metrics.SECONDS.labels("constraints").time():
-            verdict = constraints.screen(self.guard, self._screen, self._enforces)
-        return verdict is not None and verdict.action == "corrupt"
-
-    @contextmanager
-    def restoring(self, constraints: Constraints) -> Iterator[None]:
-        """Within it the engine is given a request with ``constraints``, and its outputs will be restored.
-
-        What vLLM refuses, it refuses in the words that it has for the client's own parameters.
-        """
-        if constraints.params is constraints.given:
-            yield
-            return
-        token = planned.set(Plan(constraints.given, constraints.stand_ins, self._engine.get_tokenizer()))
-        try:
-            yield
-        except VLLMValidationError as error:
-            self._verify(constraints.given)
-            try:
-                self._verify(constraints.params)
-            except VLLMValidationError:
-                raise UnavailableError() from None
-            raise error
-        finally:
-            planned.reset(token)
-
-    def _verify(self, params: Any) -> None:
-        config = self._config
-        params.clone().verify(
-            config.model_config,
-            config.speculative_config,
-            config.structured_outputs_config,
-            self._engine.get_tokenizer(),
-        )
-
-    def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
-        """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
-        if isinstance(prompt, dict) and "type" in prompt:
-            return prompt
-        renderer = self._engine.renderer
-        parameters = renderer.default_cmpl_tok_params.with_kwargs(**(tokenization or {}))
-        (rendered,) = renderer.render_cmpl(
-            [parse_model_prompt(self._config.model_config, prompt)], parameters
-        )
-        return rendered
-
-    async def handshake_async(self) -> None:
-        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do.
-
-        It goes on where a caller is cancelled; one that something else ended is tried again. Whoever comes
-        after a failed one gets an ``UnavailableError``.
-        """
-        await self._handshake_once()
-
-    async def _handshake_or_fail(self) -> None:
-        if self._failed:
-            raise UnavailableError()
-        try:
-            async with self._settled:
-                await self._handshake(self._generate_async)
-        except HookError:
-            self._failed = True
-            raise
-
-    def _handshake_sync(self, engine: LLMEngine) -> None:
-        coroutine = self._handshake(self._generate_sync)
-        try:
-            coroutine.send(None)  # it never waits: the generation is synchronous
-        except StopIteration:
-            return
-        raise HookError("the handshake did not finish")
-
-    @contextlib.asynccontextmanager
-    async def unshaken(self) -> AsyncGenerator[None, None]:
-        """While engines come or go, requests wait; after that, a handshake is due."""
-        async with self._settled:
-            self._shaken = False
-            self._handshake_once = Once(self._handshake_or_fail)
-            yield
-
-    async def _handshake(self, generate: handshake.Generate) -> None:
-        if not (self._enforces and self._screen.corruptor):
-            self._shaken = True
-            return
-        token = _handshaking.set(True)
-        try:
-            await handshake.probe(self._engine.engine_core)
-            for rank in handshake.ranks(self._engine.engine_core):
-                await handshake.shake(self._screen, generate, rank)
-        finally:
-            _handshaking.reset(token)
-        self._shaken = True
-
-    async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
-        request, last = f"unlearn-handshake-{name}", None
-        async for output in self._engine.generate(
-            engine_input, handshake.params(), request, data_parallel_rank=rank
-        ):
-            last = output
-        if last is None or last.outputs[0].finish_reason == "abort":  # by an engine that is put to sleep
-            raise UnavailableError()
-        return last
-
-    async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:
-        self._engine.add_request(f"unlearn-handshake-{name}", engine_input, handshake.params())
-        last = None
-        while self._engine.has_unfinished_requests():
-            for output in self._engine.step():
-                last = output
-        return last
-
-
-def _takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
-    """Whether flagged prompts of this engine become embeddings, not neutral tokens."""
-    if settings.corruption.apply == "auto" and _breaks_on_mixed_prompts(vllm_config):
-        logger.warning("unlearn: LoRA is on under vLLM's V1 model runner: matches become neutral tokens")
-        return False
-    if settings.corruption.apply == "auto" and vllm_config.model_config.requires_raw_input_tokens:
-        logger.warning("unlearn: the model reads token ids beside embeddings: matches become neutral tokens")
-        return False
-    if vllm_config.model_config.runner_type == "pooling":
-        return False
-    return settings.corruption.apply != "tokens" and bool(vllm_config.model_config.enable_prompt_embeds)
-
-
-def _breaks_on_mixed_prompts(vllm_config: Any) -> bool:
-    """The V1 runner embeds a batch's token positions alone, while LoRA's embedding layer expects all
-    positions: the engine dies on the first mixed prompt. V2 embeds all of them first."""
-    return vllm_config.lora_config is not None and not vllm_config.use_v2_model_runner
-
-
-def _check_config(settings: Settings, vllm_config: Any) -> None:
-    if settings.mode != "enforce":
-        return
-    model = vllm_config.model_config
-    if vllm_config.kv_transfer_config is not None and not settings.allow_kv_connector:
-        raise HookError(
-            f"the KV connector {vllm_config.kv_transfer_config.kv_connector} may share corrupted blocks "
-            "with clean prompts; serve without it, or set `allow_kv_connector: true` once you know that it "
-            "knows blocks by vLLM's own hashes (which cover what is corrupted), not by their tokens"
-        )
-    if model.runner_type == "pooling":
-        _check_pooling(settings, model)
-        return
-    if settings.corruption.apply == "embeddings" and _breaks_on_mixed_prompts(vllm_config):
-        raise HookError(
-            "with LoRA on, vLLM's V1 model runner stops at the first prompt of tokens and embeddings; set "
-            "`corruption.apply: auto` or `tokens`, or serve without --enable-lora"
-        )
-    if settings.corruption.apply == "embeddings" and model.requires_raw_input_tokens:
-        raise HookError(
-            f"{model.model} reads token ids beside embeddings, and would know what is corrupted; "
-            "set `corruption.apply: auto` or `tokens`"
-        )
-    if settings.corruption.apply == "embeddings" and not model.enable_prompt_embeds:
-        raise HookError(
-            f"{model.model} takes no prompt embeddings in this vLLM; set `corruption.apply: auto` or `tokens`"
-        )
-    if settings.corruption.apply == "auto" and not (model.enable_prompt_embeds or model.is_encoder_decoder):
-        raise HookError(
-            "the engine was configured past EngineArgs.create_engine_config, without prompt embeddings; pass "
-            "enable_prompt_embeds=True, or set `corruption.apply: tokens`"
-        )
-
-
-def _check_pooling(settings: Settings, model: Any) -> None:
-    if settings.corruption.apply == "embeddings":
-        raise HookError(
-            f"{model.model} is served as a pooling model, whose matches become neutral tokens; set "
-            "`corruption.apply: auto` or `tokens`"
-        )
-    if settings.screen_pooling:
-        logger.info("unlearn: a pooling model: matches become neutral tokens before it scores or embeds them")
-    else:
-        logger.warning("unlearn: screen_pooling is false: scores, classes and embeddings are NOT GUARDED")
 
 
 def serve_command(arguments: list[str]) -> None:

@@ -37,9 +37,10 @@ from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard import metrics, plugin, vllm_plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
 from vllm_unlearn.guard.constraints import Constraints
+from vllm_unlearn.guard.hook import Hook, UnavailableError
 from vllm_unlearn.guard.patching import HookError
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.vllm_plugin import Hook, UnavailableError, install
+from vllm_unlearn.guard.vllm_plugin import install
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
@@ -137,7 +138,7 @@ def test_a_failing_import_stops_registration(configure: Configure, monkeypatch: 
     """vLLM stops where `register` raises; a plugin whose module does not import it only logs."""
     configure()
     monkeypatch.delitem(sys.modules, "vllm_unlearn.guard.vllm_plugin")
-    monkeypatch.setitem(sys.modules, "vllm_unlearn.guard.screen", None)
+    monkeypatch.setitem(sys.modules, "vllm_unlearn.guard.hook", None)
     with pytest.raises(ImportError):
         plugin.register()
 
