@@ -20,7 +20,7 @@ from ..vocabulary import Match, Verdict
 from . import patterns
 from .cipher import made
 from .parameters import Kind, Place, exchanged
-from .prompts import DecodedPrompt
+from .prompts import DecodedPrompt, UnownedMatchError
 from .stand_ins import StandIns, is_letter, is_spaceless
 
 # A stand-in may take more tokens than the name; the client's limit is kept where its words come back.
@@ -48,10 +48,6 @@ class Reader(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]: ...
-
-
-class UnownedMatchError(RuntimeError):
-    """A match in the parameters covers no letter that could be exchanged."""
 
 
 @dataclass

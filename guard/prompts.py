@@ -16,7 +16,7 @@ from .token_bytes import token_bytes
 
 
 class UnownedMatchError(RuntimeError):
-    """A match touches no token: what was found would stay as it is, so the prompt must not pass."""
+    """A match touches nothing that could be corrupted or exchanged, so the request must not pass."""
 
 
 @dataclass(frozen=True, slots=True)
