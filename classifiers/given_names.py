@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 
 from nicknames import NickNamer
 
+from .word_cache import once_a_word
 
-@lru_cache(65_536)
+
+@once_a_word
 def other_forms(name: str) -> frozenset[str]:
     """Of a folded given name: what it may be short for, and what it may be shortened to."""
     nicknames = _nicknames()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from cleanco import basename
 
 from .folding import normalise
+from .word_cache import once_a_word
 
 # Cleanco knows the Latin forms that stand last.
 _OTHER_FORMS = (
@@ -46,7 +47,7 @@ def legal_form_follows(text: str, end: int) -> bool:
     return following is not None and _is_legal_form(following[1])
 
 
-@lru_cache(4_096)
+@once_a_word
 def _is_legal_form(word: str) -> bool:
     # In lower case it is an edition more often.
     return word != "limited" and len(word) < 24 and without_legal_form(f"Orban {word}") == "Orban"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .folding import normalise
+from .given_names import other_forms
 from .mentions import Mention, words_of
 from .numerals import another_of_a_series
-from .surnames import HALF_TELLING, TELLING, short_forms
+from .surnames import HALF_TELLING, TELLING
 from .word_frequency import rarity
 
 MIN_LETTERS = 3
@@ -68,7 +69,7 @@ class NameParts:
             words = normalise(name)[0].split()
             self._add(target_id, words)
             known = self._short_forms.get(target_id, frozenset())
-            self._short_forms[target_id] = known | (short_forms(words[0]) if words else frozenset())
+            self._short_forms[target_id] = known | (other_forms(words[0]) if words else frozenset())
 
     def _add(self, target_id: str, words: list[str]) -> None:
         self.words[target_id] = self.words.get(target_id, frozenset()) | frozenset(words)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 
 from .folding import normalise
+from .word_cache import once_a_word
 
 _ROMAN = re.compile(r"(?=.)m{0,3}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
 # The numbers of kings and sequels.
@@ -19,7 +19,7 @@ _SEEN = 60
 _MIN_LEADING = 3
 
 
-@lru_cache(65_536)
+@once_a_word
 def is_number(word: str) -> bool:
     """Whether a folded word holds a digit ("2018", "4o", "8th") or is a Roman numeral."""
     return _digits(word) or _ROMAN.fullmatch(word) is not None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
 from math import log2
-
-from nicknames import NickNamer
 
 from ..vocabulary import ForgetTarget, Kind
 from .folding import normalise
+from .given_names import other_forms
+from .word_cache import once_a_word
 from .word_frequency import english_rarity, owning_share, rarity
 
 # A name owns things (one Einstein in eight is "Einstein's", "robotics's" does not exist): what owns less is
@@ -34,7 +33,7 @@ _OF = frozenset(("of", "the"))
 _SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())  # noqa: SIM905
 
 
-@lru_cache(65_536)
+@once_a_word
 def telling(word: str) -> float:
     """How surely a listed person is meant by a surname, folded: about 0 for "short", 1.3 for "jefferson", 2.4
     for "einstein".
@@ -83,21 +82,10 @@ def lone_words(name: str, kind: Kind) -> dict[str, float]:
     return found
 
 
-@cache
-def _nicknames() -> NickNamer:
-    return NickNamer()
-
-
-def short_forms(first: str) -> frozenset[str]:
-    """What else somebody with that first name is called, folded: "Bill" is William."""
-    known = _nicknames()
-    return frozenset(known.nicknames_of(first) | known.canonicals_of(first))
-
-
 def is_first_name(word: str) -> bool:
     """Whether a common word, folded, is rather a first name ("john", "mark") than not ("will", "art")."""
     least = MIN_OWNING_S if word.endswith("s") else MIN_OWNING_FIRST
-    return bool(short_forms(word)) and (owning_share(word) or 0.0) >= least
+    return bool(other_forms(word)) and (owning_share(word) or 0.0) >= least
 
 
 def lone_notes(target: ForgetTarget) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from math import log10
 from operator import itemgetter
 
@@ -56,7 +56,7 @@ def rarity_together(words: Sequence[str]) -> float:
     return min(max(_rarity(frequencies.get(word, 0.0)) for word in words) for frequencies in _lists())
 
 
-@lru_cache(65_536)
+@once_a_word
 def owning_share(word: str) -> float | None:
     """How often an English word owns something: the frequency of "word's" to that of "word".
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from vllm_unlearn.classifiers.given_names import other_forms
 from vllm_unlearn.classifiers.surnames import (
     HALF_TELLING,
     TELLING,
@@ -8,7 +9,6 @@ from vllm_unlearn.classifiers.surnames import (
     lone_notes,
     lone_words,
     name_words,
-    short_forms,
     telling,
 )
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -84,9 +84,9 @@ def test_a_common_word_may_be_a_first_name(word: str, name: bool) -> None:
     assert is_first_name(word) is name
 
 
-def test_people_are_called_by_short_forms() -> None:
-    assert "bill" in short_forms("william") and "william" in short_forms("bill")
-    assert short_forms("zzyzx") == frozenset()
+def test_people_are_called_by_other_forms() -> None:
+    assert "bill" in other_forms("william") and "william" in other_forms("bill")
+    assert other_forms("zzyzx") == frozenset()
 
 
 @pytest.mark.parametrize(
