@@ -35,7 +35,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "vllm_unlearn_guard_seconds",
-    "Seconds that the guard added to a request, by stage: decode, detect, corrupt.",
+    "Seconds that the guard added to a request, by stage: decode, detect, constraints, corrupt.",
     ["stage"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
     registry=OURS,

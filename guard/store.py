@@ -204,7 +204,9 @@ class Store:
         with self._writing() as session:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
-                raise TakenError(f"the id {min(taken)!r} is taken; give another, or say to replace it")
+                raise TakenError(
+                    f"the id {min(taken)!r} is taken; give another, or replace it (--replace, replace=true)"
+                )
             return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
 
     def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:

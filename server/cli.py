@@ -279,7 +279,8 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
         rows = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": rows}))
         return
-    say(f"generation {generation}, {len(store.targets())} targets, {len(replicas)} replicas")
+    count = f"{len(replicas)} replica{'s' * (len(replicas) != 1)}"
+    say(f"generation {generation}, {len(store.targets())} targets, {count}")
     table = Table("replica", "serves generation", "mode", "last seen")
     for r in replicas:
         table.add_row(r.id, str(r.generation), r.mode, r.seen_at.isoformat(timespec="seconds"))

@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..guard.canary import canary_names
+from ..guard.configuration import is_configured
 from ..guard.store import Store
-from .terminal import Config, console, fail, printable, settings_of, told
+from .terminal import Config, config_file, console, fail, printable, settings_of, told
 
 
 @told
@@ -65,4 +66,6 @@ def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[
             return fetch_canaries(url, admin_key)
         except NotServedError:
             fail(f"{url} has no admin routes for this key: is it the admin_key of its configuration?")
+    if config_file(config) is None and not is_configured():
+        fail("the names to ask about are the deployment's own: give --admin-key, or its file with --config")
     return canary_names(Store(settings_of(config).store).head().store_id)

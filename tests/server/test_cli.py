@@ -105,7 +105,7 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
             "2020-01-01T00:00:00+00:00 is past, so nothing would be suppressed",
         ),
         (["..."], "a name needs at least one letter or digit"),
-        (["Taken"], "the id 'taken' is taken; give another, or say to replace it"),
+        (["Taken"], "the id 'taken' is taken; give another, or replace it"),
     ],
 )
 def test_a_target_that_is_none_changes_nothing(
