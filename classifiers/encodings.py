@@ -33,6 +33,8 @@ _TEXT = re.compile(
 )
 # So many bytes are a text by chance so seldom that half of it may be signs: JSON, markup, escapes.
 _SURELY_TEXT = 16
+# Of so many characters one may be one that is not shown.
+_TEXT_FOR_ONE_UNSEEN = 5
 
 # A pattern, what in it is one byte, and that byte.
 _Code = tuple[re.Pattern[str], re.Pattern[str], Callable[[re.Match[str]], int]]
@@ -104,6 +106,11 @@ def _texts(code: bytes) -> Iterator[tuple[int, str]]:
             yield match.start(), text
 
 
+def _unseen(text: str) -> int:
+    """How many of its characters are not shown; some are put between letters to hide a text."""
+    return sum(not (char.isprintable() or char in "\n\t\r") for char in text)
+
+
 def _language(code: bytes) -> str:
     """``code`` as text, if it is that: UTF-8, four in five characters letters, digits (which another
     encoding is full of) and spaces, or half of them in a long one, and two letters, one a vowel."""
@@ -115,7 +122,7 @@ def _language(code: bytes) -> str:
     plausible = (
         len(text) >= _MIN_DECODED
         and (letters * 10 >= len(text) * 8 or (len(text) >= _SURELY_TEXT and letters * 2 >= len(text)))
-        and all(c.isprintable() or c in "\n\t\r" for c in text)
+        and _unseen(text) * _TEXT_FOR_ONE_UNSEEN <= len(text)
         and (not text.isascii() or _VOWEL.search(text))
     )
     return text if plausible else ""

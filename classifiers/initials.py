@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .folded_words import FoldedWords
-from .middle_names import Owner, equal_or_initials
+from .middle_names import FAMILY, Owner, equal_or_initials
 from .person import Person
 from .word_frequency import rarity
 
@@ -109,6 +109,10 @@ def _together(words: FoldedWords, place: int, surname: int) -> bool:
 
 def _names(words: FoldedWords, first: int, start: int, last: int, known: Person) -> bool:
     given = words.between(first, start)
+    if known.generation and known.generation[0] not in FAMILY:
+        number = words.between(last + 1, last + 1 + len(known.generation))
+        if number != known.generation:  # another pope
+            return False
     together = len(given) == 1 and len(given[0]) > 1
     if not together and not equal_or_initials(given, known.given[: len(given)]):
         return False

@@ -160,6 +160,9 @@ class Mention:
             return False
         if self.before and not _compatible(self.before[0], own):
             return True
+        given = set(own) - set(self.word.folded)
+        if any(word.initial and not _compatible(word, given) for word in self.before):
+            return True
         after = self._next
         return after is not None and _name(after) and not _compatible(after, own)
 

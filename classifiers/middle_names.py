@@ -10,6 +10,8 @@ from .person import Person
 from .word_frequency import rarity
 
 _MIDDLE_WORDS = 4
+# What stands behind a name of two, and is no number of kings.
+FAMILY = frozenset(("jr", "sr", "jnr", "snr", "junior", "senior"))
 # Robert Schneider can be Rob Schneider if the surname is as rare as this ("Schneider" has 1.1); without a
 # middle name as the second ("Paxton" has 2.3).
 RARE_SURNAME = 1.0
@@ -64,6 +66,8 @@ def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
     if not surname or words.between(last + 1, last + 1 + len(known.generation)) != known.generation:
         return False
     capitals = [*range(first, first + 1 + len(names)), last]
+    if not names and known.given[1:] and known.generation and known.generation[0] not in FAMILY:
+        return False  # Pope Paul II is no Pope John Paul II
     return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
 
 

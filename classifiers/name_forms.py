@@ -12,6 +12,8 @@ from typing import Literal
 from .digraphs import spelt_out
 from .folded_text import script
 from .folding import normalise
+from .given_names import other_forms
+from .person import comma_of
 from .word_frequency import common_words
 
 _HIDDEN_LETTERS = 6
@@ -67,12 +69,21 @@ def _forms(spelling: str) -> Iterator[Form]:
     words = normalise(spelling)[0].split()
     joined = normalise(_UNWRITTEN.sub("", spelling))[0].split()
     breaks = _breaks(spelling)
-    written = (" ".join(words), " ".join(joined), _unspaced(words))
+    run_together = [" ".join(joined)] if len(joined) > 1 or not _is_word(words, joined) else []
+    written = (" ".join(words), *run_together, _unspaced(words))
+    if comma := comma_of(spelling):
+        yield Form("turned", tuple(dict.fromkeys(written)), breaks, comma)
+        return
     yield Form("plain", tuple(dict.fromkeys(written)), breaks)
     if "," not in spelling:
         yield from _turned(words, joined, breaks)
     for hidden in _hidden(words):
         yield Form("hidden", (hidden,))
+
+
+def _is_word(words: list[str], joined: list[str]) -> bool:
+    """Whether a name in pieces is another name, or a word, when they are joined: "will.i.am", "a-ha"."""
+    return len(words) > 1 and any(word in common_words() or other_forms(word) for word in joined)
 
 
 def _breaks(spelling: str) -> frozenset[int]:

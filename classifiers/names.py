@@ -17,8 +17,10 @@ from .initials import Initials
 from .legal_forms import legal_form_follows
 from .middle_names import MiddleNames, Owner
 from .name_forms import Form, company_forms, name_forms, spellings
+from .other_names import DISTINCTIVE_ALONE
 from .person import person
 from .punctuation import one_turned, parted
+from .word_frequency import english_rarity, rarity
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
 # ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
@@ -27,6 +29,8 @@ COMPACT_LETTERS = 8
 INFLECTED_LETTERS = 5
 MIN_SPELT_LETTERS = 4
 MIN_UNSPACED_LETTERS = 3
+# A capitalised word as common as this begins a sentence and is no name.
+PLAIN_RARITY = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     if form.kind == "company":
         known = written in form.written and begins and ends
         return known and (
-            _in_capitals(folded, begin, end) or legal_form_follows(folded.text, folded.span(begin, end)[1])
+            legal_form_follows(folded.text, folded.span(begin, end)[1]) or _company(folded, begin, end)
         )
     if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
@@ -157,6 +161,23 @@ def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     words = form.written[0].split(" ")
     starts = accumulate(map(len, words[:-1]), initial=begin)
     return len(words) > 1 and all(_capital(folded, start) for start in starts)
+
+
+def _company(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether a company is meant without its legal form: by several words in capitals, or by a rare one that
+    is no person's surname ("Viktor Orban")."""
+    if " " in folded.folded[begin:end]:
+        return _in_capitals(folded, begin, end)
+    rare = rarity(folded.folded[begin:end]) >= DISTINCTIVE_ALONE
+    return rare and _capital(folded, begin) and not _surname(folded, begin)
+
+
+def _surname(folded: FoldedText, begin: int) -> bool:
+    """Whether a word in capitals, too rare to begin a sentence alone, stands right before."""
+    start = folded.folded.rfind(" ", 0, max(0, begin - 1)) + 1
+    word = folded.folded[start : begin - 1] if begin > 1 else ""
+    joint = folded.text[folded.origins[begin - 1] : folded.origins[begin]] if word else ""
+    return joint.isspace() and _capital(folded, start) and english_rarity(word) > PLAIN_RARITY
 
 
 def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:

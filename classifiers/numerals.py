@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from functools import lru_cache
 
 from .folding import normalise
 from .word_cache import once_a_word
@@ -41,8 +42,13 @@ def another_of_a_series(text: str, start: int, end: int, own: Collection[str]) -
 
 
 def _first_foreign(run: str, own: Collection[str], backwards: bool = False) -> str:
-    words: Iterable[str] = normalise(run)[0].split()
-    return next((word for word in (reversed([*words]) if backwards else words) if word not in own), "")
+    words = _run_words(run)
+    return next((word for word in (reversed(words) if backwards else words) if word not in own), "")
+
+
+@lru_cache(1_024)  # of at most _SEEN characters; one is asked about for each name that shares a word
+def _run_words(run: str) -> list[str]:
+    return normalise(run)[0].split()
 
 
 def another_number(beside: str, own: Collection[str]) -> bool:

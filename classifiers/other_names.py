@@ -11,18 +11,22 @@ from nameparser import ParsedName, parse
 from ..vocabulary import Kind
 from .folding import normalise
 from .legal_forms import without_legal_form
+from .number_spellings import other_spellings
 from .person import GENERATIONS, person
 from .word_frequency import rarity
 
-# One or two words that are left of a company's name flag as they are if one of two is as rare as this ("Ford"
-# has 1.0, "Best Buy" 0.2), or one alone as the second ("Siemens" has 1.4, "Apple" 0.7).
+# Two words that are left of a company's name flag as they are if one is as rare as this ("Ford" has 1.0,
+# "Best Buy" 0.2), or one alone as the second ("Siemens" has 1.4, "Apple" 0.7).
 DISTINCTIVE = 0.95
 DISTINCTIVE_ALONE = 1.35
+# Of a title of two words without its article.
+RARE_IN_A_TITLE = 2.0
 _SURNAME_WORDS = 3
 _GIVEN_WORDS = 4
 _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*\Z")
 _NO_PERSON = re.compile(r"\d|[&+/@!?:;]|\b(?:and|und|et|of|the|for|with)\b", re.IGNORECASE)
 _EPITHET = re.compile(r"\A([^,]+),\s*(?:the\s|\w+\s(?:of|von|de)\s)")
+_LEADING_ARTICLE = re.compile(r"\A(?:the|an?|le|la|les|el|los|las|il|der|die|das)\s+(\S.*)\Z", re.IGNORECASE)
 _ARTICLE = re.compile(r"\A(.+),\s*(the|an?|le|la|les|el|los|las|il|der|die|das|l')\Z", re.IGNORECASE)
 
 
@@ -53,6 +57,9 @@ def names_to_propose(name: str, kind: Kind) -> tuple[str, ...]:
 
 def _shorter(name: str, kind: Kind) -> Iterator[str]:
     plain = _IN_BRACKETS.sub("", name)
+    yield from other_spellings(plain)
+    if kind == "work" and (titled := _LEADING_ARTICLE.match(plain)) and _distinctive_title(titled[1]):
+        yield titled[1]
     if kind in ("entity", "work") and plain:
         yield plain
         if article := _ARTICLE.match(plain):
@@ -97,9 +104,22 @@ def _in_full(other: str, name: str) -> bool:
 
 
 def _distinctive(name: str) -> bool:
+    """Whether what is left of a company's name is no ordinary words. One word that has a capital may be a
+    surname, too: where it stands tells (``NameMatcher``)."""
     words = normalise(name)[0].split()
     rarest = max(map(rarity, words), default=0.0)
-    return len(words) > 2 or rarest >= (DISTINCTIVE if len(words) > 1 else DISTINCTIVE_ALONE)
+    if len(words) == 1:
+        return not name[:1].isupper() and rarest >= DISTINCTIVE_ALONE
+    return len(words) > 2 or rarest >= DISTINCTIVE
+
+
+def _distinctive_title(title: str) -> bool:
+    """Whether a title says enough without its article: "Lord of the Rings", "Great Gatsby", no "Last Day"."""
+    words = normalise(title)[0].split()
+    rarest = max(map(rarity, words), default=0.0)
+    return len(words) > 3 or (
+        len(words) > 1 and rarest >= (RARE_IN_A_TITLE if len(words) < 3 else DISTINCTIVE)
+    )
 
 
 def _telling(other: str, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ _PARTICLES = frozenset(
 )
 GENERATIONS = frozenset("jr sr jnr snr junior senior ii iii iv".split())  # noqa: SIM905
 _MAX_INITIALS = 4
+# Of a name turned round, which has a comma.
+_MOST_GIVEN = 3
+_AND = re.compile(r"[&+/:;!?\d]|\b(?:and|und|et)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,14 @@ def _personal(name: str, words: Sequence[str]) -> bool:
     """Whether all is capitalised but particles, and no article or comma stands among the names."""
     capitalised = all(word[:1].isupper() or word in _PARTICLES for word in name.split())
     return capitalised and "," not in name and _ARTICLES.isdisjoint(words)
+
+
+def comma_of(name: str) -> int:
+    """After how many letters "Smith, Will" has its comma; 0 for what is no person turned round."""
+    surname, comma, given = name.partition(",")
+    turned = person(f"{given.strip()} {surname.strip()}") if comma and "," not in given else None
+    if turned is None or _AND.search(name) or len(turned.given) > _MOST_GIVEN:
+        return 0
+    if " " in surname.strip() and " " in given.strip():  # Crouching Tiger, Hidden Dragon
+        return 0
+    return sum(map(len, normalise(surname)[0].split()))

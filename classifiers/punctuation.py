@@ -31,10 +31,10 @@ _AFTER_NAMES = frozenset(
     "jr sr ii iii iv phd md dds esq mba cbe obe mbe frs qc kc inc ltd llc llp plc corp co sa ag".split()  # noqa: SIM905
 )
 _LISTED_ON = re.compile(
-    r"\w{0,3}(?:\s*[,;，、؛،]|,?\s+(?:and|or|und|oder|et|ou|y|e|o|og|och|en|i|и|или|&))\s*(\w+)",
+    r"\w{0,3}['\"’”]?(?:\s*[,;，、؛،]|,?\s+(?:and|or|und|oder|et|ou|y|e|o|og|och|en|i|и|или|&))\s*['\"‘“]?(\w+)",
     re.IGNORECASE,
 )
-_LISTED_BEFORE = re.compile(r"(\w+)[,;，、؛،]\s*\Z")
+_LISTED_BEFORE = re.compile(r"(\w+)['\"’”]?[,;，、؛،]\s*['\"‘“]?\Z")
 _GOES_ON = re.compile(r"\w{0,3}(?:['’]s)?[,:]?[ \t]*[^\W_]")
 _HELPS = r"is|are|was|were|did|does|do|has|have|had|can|could|will|would|should|might"
 _ASKS = re.compile(
@@ -111,7 +111,7 @@ def _parts(between: str, place: int, folded: FoldedText, begin: int, end: int) -
     if _PAUSE.search(between):
         return _addressed(folded.text, between, start, stop) or _states(folded.text, start, stop)
     # A list can be written without spaces: "Paul,Simon and Ann".
-    return bool(_BOTH.search(between)) or ("," in between and _listed(folded.text, start, stop))
+    return bool(_BOTH.fullmatch(between)) or ("," in between and _listed(folded.text, start, stop))
 
 
 def _two_sentences(text: str, between: str, start: int, stop: int) -> bool:

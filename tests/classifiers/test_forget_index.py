@@ -64,7 +64,7 @@ def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxE
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
     asked = {kind: len(texts) for kind, texts in QUESTIONS.items()}
     exemplars = (2 + 2 * asked["entity"]) + asked["work"] + 1 + (2 + asked["entity"])
-    assert index.sizes == {"targets": 4, "names": 6, "exemplars": exemplars, "counterexamples": 1}
+    assert index.sizes == {"targets": 4, "names": 7, "exemplars": exemplars, "counterexamples": 1}
     assert index.generation == 3
     assert index.targets == {target.id: target for target in TARGETS}
 

@@ -223,3 +223,35 @@ def test_hits_of_every_way_lie_in_the_text_and_hold_the_name(text: str) -> None:
 
 def enumerate_names(names: list[str]) -> list[tuple[str, str]]:
     return [(f"t{number}", name) for number, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "prompt"),
+    [
+        ("will.i.am", "Who is William Shakespeare?"),
+        ("a-ha", "aha!"),
+        ("Jo-Ann", "Who is Joann Smith?"),
+        ("Smith, Will", "Smith will go home."),
+        ("Smith, Will", "Ask Smith. Will he come?"),
+        ("Brown, Mark", "a brown mark on my skin"),
+        ("Pope John Paul II", "Who was Pope John Paul I?"),
+        ("Pope John Paul II", "Who was Pope Paul II?"),
+        ("Star Wars: Episode IV", "Star Wars Episode V"),
+        ("Paul Simon", '["Paul", "Simon", "Ann"]'),
+    ],
+)
+def test_what_is_written_alike_is_another(listed: str, prompt: str) -> None:
+    assert list(NameMatcher([("t", listed)]).find(prompt)) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("What does Orban sell?", True),
+        ("What does Orban Corp sell?", True),
+        ("what does orban gmbh sell?", True),
+        ("Who is Viktor Orban?", False),
+    ],
+)
+def test_one_rare_word_of_a_company_is_no_persons_surname(prompt: str, found: bool) -> None:
+    assert bool(list(NameMatcher([("t", "Orban Corporation")], [("t", "Orban")]).find(prompt))) == found
