@@ -19,6 +19,7 @@ from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
+from .faults import place
 from .stand_ins import Replacement, Restoration, StandIns
 
 logger = logging.getLogger(__name__)
@@ -264,9 +265,11 @@ def _joined(rows: Iterable[LogprobsLists | None]) -> LogprobsLists | None:
     given = [row for row in rows if row is not None]
     if not given:
         return None
+    # A step's rows are as wide as its widest request wants them, and no narrower than this one's.
+    width = min(row.logprobs.shape[1] for row in given)
     return LogprobsLists(
-        np.concatenate([row.logprob_token_ids for row in given]),
-        np.concatenate([row.logprobs for row in given]),
+        np.concatenate([row.logprob_token_ids[:, :width] for row in given]),
+        np.concatenate([row.logprobs[:, :width] for row in given]),
         np.concatenate([row.sampled_token_ranks for row in given]),
     )
 
@@ -290,6 +293,17 @@ def restore_added(original: Callable[..., None]) -> Callable[..., None]:
     return add_request
 
 
+def restored(restorer: Restorer | Replay, output: EngineCoreOutput) -> EngineCoreOutput | None:
+    """``restorer.restore(output)``. What fails ends this one request, as an error of the engine does."""
+    try:
+        return restorer.restore(output)
+    except Exception as error:
+        logger.error("unlearn: an answer could not be restored: %s", place(error))
+        output.new_token_ids, output.new_logprobs = [], None
+        output.finish_reason, output.stop_reason = FinishReason.ERROR, None
+        return output
+
+
 def restore_processed(original: Callable[..., Any]) -> Callable[..., Any]:
     """``OutputProcessor.process_outputs`` that is given a planned request's outputs restored."""
 
@@ -302,9 +316,9 @@ def restore_processed(original: Callable[..., Any]) -> Callable[..., Any]:
                 given.append(output)
                 continue
             finished = output.finished
-            if (restored := restorer.restore(output)) is not None:
-                given.append(restored)
-                ended += [output.request_id] if restored.finished and not finished else []
+            if (words := restored(restorer, output)) is not None:
+                given.append(words)
+                ended += [output.request_id] if words.finished and not finished else []
         processed = original(self, given, *args, **kwargs)
         processed.reqs_to_abort.extend(ended)
         return processed

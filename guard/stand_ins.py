@@ -103,6 +103,8 @@ class Restoration:
         self._inside_word = False
         # Characters since the last stand-in, while these are no letters.
         self._since: int | None = None
+        # Whether no word came before: what the answer begins with is what was asked for.
+        self._first_word = True
 
     def decide(self, text: str, final: bool) -> Progress:
         """Go on with ``text``, which begins where the last ``done`` was; after ``final`` nothing follows."""
@@ -122,6 +124,7 @@ class Restoration:
                 self._since = 0
             else:
                 self._since = None
+            self._first_word = False
             done = end
         self._pass(len(text) - done)
         self._inside_word = bool(words) and words[-1][1] == len(text)
@@ -160,7 +163,7 @@ class Restoration:
         if place := self._stand_ins.inside(lower):
             return start + place[0], start + place[1]
         cut = final and end == len(text) and self._stand_ins.begins(lower)
-        return word if cut and (beside or len(lower) >= SHORT) else (start, start)
+        return word if cut and (beside or self._first_word or len(lower) >= SHORT) else (start, start)
 
     def _with_next(
         self, text: str, word: tuple[int, int], following: tuple[int, int] | None, final: bool
@@ -169,10 +172,10 @@ class Restoration:
         if (following[0] if following else len(text)) - word[1] > _GAP:
             return nothing
         if following is None:
-            return nothing if final else None
+            return (word if self._first_word else nothing) if final else None
         after = text[slice(*following)].lower()
-        if following[1] == len(text) and not final:
-            return None if self._stand_ins.begins(after) else nothing
+        if following[1] == len(text) and self._stand_ins.begins(after):
+            return word if final else None
         return word if self._stand_ins.holds(after) else nothing
 
 

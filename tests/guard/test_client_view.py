@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from vllm.engine.arg_utils import EngineArgs
+from vllm.entrypoints.serve.utils import fingerprint
 from vllm.renderers import renderer_from_config
 from vllm.renderers.registry import RendererRegistry
 from vllm_unlearn.guard import client_view
@@ -37,6 +38,8 @@ def test_the_tokenizer_knows_the_marker_only_where_clients_may_send_embeddings(
     allowed: bool, model_folder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RendererRegistry, "load_renderer", RendererRegistry.load_renderer)
+    plain = fingerprint.build_system_fingerprint
+    monkeypatch.setattr(fingerprint, "build_system_fingerprint", plain)
     client_view.install(allowed)
     config = EngineArgs(
         str(model_folder), enable_prompt_embeds=True, max_model_len=512
@@ -45,3 +48,5 @@ def test_the_tokenizer_knows_the_marker_only_where_clients_may_send_embeddings(
     assert renderer.model_config.enable_prompt_embeds is allowed
     assert config.model_config.enable_prompt_embeds, "the engine's flag was cleared"
     assert (len(renderer.get_tokenizer().encode(MARKER, add_special_tokens=False)) == 1) is allowed
+    asked = EngineArgs(str(model_folder), enable_prompt_embeds=allowed, max_model_len=512)
+    assert fingerprint.build_system_fingerprint(config) == plain(asked.create_engine_config())

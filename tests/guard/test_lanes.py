@@ -155,7 +155,9 @@ class TestSharedEncoder:
     def test_those_with_many_texts_take_turns(self, slow: Slow, held: threading.Event) -> None:
         async def run() -> None:
             batching, lanes = BatchingEncoder(slow, slice_chars=10), Lanes(MANY)
-            calls = [ask(lanes, SHORT, batching.encode, [letter * 10] * 5) for letter in "abc"]
+            calls = [ask(lanes, SHORT, batching.encode, ["a" * 10] * 5)]
+            await self.begun(slow, batching, 0)  # or the first batch might be of two of them
+            calls += [ask(lanes, SHORT, batching.encode, [letter * 10] * 5) for letter in "bc"]
             await self.begun(slow, batching, 2)
             held.set()
             await asyncio.gather(*calls)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
@@ -125,10 +126,10 @@ def test_a_list_that_changes_while_a_replica_starts_is_not_served(
     """Between its look at the store and its first beat, when no `wait` knew of it."""
     beat = Store.beat
 
-    def late(self: Store, *arguments: object) -> None:
+    def late(self: Store, *arguments: Any, **given: Any) -> None:
         monkeypatch.setattr(Store, "beat", beat)
         store.forget([TARGET])
-        beat(self, *arguments)  # type: ignore[arg-type]
+        beat(self, *arguments, **given)
 
     monkeypatch.setattr(Store, "beat", late)
     guard = make_guard()
@@ -196,7 +197,8 @@ class TestWatch:
         assert watch.behind(1)
 
     def test_what_has_the_generation_is_not_waited_for(self, watch: Watch, store: Store) -> None:
-        self.beat(store, 1)
+        store.forget([TARGET])
+        store.beat("one", 1, "enforce", timedelta(seconds=LEASE), digest=store.head().digest)
         assert watch.behind(1) == []
         assert [r.id for r in watch.behind(2)] == ["one"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
 from vllm_unlearn.guard.cipher import Cipher
-from vllm_unlearn.guard.restoring import Replay, Restorer
+from vllm_unlearn.guard.restoring import Replay, Restorer, restored
 from vllm_unlearn.guard.stand_ins import Restoration, StandIns
 
 NAMES = ["thegreatgatsby", "the great gatsby", "j r r tolkien", "bo", "村上春樹", "jörg müller"]
@@ -103,6 +104,38 @@ def test_a_stand_in_that_is_cut_off_is_cut_off_in_the_clients_words(tokenizer: A
     written = stood_in("A novel: The Great Gatsby")[:-2]
     outputs = fed(restorer(tokenizer), cut(tokenizer, written, 3), FinishReason.LENGTH)
     assert tokenizer.decode(tokens_of(outputs)) == "A novel: The Great Gats"
+
+
+@pytest.mark.parametrize(("left", "shown"), [(1, "T"), (3, "The"), (5, "The G"), (9, "The Great")])
+def test_what_an_answer_begins_with_is_shown_in_the_clients_words(
+    left: int, shown: str, tokenizer: Any
+) -> None:
+    written = stood_in("The Great Gatsby")[:left]
+    outputs = fed(restorer(tokenizer), cut(tokenizer, written, 1), FinishReason.LENGTH)
+    assert tokenizer.decode(tokens_of(outputs)) == shown
+
+
+def test_rows_that_another_request_made_wider_are_cut_to_one_width(tokenizer: Any) -> None:
+    tokens, widths = tokenizer.encode(stood_in("The Great Gatsby is")), itertools.cycle([2, 6, 3])
+    one, outputs = restorer(tokenizer), []
+    for n, token in enumerate(tokens):
+        row = np.arange(token, token + next(widths), dtype=np.int32)[None]
+        logprobs = LogprobsLists(row, -row / 1000.0, np.ones(1, dtype=np.int32))
+        reason = FinishReason.STOP if n == len(tokens) - 1 else None
+        outputs += [one.restore(EngineCoreOutput("id", [token], new_logprobs=logprobs, finish_reason=reason))]
+    assert tokenizer.decode(tokens_of([o for o in outputs if o])) == "The Great Gatsby is"
+
+
+def test_what_cannot_be_restored_fails_its_own_request(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: Restorer, output: Any) -> Any:
+        raise ValueError("The Great Gatsby")
+
+    monkeypatch.setattr(Restorer, "restore", fail)
+    output = restored(restorer(tokenizer), EngineCoreOutput("id", [5]))
+    assert output is not None and (output.finish_reason, output.new_token_ids) == (FinishReason.ERROR, [])
+    assert "ValueError at test_restoring.py" in caplog.text and "Gatsby" not in caplog.text
 
 
 @pytest.mark.parametrize("most", [1, 3, 6])
