@@ -24,6 +24,7 @@ from .pieces import joined_pieces
 from .segments import WINDOW_CHARS
 from .spaced_letters import spaced_letters
 from .word_order import reversed_order
+from .work import TooLongError
 
 Reading = Literal[
     "base64", "hex", "escaped", "markup", "homoglyphs", "spaced", "leetspeak", "rot13", "reversed", "joined"
@@ -57,13 +58,8 @@ _SENTENCE_END = re.compile(r"[.!?…]\s+|[。！？]|\n+")
 _SPACE = re.compile(r"\s+")
 
 
-class TooManyReadingsError(ValueError):
+class TooManyReadingsError(TooLongError):
     """A prompt has so many readings that not all can be searched: refuse it, it may hide anything."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"the prompt's other readings have more than {MAX_READ} times its characters; shorten it"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
     ``turns`` are the character ranges of the conversation's turns. Raises ``TooManyReadingsError`` where
     they have more than ``MAX_READ`` characters for each of the prompt.
     """
-    left = MAX_READ * len(prompt) + FREE
+    left = most = MAX_READ * len(prompt) + FREE
     found: dict[tuple[str, int], View] = {}
     level = [View(prompt, range(len(prompt)), range(1, len(prompt) + 1), [(0, len(prompt))], [])]
     for depth in range(MAX_DEPTH):
@@ -123,7 +119,7 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
             for view in _read(outer, turns if not depth else None):
                 left -= len(view.text)
                 if left < 0:
-                    raise TooManyReadingsError
+                    raise TooManyReadingsError(most - left, most)
                 if view.text.strip() and view.text != prompt and (view.text, view.starts[0]) not in found:
                     found[view.text, view.starts[0]] = view
                     inner.append(view)

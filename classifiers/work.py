@@ -9,7 +9,7 @@ class TooLongError(ValueError):
     """A request's texts are longer than what is read of one."""
 
     def __init__(self, characters: int, limit: int) -> None:
-        super().__init__(f"{characters} characters, of at most {limit}")
+        super().__init__(f"a text has {characters} characters to read, of at most {limit}; shorten it")
         self.characters = characters
         self.limit = limit
 

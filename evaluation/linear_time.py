@@ -16,7 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from typing import Annotated
 
@@ -105,6 +105,15 @@ DISGUISES = (
     "<b>Ste</b>phen",
 )
 
+SHARED = [
+    " ".join(words)
+    for words in product(
+        ("Maria", "John", "Ana", "Kim", "Lee", "Paul", "King", "Stephen"),
+        ("Garcia", "King", "Lopez", "Smith", "Kim", "Lee", "Paul", "Maria"),
+        ("Vale", "Orrin", "Tolland"),
+    )
+]
+
 INPUTS = (
     Input("ordinary sentences", repeated("The weather was mild and the harbour busy with small boats. ")),
     Input("mixed disguises", in_turn(*DISGUISES)),
@@ -120,6 +129,8 @@ INPUTS = (
     Input("look-alike letters", repeated("pаypаl ")),
     Input("pieces of strings", repeated('"a"+')),
     Input("a name of one word in pieces", repeated("Vol de mort "), ("Voldemort",)),
+    Input("names that share words", repeated("King Lee Kim Paul "), SHARED),
+    Input("misspelt names", repeated("Stephan Kimg Mraia Garcia "), ("Stephen King", *SHARED)),
     Input("one short name", repeated("Bo "), ("Bo",)),
     Input("one name in every sentence", repeated("Stephen King wrote it. ")),
 )

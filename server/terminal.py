@@ -78,6 +78,7 @@ def _refuse_odd_bytes(arguments: Mapping[str, Any]) -> None:
 def _sentences() -> tuple[type[Exception], ...]:
     """Our own errors; imported late, as what raises them takes time to import."""
     from ..classifiers.prompt_file import PromptFileError
+    from ..classifiers.work import TooLongError
     from ..corruption.learning import LearningError
     from ..corruption.recipe import RecipeError
     from ..guard.configuration import ConfigurationError
@@ -94,6 +95,7 @@ def _sentences() -> tuple[type[Exception], ...]:
         LessonError,
         LearningError,
         PromptFileError,
+        TooLongError,
         OverBroadError,
         CalibrationError,
         YamlSettingError,
