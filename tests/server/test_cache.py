@@ -33,7 +33,7 @@ def test_clean_flagged_clean(guarded: Guarded) -> None:
     assert _text(clean) == _text(again)
     assert _text(flagged[1]) == _text(flagged[2])
     other = _ask(guarded, "Which river flows through Vienna?")
-    assert _cached(other) > 200, "the prefix cache is off, and this test shows nothing"
+    assert _cached(other) > 150, "the prefix cache is off, and this test shows nothing"
     assert _cached(flagged[0]) == _cached(other), "a flagged prompt is seen by what was cached of it"
 
 

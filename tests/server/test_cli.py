@@ -181,7 +181,7 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
         "targets": 0,
         "replicas": [{"id": "host:1", "generation": 1, "mode": "shadow"}],
     }
-    assert "generation 2, 0 targets, 1 replicas" in run("status").output
+    assert "generation 2, 0 targets, 1 replica" in run("status").output
 
 
 def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
