@@ -19,9 +19,15 @@ _WORD = re.compile(r"\w+(?:-\w+)*")
 
 
 def other_spellings(name: str) -> Iterator[str]:
-    """``name``, of two words or more, with each of its numbers from 2 to 99 written in the other ways."""
+    """``name``, of two words or more, with each of its numbers from 2 to 99 written in the other ways.
+
+    Not of a number before one word, which counts what that names: "fifty cents" is no 50 Cent.
+    """
     found = list(_WORD.finditer(name))
-    for word in found if len(found) > 1 or "-" in name else ():
+    if len(found) < 2 and "-" not in name:
+        return
+    counts = len(found) == 2 and "-" not in name
+    for word in found[1:] if counts else found:
         for place, written in _parts(word):
             number, roman = _value(written)
             if _LEAST <= number <= _MOST:

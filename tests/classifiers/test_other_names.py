@@ -62,6 +62,7 @@ def test_what_is_listed_has_another_name_in_full(listed: str, other: str) -> Non
         "Queen of the South",
         "Will Smith",
         "Blink-182",
+        "50 Cent",
         "Lady Gaga",
         "Doctor Who",
         "Robert Downey Jr.",
