@@ -64,6 +64,7 @@ _LIVES = _set(
 _ASKING = _set("""did does do was is were are has had have will would can could should by about when while""")
 # What stands for a word left out.
 _BLANKS = ("_", "…", "...", "]")
+_CAPITAL_INSIDE = regex.compile(r"\p{Ll}\p{Lu}")
 _YEAR = regex.compile(r"1\d\d\d|20\d\d")
 
 
@@ -112,11 +113,20 @@ class Mention:
     @cached_property
     def capital(self) -> bool:
         """Whether it has a capital that tells anything, as none does in a title."""
-        if not self.word.capital:
+        if not self.word.capital or self._scrambled:
             return False
-        around = [w.text for w in self._words[max(0, self._position - 3) : self._position + 4]]
+        around = self._around
         titled = all(w.isupper() for w in around) or (len(around) > 4 and all(w[0].isupper() for w in around))
         return not titled
+
+    @cached_property
+    def _around(self) -> list[str]:
+        return [w.text for w in self._words[max(0, self._position - 3) : self._position + 4]]
+
+    @cached_property
+    def _scrambled(self) -> bool:
+        """Whether capitals stand anywhere, "DId HogAn StaRT", and tell nothing; one "McCartney" is a name."""
+        return sum(_CAPITAL_INSIDE.search(text) is not None for text in self._around) > 1
 
     @cached_property
     def before(self) -> list[Word]:
@@ -200,6 +210,7 @@ class Mention:
         previous = self._previous
         return (
             not self.capital
+            and not self._scrambled
             and previous is not None
             and max(map(english_rarity, previous.folded)) > PLAIN_RARITY
         )
