@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vllm import SamplingParams
+from vllm import PoolingParams, SamplingParams
 from vllm.exceptions import VLLMValidationError
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
@@ -19,11 +19,12 @@ LEAST_CHARS = 131_072
 USUAL_CHARS_PER_TOKEN = 4
 
 
-def admit(engine: AsyncLLM, request_id: str, params: SamplingParams) -> None:
+def admit(engine: AsyncLLM, request_id: str, params: SamplingParams | PoolingParams) -> None:
     """Raise what the engine would raise of any such request, so that none is screened for nothing."""
     if engine.errored:
         raise EngineDeadError()
-    engine.check_admission(params.n, request_id=request_id)
+    answers = params.n if isinstance(params, SamplingParams) else 1
+    engine.check_admission(answers, request_id=request_id)
 
 
 def max_chars(setting: int | None, max_tokens: int) -> int:

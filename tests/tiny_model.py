@@ -10,7 +10,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 
 def save(folder: Path, tokenizer: Any, architecture: str = "llama", seed: int = 0, **settings: Any) -> Path:
-    """Two layers, 32 wide, in float32; weights large enough that every token counts."""
+    """Two layers, 32 wide, in float32; weights large enough that every token counts.
+
+    vLLM on a CPU serves no heads narrower than 32 (``head_dim=32``).
+    """
     config = AutoConfig.for_model(
         architecture,
         vocab_size=len(tokenizer),
@@ -19,7 +22,7 @@ def save(folder: Path, tokenizer: Any, architecture: str = "llama", seed: int = 
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=settings.pop("head_dim", 8),
         initializer_range=0.3,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -43,7 +43,8 @@ def test_base_model_and_adapter_are_guarded(
             assert answer["usage"] == known[LISTED]["usage"]
             assert settled(ask(clients, INNOCENT))["choices"] == known[INNOCENT]["choices"]
         assert "LoRA is on" in server.tail(1_000_000)
-        assert {finding.state for finding in Doctor(server.url, canaries).examine()} == {"guarded"}
+        findings = list(Doctor(server.url, canaries).examine())
+        assert {finding.state for finding in findings} == {"guarded"}, findings
     assert plain[INNOCENT] != plain_lora[INNOCENT] or plain[LISTED] != plain_lora[LISTED], (
         "the adapter is idle"
     )

@@ -28,7 +28,7 @@ def classifier(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A causal LM's classifier of random weights, large enough that every token counts."""
     from transformers import AutoModelForSequenceClassification, LlamaConfig
 
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes = {"hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     settings: dict[str, Any] = {**sizes, "num_key_value_heads": 2, "initializer_range": 0.3, "num_labels": 3}
     settings |= {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     folder = tmp_path_factory.mktemp("classifier")

@@ -20,7 +20,7 @@ QUIET = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(scope="module")
 def tiny_folder(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.save(tmp_path_factory.mktemp("tiny"), tokenizer)
+    return tiny_model.save(tmp_path_factory.mktemp("tiny"), tokenizer, head_dim=32)
 
 
 def free_port() -> int:
