@@ -22,6 +22,8 @@ from .admin import KEY_HEADER, PREFIX
 # A small model may answer one of them alike for any name.
 QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing else.')
 MAX_TOKENS = 24
+# Pairs of unlisted names that are tried.
+CONTROLS = 3
 
 State = Literal["guarded", "not guarded", "not served", "cannot tell"]
 
@@ -65,7 +67,6 @@ class Doctor:
         """``canaries`` are this server's (``fetch_canaries``, ``canary_names``). Raises ``httpx.HTTPError``
         where no server answers."""
         self._canaries = canaries
-        self._controls = control_names(uuid.uuid4().hex)
         headers = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
         self._client = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=120)
         self._model = model or self._get("/v1/models")["data"][0]["id"]
@@ -90,7 +91,7 @@ class Doctor:
 
     def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
-            canaries, controls = self._answers(ask, self._canaries), self._answers(ask, self._controls)
+            canaries, controls = self._answers(ask, self._canaries), self._controls(ask)
         except NotServedError:
             return Finding(surface, "not served", "there is no such route, or it is off")
         except httpx.HTTPStatusError as error:
@@ -105,6 +106,14 @@ class Doctor:
             detail = f"unlisted names get one answer too: {controls[0][0]!r:.60}"
             return Finding(surface, "cannot tell", detail)
         return Finding(surface, "guarded", "canaries are not told apart, unlisted names are")
+
+    def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
+        """The answers for two names that are not listed; for others, where a model tells these not apart."""
+        for _ in range(CONTROLS):
+            answers = self._answers(ask, control_names(uuid.uuid4().hex))
+            if any(one != other for one, other in answers):
+                break
+        return answers
 
     def _answers(self, ask: Callable[[str], str], names: Sequence[str]) -> list[tuple[str, str]]:
         """To each question the answers for both names."""

