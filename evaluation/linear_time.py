@@ -1,4 +1,4 @@
-"""Whether screening takes linear time: inputs made to be slow, each at three sizes.
+"""Whether the guard takes linear time: inputs made to be slow, each at three sizes.
 
 ``python -m vllm_unlearn.evaluation.linear_time`` prints processor seconds and the slope of their
 logarithm over that of the size: 1 is linear, 2 quadratic. Nothing is found in a cache: each repeat
@@ -7,52 +7,62 @@ makes its own encoder's cache, and the encoder itself runs once for each new seg
 
 from __future__ import annotations
 
-import base64
-import codecs
 import gc
 import math
-import random
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from transformers import AutoTokenizer
+from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 
 from ..classifiers.detector import detect
-from ..classifiers.encoder import Encoder, OnnxEncoder
+from ..classifiers.encoder import OnnxEncoder
 from ..classifiers.encoder_export import exported
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.segment_cache import SegmentCache
-from ..classifiers.static_encoder import StaticEncoder, distilled
+from ..classifiers.static_encoder import distilled
 from ..classifiers.views import TooManyReadingsError
+from ..guard.cipher import Cipher
+from ..guard.configuration import CorruptionSettings, EncoderSettings, Settings
+from ..guard.constraints import Constraints
+from ..guard.guard import Guard
+from ..guard.screen import Screen
+from ..guard.stand_ins import Restoration, StandIns
+from ..guard.store import Store
 from ..vocabulary import ForgetTarget
-from .packaged_smollm2 import ENCODER
+from .packaged_smollm2 import ENCODER, prepare
+from .slow_inputs import ANSWERS, CONSTRAINTS, DISGUISES, PROMPTS
 
 SIZES = (25_000, 50_000, 100_000)
-QUESTION = "Who wrote the book about the goblet of fire and the harbour?"
+# How much of an answer comes at once.
+TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """A kind of prompt, made for a number of characters, and the names that are listed for it."""
+class Case:
+    """What is measured: ``prepare`` makes, for a size, what is then run once by the clock."""
 
+    part: str
     name: str
-    prompt: Callable[[int], str]
-    listed: Sequence[str] = ("Stephen King",)
+    prepare: Callable[[int], Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Of one input: median processor seconds at each size, None where it was refused."""
+    """Of one case: median processor seconds at each size, None where it was refused."""
 
-    name: str
+    case: Case
     seconds: tuple[float | None, ...]
 
     def slope(self, sizes: Sequence[int]) -> float | None:
@@ -64,91 +74,73 @@ class Timing:
         return math.log(slow / fast) / math.log(large / small)
 
 
-def repeated(piece: str) -> Callable[[int], str]:
-    return lambda characters: (piece * (characters // len(piece) + 1))[:characters]
+def detection(encoder: OnnxEncoder, folder: Path) -> Iterator[Case]:
+    """Prompts are screened."""
+    sieve, indexes = distilled(folder), dict[tuple[str, ...], ForgetIndex]()
+    for given in PROMPTS:
+        listed = tuple(given.listed)
+        if listed not in indexes:
+            targets = [ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(listed)]
+            indexes[listed] = ForgetIndex(1, targets, encoder, sieve)
+            detect(indexes[listed], encoder, DISGUISES[0])  # word lists and tables are read once
+
+        def prepare(size: int, made: Any = given.made, index: ForgetIndex = indexes[listed]) -> Any:
+            text, fresh = made(size), SegmentCache(encoder)
+            return lambda: detect(index, fresh, text)
+
+        yield Case("prompt", given.name, prepare)
 
 
-def in_turn(*pieces: str) -> Callable[[int], str]:
-    """All pieces, one after the other, again and again, in an order that is the same in every run."""
-    shuffled = random.Random(0).choices(pieces, k=1_000)
+def constraints(guard: Guard, screen: Screen) -> Iterator[Case]:
+    """Constraints are read, and what is listed in them is exchanged."""
+    for given in CONSTRAINTS:
 
-    def prompt(characters: int) -> str:
-        found: list[str] = []
-        length = 0
-        for piece in cycle(shuffled):
-            found.append(piece)
-            length += len(piece) + 1
-            if length > characters:
-                return " ".join(found)[:characters]
-        raise AssertionError
+        def prepare(size: int, made: Any = given.made) -> Any:
+            params = SamplingParams(structured_outputs=StructuredOutputsParams(**made(size)))
+            return lambda: _screened(params, guard, screen)
 
-    return prompt
+        yield Case("constraint", given.name, prepare)
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+def _screened(params: SamplingParams, guard: Guard, screen: Screen) -> None:
+    read = Constraints(params)
+    read.read()
+    read.screen(guard, screen)
 
 
-DISGUISES = (
-    _base64(QUESTION),
-    _base64(_base64(QUESTION)),
-    _base64(codecs.encode(QUESTION, "rot13")),
-    QUESTION.encode().hex(),
-    codecs.encode(QUESTION, "rot13"),
-    QUESTION[::-1],
-    "h4rry p0773r wr0t3 th3 b00k",
-    "s t e p h e n k i n g",
-    "Наrrу Роttеr",
-    "".join(f"\\u{ord(char):04x}" for char in QUESTION),
-    "".join(f"%{ord(char):02x}" for char in QUESTION),
-    "- Ste\n- phen\n- Kin\n- g\n",
-    "<b>Ste</b>phen",
-)
+def answers() -> Iterator[Case]:
+    """Stand-ins in an answer give way to the client's words."""
+    cipher = Cipher("a key")
+    stand_ins = StandIns(cipher, [["the", "great", "gatsby"], ["j", "r", "r", "tolkien"], ["村上春樹"]])
+    for given in ANSWERS:
 
-SHARED = [
-    " ".join(words)
-    for words in product(
-        ("Maria", "John", "Ana", "Kim", "Lee", "Paul", "King", "Stephen"),
-        ("Garcia", "King", "Lopez", "Smith", "Kim", "Lee", "Paul", "Maria"),
-        ("Vale", "Orrin", "Tolland"),
-    )
-]
+        def prepare(size: int, made: Any = given.made) -> Any:
+            text = cipher.replace(made(size))
+            return lambda: _restored(text, stand_ins)
 
-INPUTS = (
-    Input("ordinary sentences", repeated("The weather was mild and the harbour busy with small boats. ")),
-    Input("mixed disguises", in_turn(*DISGUISES)),
-    Input("base64 of base64", repeated(f"{_base64(_base64(QUESTION))} ")),
-    Input("backwards", repeated(f"{QUESTION[::-1]} ")),
-    Input("spaced letters", repeated("s t e p h e n   k i n g   ")),
-    Input("leetspeak", repeated("h4rry p0773r ")),
-    Input("escapes", repeated("\\u0041%41&#65;")),
-    Input("halves of characters", repeated("\\ud83d\\ude00")),
-    Input("tags", repeated("<b>a</b>")),
-    Input("tags that nothing closes", repeated('<a b="')),
-    Input("links that nothing closes", repeated("[a](")),
-    Input("look-alike letters", repeated("pаypаl ")),
-    Input("pieces of strings", repeated('"a"+')),
-    Input("a name of one word in pieces", repeated("Vol de mort "), ("Voldemort",)),
-    Input("names that share words", repeated("King Lee Kim Paul "), SHARED),
-    Input("misspelt names", repeated("Stephan Kimg Mraia Garcia "), ("Stephen King", *SHARED)),
-    Input("one short name", repeated("Bo "), ("Bo",)),
-    Input("one name in every sentence", repeated("Stephen King wrote it. ")),
-)
+        yield Case("answer", given.name, prepare)
 
 
-def measure(given: Input, encoder: Encoder, index: ForgetIndex, sizes: Sequence[int], repeats: int) -> Timing:
+def _restored(text: str, stand_ins: StandIns) -> None:
+    restoration, waiting = Restoration(stand_ins), ""
+    for place in range(0, len(text), TOKEN):
+        waiting += text[place : place + TOKEN]
+        waiting = waiting[restoration.decide(waiting, False).done :]
+
+
+def measure(case: Case, sizes: Sequence[int], repeats: int) -> Timing:
     """The median of the repeats at each size."""
-    return Timing(given.name, tuple(_median(given.prompt(n), encoder, index, repeats) for n in sizes))
+    return Timing(case, tuple(_median(case, size, repeats) for size in sizes))
 
 
-def _median(prompt: str, encoder: Encoder, index: ForgetIndex, repeats: int) -> float | None:
+def _median(case: Case, size: int, repeats: int) -> float | None:
     found = []
     for _ in range(repeats):
-        fresh = SegmentCache(encoder)
+        run = case.prepare(size)
         gc.collect()
         started = time.process_time()
         try:
-            detect(index, fresh, prompt)
+            run()
         except TooManyReadingsError:
             return None
         found.append(time.process_time() - started)
@@ -156,11 +148,11 @@ def _median(prompt: str, encoder: Encoder, index: ForgetIndex, repeats: int) -> 
 
 
 def table(timings: Sequence[Timing], sizes: Sequence[int]) -> Table:
-    shown = Table("input", *(f"{n:,} characters, s" for n in sizes), "slope")
+    shown = Table("part", "input", *(f"{n:,} characters, s" for n in sizes), "slope")
     for timing in timings:
         slope = timing.slope(sizes)
         cells = ("refused" if s is None else f"{s:.2f}" for s in timing.seconds)
-        shown.add_row(timing.name, *cells, "" if slope is None else f"{slope:.2f}")
+        shown.add_row(timing.case.part, timing.case.name, *cells, "" if slope is None else f"{slope:.2f}")
     return shown
 
 
@@ -171,24 +163,25 @@ def main(
     encoder: str = ENCODER,
     cache: Path = Path("~/.cache/vllm-unlearn"),
 ) -> None:
-    """Print processor seconds of detection for each input at each size."""
-    folder = exported(encoder, cache.expanduser())
-    bench = OnnxEncoder(folder), distilled(folder)
-    lengths = tuple(map(int, sizes.split(",")))
-    chosen = [given for given in INPUTS if only in given.name]
-    indexes = {listed: _index(listed, *bench) for listed in dict.fromkeys(tuple(i.listed) for i in chosen)}
-    for index in indexes.values():
-        detect(index, bench[0], DISGUISES[0])  # word lists and tables are read once
-    timings = [
-        measure(given, bench[0], indexes[tuple(given.listed)], lengths, repeats)
-        for given in track(chosen, "measuring", transient=True)
-    ]
+    """Print processor seconds for each input at each size."""
+    cache = cache.expanduser()
+    folder = exported(encoder, cache)
+    bench, lengths = OnnxEncoder(folder), tuple(map(int, sizes.split(",")))
+    screen = Screen(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
+    screen.attach(AutoTokenizer.from_pretrained(prepare(cache / "smollm2")))
+    with tempfile.TemporaryDirectory() as store:
+        guard = _guard(f"sqlite:///{store}/forget.db", EncoderSettings(model=encoder, cache_dir=cache))
+        cases = [*detection(bench, folder), *constraints(guard, screen), *answers()]
+        chosen = [case for case in cases if only in f"{case.part} {case.name}"]
+        timings = [measure(case, lengths, repeats) for case in track(chosen, "measuring", transient=True)]
+        guard.close()
     Console(width=120).print(table(timings, lengths))
 
 
-def _index(listed: Sequence[str], encoder: Encoder, sieve: StaticEncoder) -> ForgetIndex:
-    targets = [ForgetTarget(id=f"t{number}", name=name) for number, name in enumerate(listed)]
-    return ForgetIndex(1, targets, encoder, sieve)
+def _guard(url: str, encoder: EncoderSettings) -> Guard:
+    store = Store.create(url)
+    store.forget([ForgetTarget(id="t0", name="Stephen King")])
+    return Guard(Settings(store=url, encoder=encoder))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,10 +206,3 @@ def test_parts_lie_in_the_text_in_order(text: str) -> None:
     hits = list(NameParts(NAMES, lone=LONE).find(text))
     assert all(0 <= hit.start < hit.end <= len(text) and 0 < abs(hit.weight) <= ALONE for hit in hits)
     assert [hit.start for hit in hits] == sorted(hit.start for hit in hits)
-
-
-@pytest.mark.parametrize("piece", ["Quist ", "x-", "Q'", "quist.", "Lena Fanning ", "\U0001f600"])
-def test_a_hostile_text_takes_bounded_time(piece: str) -> None:
-    parts, started = NameParts(NAMES, lone=LONE), time.process_time()
-    assert list(parts.find(piece * (100_000 // len(piece)))) is not None
-    assert time.process_time() - started < 10

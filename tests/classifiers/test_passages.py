@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from vllm_unlearn.classifiers.passages import facts, full_names
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -69,12 +67,3 @@ def test_other_beginnings_are_no_names(passage: str) -> None:
 def test_a_relatives_article_makes_no_alias() -> None:
     passage = "Elle Fanning is an American actress, the sister of Dakota Fanning."
     assert list(full_names(target(passage, name="Dakota Fanning"))) == []
-
-
-@pytest.mark.parametrize("piece", ["Quist ", "Q. ", "A,", "Quist. "])
-def test_a_hostile_passage_takes_bounded_time(piece: str) -> None:
-    passage = (piece * 20_000)[:20_000]
-    started = time.process_time()
-    list(full_names(target(passage)))
-    facts(target(passage))
-    assert time.process_time() - started < 5

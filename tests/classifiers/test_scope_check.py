@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -139,9 +138,3 @@ def test_a_common_word_as_a_name_is_warned_of(names: list[str], warned: list[str
 def test_a_common_word_whose_name_is_not_in_scope_is_no_matter() -> None:
     narrow = target("music", scope="exemplars", exemplars=["x"])
     assert list(common_names(narrow, 1e-3)) == []
-
-
-def test_the_check_of_one_target_takes_less_than_two_seconds(encoder: OnnxEncoder) -> None:
-    began = time.process_time()
-    check_scope([target()], encoder, ORDINARY, 1e-3)
-    assert time.process_time() - began < 2.0

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import codecs
-import time
 from urllib.parse import quote
 
 import pytest
@@ -194,26 +193,6 @@ def test_each_character_of_a_view_has_its_place(one: str, other: str) -> None:
         assert len(view.text) == len(view.origins)
         assert all(0 <= start < end <= len(prompt) for start, end in view.origins)
         assert view.span(0, len(view.text))[1] <= len(prompt)
-
-
-@pytest.mark.parametrize(
-    "piece",
-    ["QUJD", "a ", "ab", "s t e p h e n ", "12 ", "%41", "1", "h4rry p0773r ", "- a\n", "jub jebgr uneel ",
-     "рот ", '"a"+', "\\u0041", "a\u0336", "pаypаl ", "a_", "QUJDQUJDQUJD\n", "nehpets gnik ", "\U000e0041"],
-)  # fmt: skip
-def test_hostile_prompts_take_linear_time(piece: str) -> None:
-    short, long = piece * (10_000 // len(piece)), piece * (40_000 // len(piece))
-    assert _seconds(long) < max(1.0, 12 * _seconds(short))
-
-
-def _seconds(prompt: str) -> float:
-    """Of processor time, the least of three: a collection of garbage may fall into one."""
-    found = []
-    for _ in range(3):
-        started = time.process_time()
-        views(prompt)
-        found.append(time.process_time() - started)
-    return min(found)
 
 
 @pytest.mark.parametrize("sign", "÷×͵;҂")

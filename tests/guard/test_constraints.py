@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -243,36 +242,3 @@ def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:
 
     with pytest.raises(RuntimeError, match="owns no letter"):
         screened(outputs(choice=["abc ..."]), Odd(), screen)
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        lambda n: {"regex": "(" * n + "a" + ")?" * n},
-        lambda n: {"regex": "(a|b" * n + ")?" * n},
-        lambda n: {"regex": "[" * n},
-        lambda n: {"grammar": "root ::= " + '\\"' * n},
-        lambda n: {"grammar": "root ::= " + "[/\\/" * n},
-        lambda n: {"grammar": "root ::= " + '"Vol" ' * n},
-        lambda n: {"grammar": "".join(f"r{i} ::= r{i + 1}\n" for i in range(n // 4))},
-        lambda n: {"json": schema(**{f"p{i}": {"$ref": "#/$defs/x"} for i in range(n // 4)}) | DEFINED},
-        lambda n: {"choice": [f"Orrin Vale {i}" for i in range(n // 4)]},
-        lambda n: {"json": '{"a": ' + '{"const": "x", "const": "y"}' * n + "}"},
-    ],
-)
-def test_no_constraint_costs_more_than_linear_time(made: Any, screen: Screen) -> None:
-    class Finds:
-        key = "a key"
-
-        def screen(self, text: str, turns: Any = None) -> Verdict:
-            places = [p for p in range(0, len(text), 50) if text.startswith("Orrin", p)]
-            matches = [Match("t", p, p + 5, 1.0, "Orrin Vale") for p in places]
-            return Verdict("corrupt" if matches else "pass", 1, tuple(matches))
-
-    def seconds(n: int) -> float:
-        params = outputs(**made(n))
-        began = time.process_time()
-        screened(params, Finds(), screen)
-        return time.process_time() - began
-
-    assert seconds(24_000) < 8 * seconds(8_000) + 0.5

@@ -171,20 +171,3 @@ def test_replayed_tokens_are_the_clients() -> None:
     assert restored.new_token_ids == [5, 6]
     assert restored.new_logprobs and restored.new_logprobs.logprob_token_ids.tolist() == [[5, 9], [6, 9]]
     assert replay.restore(EngineCoreOutput("id", [3])).new_token_ids == [7]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [CIPHER.replace("gatsby") * 20_000, (CIPHER.replace("j") + " ") * 60_000, CIPHER.replace("村") * 60_000],
-)
-def test_no_answer_costs_more_than_linear_time(text: str) -> None:
-    import time
-
-    def seconds(length: int) -> float:
-        began, restoration, waiting = time.process_time(), Restoration(STAND_INS), ""
-        for place in range(0, length, 4):
-            waiting += text[place : place + 4]
-            waiting = waiting[restoration.decide(waiting, False).done :]
-        return time.process_time() - began
-
-    assert seconds(60_000) < 8 * seconds(20_000) + 0.5

