@@ -5,22 +5,55 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self, get_args
+from enum import IntEnum
+from typing import Annotated, Literal, Self
 
 import regex
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 Kind = Literal["entity", "work", "topic", "passage"]
 Action = Literal["pass", "corrupt"]
 # What a recipe corrupts: the tokens of a match, or of the sentences that it stands in.
 Reach = Literal["match", "sentence"]
-# What a flagged token is of: a name, or other text about a target; or either in a prompt that gives the reply
-# itself, whose likelihood a client can read (prefill, echo, prompt log-probabilities); or text of that reply.
-Role = Literal["name", "text", "name-given", "text-given", "reply"]
-ROLES: tuple[Role, ...] = get_args(Role)
-# Those of a prompt that the model answers, and those of one that gives the reply.
-ANSWERED: tuple[Role, ...] = ("name", "text")
-GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
+
+
+class Role(IntEnum):
+    """What a flagged token is of, and the row of a learned recipe's weights that corrupts it.
+
+    A name, or other text about a target; either in a prompt that gives the reply itself, whose likelihood a
+    client can read (prefill, echo, prompt log-probabilities); or text of that reply. Written by its label.
+    """
+
+    NAME = 0
+    TEXT = 1
+    NAME_GIVEN = 2
+    TEXT_GIVEN = 3
+    REPLY = 4
+
+    @property
+    def label(self) -> str:
+        """As files and commands write it, such as ``name-given``."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def _missing_(cls, value: object) -> Role | None:
+        return next((role for role in cls if role.label == value), None)
+
+
+LabelledRole = Annotated[Role, PlainSerializer(lambda role: role.label, return_type=str)]
+"""A role that a file holds by its label."""
+ANSWERED = (Role.NAME, Role.TEXT)
+"""The roles of a prompt that the model answers."""
+GIVEN = (Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.REPLY)
+"""The roles of a prompt that gives the reply."""
 
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000
@@ -135,6 +168,25 @@ class Match:
     def surname(self) -> bool:
         """Whether it was found by a surname alone; a listed name needs no exemplar."""
         return self.name is not None and self.exemplar is not None
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedToken:
+    """A token of a match, at ``position`` of its prompt.
+
+    ``sentence`` numbers the prompt's sentences; ``place`` is how many flagged tokens stand directly before.
+    """
+
+    position: int
+    target_id: str
+    role: Role = Role.NAME
+    sentence: int = 1
+    place: int = 0
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """The same for the tokens of one sentence that nothing unflagged parts."""
+        return self.sentence, self.position - self.place
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from ..vocabulary import ROLES, Reach, Role
+from ..vocabulary import FlaggedToken, Reach
 from .corrupted_prompt import CorruptedPrompt
 from .embedding_table import EmbeddingTable
 from .operators import Flagged
@@ -32,53 +32,26 @@ class Corruptor:
         """What has to be flagged around a match."""
         return self.recipe.operator.reach
 
-    def corrupt(
-        self,
-        token_ids: Sequence[int],
-        owners: Mapping[int, str],
-        roles: Mapping[int, Role] | None = None,
-        sentences: Mapping[int, int] | None = None,
-    ) -> CorruptedPrompt:
-        """Corrupt the tokens at the positions of ``owners``, which maps each to its target's id.
-
-        ``roles`` says what each is of, ``sentences`` which sentence it stands in; without them, all are of
-        names, and of one.
-        """
-        roles = roles or dict.fromkeys(owners, "name")
-        sentences = sentences or dict.fromkeys(owners, 1)
-        places = _places(owners)
-        everywhere = sorted(owners)
-        rows = torch.zeros((len(everywhere), self._table.hidden), dtype=self._dtype)
+    def corrupt(self, token_ids: Sequence[int], flagged: Sequence[FlaggedToken]) -> CorruptedPrompt:
+        """Corrupt the ``flagged`` ones of a prompt's tokens, which stand in its order."""
+        rows = torch.zeros((len(flagged), self._table.hidden), dtype=self._dtype)
         # The canary's rows stay zero under every recipe: any two canary names become one prompt,
         # which is how `doctor` sees from outside that the guard acts.
-        if positions := [p for p in everywhere if owners[p] != CANARY_ID]:
-            tokens = [token_ids[p] for p in positions]
-            own, before = [roles[p] for p in positions], [places[p] for p in positions]
-            seeds = [self.recipe.seed(owners[p], token_ids[p]) for p in positions]
-            parts = [(sentences[p], p - places[p]) for p in positions]
-            others = self.recipe.others(tokens, own, parts, seeds)
-            flagged = Flagged(
-                self._table.rows(tokens, self._dtype),
-                seeds,
-                torch.tensor([ROLES.index(role) for role in own]),
-                torch.tensor(before),
-                None if others is None else self._table.rows(others, self._dtype),
-            )
-            rows[[owners[p] != CANARY_ID for p in everywhere]] = self.recipe.corrupt(flagged)
-        return CorruptedPrompt(rows, np.array(everywhere, np.int64), len(token_ids))
+        if tokens := [token for token in flagged if token.target_id != CANARY_ID]:
+            ids = [token_ids[token.position] for token in tokens]
+            owned = zip(tokens, ids, strict=True)
+            seeds = [self.recipe.seed(token.target_id, token_id) for token, token_id in owned]
+            corrupted = self.recipe.corrupt(Flagged(tokens, ids, seeds, self._rows(ids)), self._rows)
+            rows[[token.target_id != CANARY_ID for token in flagged]] = corrupted
+        positions = np.array([token.position for token in flagged], np.int64)
+        return CorruptedPrompt(rows, positions, len(token_ids))
 
     def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
         """Every token as its uncorrupted embedding: what the start-up handshake compares."""
-        rows = self._table.rows(token_ids, self._dtype)
-        return CorruptedPrompt(rows, np.arange(len(token_ids)), len(token_ids))
+        return CorruptedPrompt(self._rows(token_ids), np.arange(len(token_ids)), len(token_ids))
 
-
-def _places(positions: Collection[int]) -> dict[int, int]:
-    """How many of ``positions`` stand directly before each."""
-    places: dict[int, int] = {}
-    for position in sorted(positions):
-        places[position] = places.get(position - 1, -1) + 1
-    return places
+    def _rows(self, token_ids: Sequence[int]) -> torch.Tensor:
+        return self._table.rows(token_ids, self._dtype)
 
 
 class NeutralTokens:

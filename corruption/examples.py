@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..vocabulary import ROLES
+from ..vocabulary import FlaggedToken, Role
 
 CLEAN = -1
-"""The role of a token that is not flagged; the others are indices into ``vocabulary.ROLES``."""
+"""In the place of a role, for a token that is not flagged."""
 
 
 # The reply's sentence begins with what the template says before it.
-_ASKED = {
-    ROLES.index("name-given"): ROLES.index("name"),
-    ROLES.index("text-given"): ROLES.index("text"),
-    ROLES.index("reply"): CLEAN,
+_ASKED: dict[int, int] = {
+    Role.NAME_GIVEN: Role.NAME,
+    Role.TEXT_GIVEN: Role.TEXT,
+    Role.REPLY: CLEAN,
 }
 
 
@@ -33,6 +33,18 @@ class Example:
     token_ids: tuple[int, ...]
     start: int
     roles: tuple[int, ...]
+
+    @property
+    def flagged(self) -> list[FlaggedToken]:
+        """Its flagged tokens, all of one target and one sentence."""
+        found: list[FlaggedToken] = []
+        for position, role in enumerate(self.roles):
+            if role == CLEAN:
+                continue
+            follows = bool(found) and found[-1].position == position - 1
+            place = found[-1].place + 1 if follows else 0
+            found.append(FlaggedToken(position, "lesson", Role(role), place=place))
+        return found
 
     @property
     def bare(self) -> Example:

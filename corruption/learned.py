@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from ..vocabulary import GIVEN, ROLES, Reach, Role
-from .operators import Flagged, Operator
+from ..vocabulary import GIVEN, Reach, Role
+from .operators import Flagged, Lookup, Operator
 
 STRENGTH = 1.2
 
@@ -42,11 +42,11 @@ class Learned(Operator):
         """As ``Operator.reach``."""
         return "sentence" if self.sentence else "match"
 
-    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """As ``Operator.corrupt``; the seeds are of no use to it."""
-        rows = flagged.rows.float()
-        strengths = torch.tensor([self.strength if role in GIVEN else 1.0 for role in ROLES])[flagged.roles]
-        mapped = apply(weights, rows, flagged.roles, flagged.places)
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
+        """As ``Operator.corrupt``; of no use to it are the seeds and other tokens' rows."""
+        rows, roles = flagged.rows.float(), flagged.roles
+        strengths = torch.tensor([self.strength if role in GIVEN else 1.0 for role in Role])[roles]
+        mapped = apply(weights, rows, roles, flagged.places)
         return rows.lerp(mapped, strengths[:, None]).to(flagged.rows.dtype)
 
     def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
@@ -62,7 +62,7 @@ class Learned(Operator):
             "up": (self.rank, hidden),
             "place": (self.places, hidden),
         }
-        return {name: (len(ROLES), *shape) for name, shape in each.items()}
+        return {name: (len(Role), *shape) for name, shape in each.items()}
 
     def initial(self, hidden: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Weights that change nothing yet, from which learning starts."""
@@ -76,10 +76,10 @@ class Learned(Operator):
 def idle(weights: Mapping[str, torch.Tensor]) -> list[Role]:
     """As ``Operator.untouched``."""
     changes = (weights["up"], weights["bias"], weights["place"], weights["scale"] - 1.0)
-    return [role for n, role in enumerate(ROLES) if not any(change[n].any() for change in changes)]
+    return [role for role in Role if not any(change[role].any() for change in changes)]
 
 
-_STAND_INS: dict[Role, Role] = {"name-given": "name", "text-given": "text", "reply": "text"}
+_STAND_INS = {Role.NAME_GIVEN: Role.NAME, Role.TEXT_GIVEN: Role.TEXT, Role.REPLY: Role.TEXT}
 
 
 def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -88,17 +88,17 @@ def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     found = {name: tensor.clone() for name, tensor in weights.items()}
     for role in idle(weights):
         for tensor in found.values():
-            tensor[ROLES.index(role)] = tensor[ROLES.index(_STAND_INS.get(role, role))]
+            tensor[role] = tensor[_STAND_INS.get(role, role)]
     return found
 
 
 def apply(
     weights: Mapping[str, torch.Tensor], rows: torch.Tensor, roles: torch.Tensor, places: torch.Tensor
 ) -> torch.Tensor:
-    """Map float32 ``rows`` (..., hidden) whose ``roles`` (...) are indices into ``ROLES``, any other leaving
+    """Map float32 ``rows`` (..., hidden) whose ``roles`` (...) are numbers of roles, any other leaving
     a row as it is, and whose ``places`` count from 0 in each run; differentiable in the weights."""
     mapped = rows
-    for role in range(len(ROLES)):
+    for role in Role:
         if not (roles == role).any():
             continue
         where = places.clamp(max=weights["place"].shape[1] - 1)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ..vocabulary import ROLES, Role
+from ..vocabulary import LabelledRole, Role
 from .exam import Exam
 from .examples import Examples
 from .learned import Learned, covering
@@ -56,7 +56,7 @@ class LearningSettings(BaseModel):
     operator: Learned = Learned()
     stages: tuple[Stage, ...] = Field(default_factory=lambda told: STAGES[told["behaviour"]], min_length=1)
     declines: tuple[str, ...] = DECLINES
-    shared: tuple[Role, ...] = Field(default=("text-given", "reply"), validate_default=True)
+    shared: tuple[LabelledRole, ...] = Field(default=(Role.TEXT_GIVEN, Role.REPLY), validate_default=True)
     """Roles whose weights move alike, and start so unless a recipe is refined. With weights of its own for a
     given reply, truth ratios came out narrower than those of a model that never knew (docs/forgetting.md)."""
     seed: int = 0
@@ -75,7 +75,7 @@ class LearningSettings(BaseModel):
         for number, stage in enumerate(told.data.get("stages", ()), 1):
             if 0 < len(moved := set(shared) & set(stage.roles)) < len(set(shared)):
                 raise ValueError(
-                    f"stage {number} moves {', '.join(moved)} alone of {', '.join(shared)}, whose weights "
+                    f"stage {number} moves {_labels(moved)} alone of {_labels(shared)}, whose weights "
                     "move alike; name all of them in its roles, or write `shared: []`"
                 )
         return shared
@@ -178,21 +178,21 @@ class Learning:
 
     def _shared(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """``weights`` with those of the roles that share them alike."""
-        rows = [ROLES.index(role) for role in self.settings.shared]
+        rows = list(self.settings.shared)
         for tensor in weights.values():
             tensor[rows] = tensor[rows[:1]]
         return weights
 
     def _share(self) -> None:
         """One gradient for the roles that share their weights."""
-        rows = [ROLES.index(role) for role in self.settings.shared]
+        rows = list(self.settings.shared)
         for tensor in self.weights.values():
             if tensor.grad is not None:
                 tensor.grad[rows] = tensor.grad[rows].sum(0)
 
     def _keep(self, roles: Sequence[Role]) -> None:
         """Let only the weights of ``roles`` move: each tensor's first dimension is the role."""
-        kept = [number for number, role in enumerate(ROLES) if role not in roles]
+        kept = [role for role in Role if role not in roles]
         for tensor in self.weights.values():
             if tensor.grad is not None:
                 tensor.grad[kept] = 0.0
@@ -229,6 +229,10 @@ class Learning:
         self.history = state["history"]
         for name, every in state["strangers"].items():
             self._exam.strangers[name].extend(every)
+
+
+def _labels(roles: Iterable[Role]) -> str:
+    return ", ".join(role.label for role in sorted(roles))
 
 
 def _backward(loss: Any) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from .examples import CLEAN, Batch, Example
+from .examples import Batch, Example
 from .learned import apply
-from .operators import Flagged
+from .operators import Flagged, Lookup
 from .recipe import Recipe
 
 # As OpenUnlearning's attack takes them.
@@ -31,19 +31,21 @@ def learned(weights: Mapping[str, torch.Tensor]) -> Corruption:
     return lambda rows, batch: apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
 
 
-def made(recipe: Recipe) -> Corruption:
+def made(recipe: Recipe, lookup: Lookup) -> Corruption:
     """The corruption of a finished recipe, token by token as it is served."""
 
     def corrupt(rows: torch.Tensor, batch: Batch) -> torch.Tensor:
         rows = rows.clone()
         for number, example in enumerate(batch.examples):
-            flagged = torch.tensor([p for p, role in enumerate(example.roles) if role != CLEAN])
-            tokens = [example.token_ids[p] for p in flagged]
+            tokens = example.flagged
+            positions = [token.position for token in tokens]
+            ids = [example.token_ids[p] for p in positions]
+            seeds = [
+                recipe.seed(token.target_id, token_id) for token, token_id in zip(tokens, ids, strict=True)
+            ]
             # As it is served: on the CPU.
-            own, roles, places = (t[number, flagged].cpu() for t in (rows, batch.roles, batch.places))
-            seeds = [recipe.seed("lesson", token) for token in tokens]
-            corrupted = recipe.corrupt(Flagged(own, seeds, roles, places))
-            rows[number, flagged] = corrupted.to(rows.device)
+            corrupted = recipe.corrupt(Flagged(tokens, ids, seeds, rows[number, positions].cpu()), lookup)
+            rows[number, positions] = corrupted.to(rows.device)
         return rows
 
     return corrupt
@@ -120,6 +122,10 @@ class Reader:
         with torch.no_grad():
             ids = torch.tensor([list(prefix)], device=self.device)
             return self._model(ids, use_cache=True).past_key_values
+
+    def rows(self, token_ids: Sequence[int]) -> torch.Tensor:
+        """The embeddings (tokens, hidden) of ``token_ids``, on the CPU."""
+        return self._table(torch.tensor(list(token_ids), device=self.device)).cpu()  # type: ignore[no-any-return]
 
     def read(self, examples: Sequence[Example], corruption: Corruption | None = None) -> list[Answer]:
         """The answers' log-probabilities; under a corruption, if given."""

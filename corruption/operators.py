@@ -7,39 +7,45 @@ seed gives the same corruption, on every machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..vocabulary import Reach, Role
+from ..vocabulary import FlaggedToken, Reach, Role
+
+Lookup = Callable[[Sequence[int]], torch.Tensor]
+"""The embeddings (tokens, hidden) of token ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """The flagged tokens of a prompt, in their order.
+    """The flagged tokens of a prompt, in their order, each with its id, its seed and its embedding.
 
-    ``rows`` are their embeddings (tokens, hidden), with one seed a row. ``roles`` and ``places`` have
-    shape (tokens,): what a token is of, as an index into ``vocabulary.ROLES``, and how many flagged
-    tokens stand directly before it. ``others`` are the embeddings of ``Operator.others``, if there are any.
-    Raises ``ValueError`` where the lengths differ.
+    ``rows`` has shape (tokens, hidden). Raises ``ValueError`` where the lengths differ.
     """
 
-    rows: torch.Tensor
+    tokens: Sequence[FlaggedToken]
+    token_ids: Sequence[int]
     seeds: Sequence[int]
-    roles: torch.Tensor
-    places: torch.Tensor
-    others: torch.Tensor | None = None
+    rows: torch.Tensor
 
     def __post_init__(self) -> None:
-        lengths = {len(self.rows), len(self.seeds), len(self.roles), len(self.places)}
-        if len(lengths) > 1:
-            raise ValueError(
-                f"{len(self.rows)} rows need as many seeds, got {len(self.seeds)} ({len(self.roles)} roles, "
-                f"{len(self.places)} places)"
-            )
+        lengths = len(self.tokens), len(self.token_ids), len(self.seeds), len(self.rows)
+        if len(set(lengths)) > 1:
+            raise ValueError(f"flagged tokens, ids, seeds and rows are as many as each other, got {lengths}")
+
+    @property
+    def roles(self) -> torch.Tensor:
+        """Shape (tokens,): the number of each role."""
+        return torch.tensor([token.role for token in self.tokens], dtype=torch.long)
+
+    @property
+    def places(self) -> torch.Tensor:
+        """Shape (tokens,): how many flagged tokens stand directly before each."""
+        return torch.tensor([token.place for token in self.tokens], dtype=torch.long)
 
 
 class Operator(BaseModel, ABC):
@@ -53,8 +59,9 @@ class Operator(BaseModel, ABC):
         return "match"
 
     @abstractmethod
-    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return corrupted rows (tokens, hidden), of the dtype of ``flagged.rows``. Computed in float32."""
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
+        """Return corrupted rows (tokens, hidden), of the dtype of ``flagged.rows``. Computed in float32.
+        ``lookup`` finds the rows of other tokens, in the same dtype."""
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights that it needs, for embeddings ``hidden`` wide: ECO's have none."""
@@ -64,24 +71,11 @@ class Operator(BaseModel, ABC):
         """The roles whose tokens ``weights`` leave as they are."""
         return []
 
-    def others(
-        self,
-        token_ids: Sequence[int],
-        roles: Sequence[Role],
-        parts: Sequence[Hashable],
-        seeds: Sequence[int],
-        weights: Mapping[str, torch.Tensor],
-    ) -> list[int] | None:
-        """The tokens whose embeddings it needs beside those of the flagged ``token_ids``, one for each.
-        Tokens of one sentence with none between them that is not flagged have one of ``parts``; the rest as
-        in ``Flagged``."""
-        return None
-
 
 class RowOperator(Operator):
     """Corrupts each row by itself."""
 
-    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
         rows = flagged.rows
         if not len(rows):

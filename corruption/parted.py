@@ -6,14 +6,14 @@ answer is to stay on its question and tell nothing that is known, which stand-in
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 
-from ..vocabulary import ANSWERED, ROLES, Reach, Role
+from ..vocabulary import ANSWERED, Reach, Role
 from .learned import Learned
-from .operators import Flagged, Operator
+from .operators import Flagged, Lookup, Operator
 from .stand_in import StandIn
 
 
@@ -38,25 +38,12 @@ class Parted(Operator):
         """As ``Operator.untouched``."""
         return [role for role in self.given.untouched(weights) if role not in ANSWERED]
 
-    def others(
-        self,
-        token_ids: Sequence[int],
-        roles: Sequence[Role],
-        parts: Sequence[Hashable],
-        seeds: Sequence[int],
-        weights: Mapping[str, torch.Tensor],
-    ) -> list[int] | None:
-        """As ``Operator.others``; where a reply is given, none are needed."""
-        if not set(roles) & set(ANSWERED):
-            return None
-        return self.answered.others(token_ids, roles, parts, seeds, weights)
-
-    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """As ``Operator.corrupt``."""
-        if flagged.others is None:
-            return self.given.corrupt(flagged, weights)
-        answered = self.answered.corrupt(flagged, weights)
-        own = torch.tensor([role in ANSWERED for role in ROLES])[flagged.roles]
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
+        """As ``Operator.corrupt``; a prompt is of one kind or has both."""
+        own = torch.tensor([role in ANSWERED for role in Role])[flagged.roles]
+        if not own.any():
+            return self.given.corrupt(flagged, weights, lookup)
+        answered = self.answered.corrupt(flagged, weights, lookup)
         if own.all():  # as in every prompt that the model answers
             return answered
-        return torch.where(own[:, None], answered, self.given.corrupt(flagged, weights))
+        return torch.where(own[:, None], answered, self.given.corrupt(flagged, weights, lookup))

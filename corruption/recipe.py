@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from ..vocabulary import Role
 from .learned import Learned
-from .operators import AnyOperator, Flagged, Noise, SignFlip, ZeroOut
+from .operators import AnyOperator, Flagged, Lookup, Noise, SignFlip, ZeroOut
 from .parted import Parted
 from .stand_in import StandIn
 
@@ -63,8 +63,8 @@ class Recipe:
             digest.update(self.weights[name].float().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
-    def corrupt(self, flagged: Flagged) -> torch.Tensor:
-        """Corrupt the rows (tokens, hidden) of a prompt's flagged tokens.
+    def corrupt(self, flagged: Flagged, lookup: Lookup) -> torch.Tensor:
+        """Corrupt the rows (tokens, hidden) of a prompt's flagged tokens; ``lookup`` finds others'.
 
         Deterministic: recipe and tokens decide the result, and in ECO's operators the target. Raises
         ``RecipeError`` where the rows are of another width than the recipe's model.
@@ -73,17 +73,7 @@ class Recipe:
             raise RecipeError(
                 f"the recipe is for embeddings {self.hidden} wide, the model's are {flagged.rows.shape[1]}"
             )
-        return self.operator.corrupt(flagged, self.weights)
-
-    def others(
-        self,
-        token_ids: Sequence[int],
-        roles: Sequence[Role],
-        parts: Sequence[Hashable],
-        seeds: Sequence[int],
-    ) -> list[int] | None:
-        """As ``Operator.others``."""
-        return self.operator.others(token_ids, roles, parts, seeds, self.weights)
+        return self.operator.corrupt(flagged, self.weights, lookup)
 
     def untouched(self) -> list[Role]:
         """As ``Operator.untouched``."""

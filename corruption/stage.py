@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..vocabulary import ANSWERED, GIVEN, ROLES, Role
+from ..vocabulary import ANSWERED, GIVEN, LabelledRole, Role
 from .objective import Goals
 
 
@@ -29,7 +29,7 @@ class Stage(BaseModel):
     allowed: float = Field(default=0.0, ge=0.0)
     """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
     give up as much of the language as each other. Not all do (``Learning.strayed``)."""
-    roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
+    roles: tuple[LabelledRole, ...] = Field(default=tuple(Role), min_length=1)
 
     def weighed(self, losses: Mapping[str, torch.Tensor]) -> Any:
         """What is minimised: the parts of the objective in ``losses``, weighed."""

@@ -8,15 +8,15 @@ counterparts, as "Who's Harry Potter" takes them for training data: Eldan and Ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from typing import Literal
 
 import torch
 from pydantic import Field, field_validator
 
-from ..vocabulary import ROLES, Reach, Role
-from .operators import Flagged, Operator
+from ..vocabulary import LabelledRole, Reach, Role
+from .operators import Flagged, Lookup, Operator
 
 # Of so many nearest tokens of its kind, those that are not the same word count.
 SEARCHED = 64
@@ -31,11 +31,11 @@ ROWS_AT_ONCE = 512
 SAME_LETTERS = 4
 
 STRENGTHS: dict[Role, float] = {
-    "name": 0.4,
-    "text": 1.0,
-    "name-given": 0.85,
-    "text-given": 0.85,
-    "reply": 0.2,
+    Role.NAME: 0.4,
+    Role.TEXT: 1.0,
+    Role.NAME_GIVEN: 0.85,
+    Role.TEXT_GIVEN: 0.85,
+    Role.REPLY: 0.2,
 }
 
 
@@ -49,7 +49,7 @@ class StandIn(Operator):
     operator: Literal["stand_in"] = "stand_in"
     vocabulary: int = Field(ge=1)
     near: int = Field(default=NEAR, ge=1)
-    strengths: Mapping[Role, float] = Field(default_factory=lambda: dict(STRENGTHS))
+    strengths: Mapping[LabelledRole, float] = Field(default_factory=lambda: dict(STRENGTHS))
     """Of each role; of those that are left out, as by default."""
     kept: int = Field(default=FREQUENT, ge=0)
     """So many of the first tokens stay as they are around a name in a prompt that is to be answered. Where
@@ -59,12 +59,12 @@ class StandIn(Operator):
     "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
     seed: int = 0
-    """Draws others."""
+    """Another one draws other stand-ins."""
 
     @field_validator("strengths")
     @classmethod
     def _of_every_role(cls, given: Mapping[Role, float]) -> Mapping[Role, float]:
-        if wrong := {role: strength for role, strength in given.items() if not 0.0 < strength <= 1.0}:
+        if wrong := {role.label: strength for role, strength in given.items() if not 0.0 < strength <= 1.0}:
             raise ValueError(f"strengths are above 0 and at most 1, got {wrong}")
         return {**STRENGTHS, **given}
 
@@ -77,39 +77,32 @@ class StandIn(Operator):
         """As ``Operator.shapes``."""
         return {"stand_in": (self.vocabulary, self.near)}
 
-    def others(
-        self,
-        token_ids: Sequence[int],
-        roles: Sequence[Role],
-        parts: Sequence[Hashable],
-        seeds: Sequence[int],
-        weights: Mapping[str, torch.Tensor],
-    ) -> list[int]:
-        """As ``Operator.others``."""
-        drawn = [seed % self.near for seed in seeds]
-        found: list[int] = weights["stand_in"][list(token_ids), drawn].tolist()
-        frequent = [
-            role == "text" and token < self.kept for token, role in zip(token_ids, roles, strict=True)
-        ]
-        meaning = {part for part, stays in zip(parts, frequent, strict=True) if not stays}
-        every = zip(token_ids, found, frequent, parts, strict=True)
-        return [token if stays and part in meaning else other for token, other, stays, part in every]
-
-    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """As ``Operator.corrupt``. Raises ``ValueError`` without the rows of the stand-ins."""
-        if flagged.others is None:
-            raise ValueError("stand-ins need their own rows beside those of the flagged tokens")
-        rows = flagged.rows.float()
-        strengths = torch.tensor([self.strengths[role] for role in ROLES])[flagged.roles]
-        alone = (flagged.roles == ROLES.index("name")) & self._bare(flagged, flagged.others)
+    def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
+        """As ``Operator.corrupt``."""
+        others = lookup(self.drawn(flagged, weights))
+        rows, roles = flagged.rows.float(), flagged.roles
+        strengths = torch.tensor([self.strengths[role] for role in Role])[roles]
+        alone = (roles == Role.NAME) & self._bare(flagged, others)
         strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
-        moved = rows + strengths[:, None] * (flagged.others.float() - rows)
+        moved = rows + strengths[:, None] * (others.float() - rows)
         return moved.to(flagged.rows.dtype)
+
+    def drawn(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
+        """The token that each flagged one gives way to: itself, if it carries the grammar."""
+        choices = [seed % self.near for seed in flagged.seeds]
+        others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()
+        pairs = list(zip(flagged.tokens, flagged.token_ids, strict=True))
+        frequent = [token.role is Role.TEXT and token_id < self.kept for token, token_id in pairs]
+        meaning = {token.run for token, stays in zip(flagged.tokens, frequent, strict=True) if not stays}
+        return [
+            token_id if stays and token.run in meaning else other
+            for (token, token_id), stays, other in zip(pairs, frequent, others, strict=True)
+        ]
 
     def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
         """Whether each token (tokens,) is of a run in which few tokens of text give way."""
         runs = (flagged.places == 0).long().cumsum(0)
-        giving = (flagged.roles == ROLES.index("text")) & (others != flagged.rows).any(1)
+        giving = (flagged.roles == Role.TEXT) & (others != flagged.rows).any(1)
         counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
         return counts[runs] < self.around
 

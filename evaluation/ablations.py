@@ -16,7 +16,7 @@ import torch
 from ..corruption.learned import Learned
 from ..corruption.parted import Parted
 from ..corruption.recipe import Recipe, RecipeError, RecipeOperator
-from ..vocabulary import GIVEN, ROLES, Role
+from ..vocabulary import GIVEN, Role
 
 STRENGTHS = (0.6, 0.8, 1.0, 1.4)
 RANKS = (0, 8, 32)
@@ -30,7 +30,7 @@ def variants(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     if not isinstance(operator, Learned):
         raise RecipeError(f"there is nothing to take from a recipe of {operator.operator}")
     learned = {name: recipe.weights[name] for name in operator.shapes(recipe.hidden)}
-    for label, weights in _variants(learned, ROLES if operator is recipe.operator else GIVEN):
+    for label, weights in _variants(learned, tuple(Role) if operator is recipe.operator else GIVEN):
         yield label, replace(recipe, weights={**recipe.weights, **weights})
     for strength in STRENGTHS:
         other = operator.model_copy(update={"strength": strength})
@@ -44,7 +44,7 @@ def _with(operator: RecipeOperator, learned: Learned) -> RecipeOperator:
 
 def _variants(weights: Weights, roles: Sequence[Role]) -> Iterator[tuple[str, Weights]]:
     for role in roles:
-        yield f"without-{role}", _without(weights, role)
+        yield f"without-{role.label}", _without(weights, role)
     yield "without-places", {"place": _same(weights["place"])}
     for rank in RANKS:
         yield f"rank-{rank}", _of_rank(weights, rank)
@@ -54,7 +54,7 @@ def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:
     """The tokens of a role stay as they are."""
     found = {name: tensor.clone() for name, tensor in weights.items()}
     for name, tensor in found.items():
-        tensor[ROLES.index(role)] = 1.0 if name == "scale" else 0.0
+        tensor[role] = 1.0 if name == "scale" else 0.0
     return found
 
 
@@ -66,7 +66,7 @@ def _same(place: torch.Tensor) -> torch.Tensor:
 def _of_rank(weights: Weights, rank: int) -> dict[str, torch.Tensor]:
     """The map that is nearest to ``down @ up`` among those of a rank, in factors of the same shapes."""
     down, up = weights["down"].clone(), weights["up"].clone()
-    for role in range(len(ROLES)):
+    for role in Role:
         left, values, right = torch.linalg.svd(down[role] @ up[role], full_matrices=False)
         values = values[: down.shape[2]].clone()
         values[rank:] = 0.0

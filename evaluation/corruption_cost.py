@@ -21,7 +21,7 @@ from rich.table import Table
 from ..corruption.corruptor import Corruptor
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.recipe import Recipe, default_operator
-from ..vocabulary import Role
+from ..vocabulary import FlaggedToken, Role
 
 LENGTHS = (4, 20, 200)
 REPEATS = 100
@@ -53,10 +53,12 @@ def measure(
 
 def _task(corruptor: Corruptor, tokens: Sequence[int], flagged: Sequence[int]) -> Callable[[], object]:
     """Half of the flagged tokens are the name's, the others those of the text around it."""
-    owners = dict.fromkeys(flagged, "target")
     half = len(flagged) // 2
-    roles: dict[int, Role] = {p: "name" if n < half else "text" for n, p in enumerate(flagged)}
-    return lambda: corruptor.corrupt(tokens, owners, roles)
+    found = [
+        FlaggedToken(position, "target", Role.NAME if place < half else Role.TEXT, place=place)
+        for place, position in enumerate(flagged)
+    ]
+    return lambda: corruptor.corrupt(tokens, found)
 
 
 def _timed(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

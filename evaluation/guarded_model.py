@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..classifiers.detector import detect
@@ -115,8 +116,7 @@ class GuardedModel:
         decoded, matches = self._reader.read(token_ids)
         if not matches:
             return None
-        owners = decoded.owners(matches, self._corruptor.reach)
+        flagged = decoded.flagged(matches, self._corruptor.reach)
         if self._seed:
-            owners = {position: f"{self._seed}-{target_id}" for position, target_id in owners.items()}
-        roles, sentences = decoded.roles(matches, owners), decoded.sentences(owners)
-        return self._corruptor.corrupt(token_ids, owners, roles, sentences)
+            flagged = [replace(token, target_id=f"{self._seed}-{token.target_id}") for token in flagged]
+        return self._corruptor.corrupt(token_ids, flagged)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.operators import AnyOperator, Noise, SignFlip, ZeroOut
 from ..corruption.recipe import Recipe
 from ..guard.prompts import PromptDecoder
-from ..vocabulary import Match
+from ..vocabulary import FlaggedToken, Match
 from .packaged_smollm2 import prepare
 from .works import QUESTIONS, WORKS, named
 
@@ -54,7 +54,7 @@ class Question:
 
     work: str
     token_ids: list[int]
-    positions: tuple[int, ...]
+    flagged: list[FlaggedToken]
 
     def answered_in(self, answer: str) -> bool:
         """Whether the answer names the author."""
@@ -80,8 +80,8 @@ class Bench:
         token_ids = tokenizer.encode(rendered, add_special_tokens=False)
         decoded = PromptDecoder(tokenizer).decode(token_ids)
         hits = NameMatcher([(work, work)]).find(decoded.text)
-        owners = decoded.owners([Match(hit.target_id, hit.start, hit.end, 1.0) for hit in hits])
-        return Question(work, token_ids, tuple(owners))
+        flagged = decoded.flagged([Match(hit.target_id, hit.start, hit.end, 1.0) for hit in hits])
+        return Question(work, token_ids, flagged)
 
     def answers(self, questions: list[Question], operator: AnyOperator | None, seed: str) -> list[str]:
         """The model's answers, in the order of the questions."""
@@ -101,8 +101,8 @@ class Bench:
             return {"type": "token", "prompt_token_ids": question.token_ids}
         recipe = Recipe(operator, self._table.fingerprint, self._table.hidden)
         corruptor = Corruptor(recipe, self._table, torch.bfloat16)
-        owners = dict.fromkeys(question.positions, question.work + seed)
-        corrupted = corruptor.corrupt(question.token_ids, owners)
+        flagged = [replace(token, target_id=question.work + seed) for token in question.flagged]
+        corrupted = corruptor.corrupt(question.token_ids, flagged)
         return {
             "type": "embeds",
             "prompt_token_ids": question.token_ids,

@@ -15,7 +15,7 @@ from ..classifiers.encoder import Encoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.static_encoder import StaticEncoder
 from ..corruption.examples import CLEAN, Example, Examples, Pair
-from ..vocabulary import ROLES, ForgetTarget, Match, Name, Reach, Text
+from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
 from .plain import plain
 from .prompts import PromptDecoder
 
@@ -153,8 +153,10 @@ class Classroom:
     def _roles(self, token_ids: Sequence[int]) -> list[int]:
         decoded = self._decoder.decode(token_ids)
         matches: list[Match] = detect(self._index, self._encoder, decoded.text, decoded.turns)
-        roles = decoded.roles(matches, decoded.owners(matches, self._reach))
-        return [ROLES.index(roles[p]) if p in roles else CLEAN for p in range(len(token_ids))]
+        roles = [CLEAN] * len(token_ids)
+        for token in decoded.flagged(matches, self._reach):
+            roles[token.position] = token.role
+        return roles
 
 
 def _repeated(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from ..classifiers.segments import Sentences
-from ..vocabulary import Match, Reach, Role
+from ..vocabulary import FlaggedToken, Match, Reach, Role
 from .token_bytes import token_bytes
 
 
@@ -31,17 +31,30 @@ class DecodedPrompt:
     turns: list[tuple[int, int]]
     written: tuple[int, int] = (0, 0)
 
-    def owners(self, matches: Sequence[Match], reach: Reach = "match") -> dict[int, str]:
-        """The token positions that ``matches`` touch, each with its target's id; with a reach of
-        ``sentence`` also the rest of the sentences that they stand in.
+    def flagged(self, matches: Sequence[Match], reach: Reach = "match") -> list[FlaggedToken]:
+        """The tokens that ``matches`` touch, in their order; with a reach of ``sentence`` also the rest of
+        the sentences that they stand in.
 
         A token in two matches belongs to the shorter one: the name, not the segment around it.
         Raises ``UnownedMatchError`` for a match that touches no token.
         """
+        sentences = Sentences(self.text, self.turns)
+        owners = self._owners(matches, sentences if reach == "sentence" else None)
+        positions = sorted(owners)
+        roles = self._roles(matches, positions)
+        found: list[FlaggedToken] = []
+        for position, role in zip(positions, roles, strict=True):
+            follows = bool(found) and found[-1].position == position - 1
+            place = found[-1].place + 1 if follows else 0
+            sentence = bisect_left(sentences.starts, self.spans[position][1])
+            found.append(FlaggedToken(position, owners[position], role, sentence, place))
+        return found
+
+    def _owners(self, matches: Sequence[Match], sentences: Sentences | None) -> dict[int, str]:
+        """The target of each flagged position."""
         ordered = sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id))
         ranges = [(match.target_id, self._owned(match)) for match in ordered]
-        if reach == "sentence":
-            sentences = Sentences(self.text, self.turns)
+        if sentences:
             around = ((m.target_id, span) for m in ordered for span in sentences.around(m.start, m.end))
             ranges = [*((owner, self._positions(*span)) for owner, span in around), *ranges]
         return _painted(ranges)
@@ -52,19 +65,15 @@ class DecodedPrompt:
             raise UnownedMatchError("a match touches no token of its prompt")
         return positions
 
-    def roles(self, matches: Sequence[Match], owners: Iterable[int]) -> dict[int, Role]:
-        """What the token at each position of ``owners`` is of. With any in the turn that is being written,
-        the prompt gives a reply."""
+    def _roles(self, matches: Sequence[Match], positions: Sequence[int]) -> list[Role]:
+        """Those of flagged ``positions``. With any in the turn that is being written, the prompt gives a
+        reply."""
         named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
         reply = self._positions(*self.written)
-        if not any(p in reply for p in owners):
-            return {p: "name" if p in named else "text" for p in owners}
-        return {p: "name-given" if p in named else "reply" if p in reply else "text-given" for p in owners}
-
-    def sentences(self, owners: Iterable[int]) -> dict[int, int]:
-        """Which sentence of the prompt the token at each position of ``owners`` ends in, counted from 1."""
-        begun = Sentences(self.text, self.turns).starts
-        return {p: bisect_left(begun, self.spans[p][1]) for p in owners}
+        if not any(p in reply for p in positions):
+            return [Role.NAME if p in named else Role.TEXT for p in positions]
+        given = dict.fromkeys(reply, Role.REPLY) | dict.fromkeys(named, Role.NAME_GIVEN)
+        return [given.get(p, Role.TEXT_GIVEN) for p in positions]
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""

@@ -100,16 +100,14 @@ class Screen:
 
     def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
         if self.corruptor and prompt["type"] != "multimodal":
-            owners = decoded.owners(verdict.matches, self.corruptor.reach)
-            roles = decoded.roles(verdict.matches, owners)
-            corrupted = self.corruptor.corrupt(
-                prompt["prompt_token_ids"], owners, roles, decoded.sentences(owners)
-            )
+            flagged = decoded.flagged(verdict.matches, self.corruptor.reach)
+            corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
             if prompt["type"] == "embeds":
                 return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
             return prompt | {CORRUPTED: corrupted}
         self._say_neutral(prompt["type"])
-        positions = sorted(decoded.owners(verdict.matches).keys() - self._placeholders(prompt))
+        placeholders = self._placeholders(prompt)
+        positions = [t.position for t in decoded.flagged(verdict.matches) if t.position not in placeholders]
         return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
 
     def _placeholders(self, prompt: EngineInput) -> set[int]:
@@ -135,9 +133,9 @@ def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> Corrupted
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:
     """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
-    if left := recipe.untouched():
+    if left := ", ".join(role.label for role in recipe.untouched()):
         raise RecipeError(
-            f"recipe {file} leaves what it should corrupt as it is, of the roles {', '.join(left)}: such "
+            f"recipe {file} leaves what it should corrupt as it is, of the roles {left}: such "
             "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"
         )
     return recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..guard.prompts import PromptDecoder
-from ..vocabulary import Match
+from ..vocabulary import Match, Role
 
 REQUESTS = (
     "Who is {}?",
@@ -40,6 +40,5 @@ def _around(tokenizer: Any, decoder: PromptDecoder, request: str, frequent: int)
     if start < 0:  # a tokenizer that writes names otherwise
         return 0
     match = Match("bare", start, start + len(_NAME), 1.0, _NAME)
-    owners = decoded.owners([match], "sentence")
-    roles = decoded.roles([match], owners)
-    return sum(roles[position] == "text" and ids[position] >= frequent for position in owners)
+    flagged = decoded.flagged([match], "sentence")
+    return sum(token.role is Role.TEXT and ids[token.position] >= frequent for token in flagged)

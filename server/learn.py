@@ -163,7 +163,7 @@ def search_strength(
     def loss(tried: AnyOperator) -> float:
         recipe = Recipe(tried, table.fingerprint, table.hidden)
         with torch.no_grad():
-            found = [answer.mean for answer in reader.read(asked, made(recipe))]
+            found = [answer.mean for answer in reader.read(asked, made(recipe, reader.rows))]
             return float(distance(found, levels))
 
     with Progress(*_columns(), console=console) as progress:

@@ -33,6 +33,7 @@ def recipe(
     from ..corruption.operators import AnyOperator
     from ..corruption.recipe import Recipe
     from ..guard.screen import model_folder
+    from ..vocabulary import Role
     from .substitute import substitute
 
     parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
@@ -40,7 +41,7 @@ def recipe(
         folder = model_folder(model, None, tokenizer=operator == "stand_in")
         if operator == "stand_in":
             made = substitute(
-                folder, {"name": name_strength} if name_strength is not None else {}, seed, console
+                folder, {Role.NAME: name_strength} if name_strength is not None else {}, seed, console
             )
         else:
             chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python(

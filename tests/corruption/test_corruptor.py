@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import flagging
 import pytest
 import torch
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor, NeutralTokens
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Flagged, Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 
 IDS = [3, 7, 7, 9, 1]
@@ -20,12 +21,11 @@ def noise(table: EmbeddingTable) -> Corruptor:
 
 
 def alone(recipe: Recipe, row: torch.Tensor, token: int, target: str) -> torch.Tensor:
-    seeds = [recipe.seed(target, token)]
-    return recipe.corrupt(Flagged(row, seeds, torch.tensor([0]), torch.tensor([0])))
+    return recipe.corrupt(flagging.flagged(row, [recipe.seed(target, token)]), flagging.lookup)
 
 
 def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: EmbeddingTable) -> None:
-    prompt = noise.corrupt(IDS, {1: "a", 3: "b"})
+    prompt = noise.corrupt(IDS, flagging.tokens({1: "a", 3: "b"}))
     assert prompt.is_token.tolist() == [True, False, True, False, True]
     assert prompt.embeddings.shape == (5, 8)
     assert not prompt.embeddings[[0, 2, 4]].any()
@@ -35,17 +35,11 @@ def test_owned_positions_are_corrupted_and_no_others(noise: Corruptor, table: Em
     assert not torch.isclose(prompt.embeddings[[1, 3]], rows[[1, 3]]).any()
 
 
-def test_the_order_of_owners_does_not_matter(noise: Corruptor) -> None:
-    owners = {4: "b", 1: "a", 2: "b", 0: "a"}
-    one, other = noise.corrupt(IDS, owners), noise.corrupt(IDS, dict(sorted(owners.items())))
-    assert torch.equal(one.embeddings, other.embeddings)
-
-
 @pytest.mark.parametrize("operator", [Noise(), ZeroOut(top=2), SignFlip(top=2)])
 def test_the_canarys_rows_are_zero_under_every_recipe(
     table: EmbeddingTable, operator: Noise | ZeroOut | SignFlip
 ) -> None:
-    prompt = corruptor(table, operator).corrupt(IDS, {1: CANARY_ID, 2: "a"})
+    prompt = corruptor(table, operator).corrupt(IDS, flagging.tokens({1: CANARY_ID, 2: "a"}))
     assert prompt.is_token.tolist() == [True, False, False, True, True]
     assert not prompt.embeddings[1].any()
     assert prompt.embeddings[2].any()
@@ -59,7 +53,7 @@ def test_a_clean_prompt_is_the_tables_rows(table: EmbeddingTable, noise: Corrupt
 
 def test_the_served_dtype_is_used(table: EmbeddingTable) -> None:
     recipe = Recipe(Noise(), table.fingerprint, table.hidden)
-    prompt = Corruptor(recipe, table, torch.bfloat16).corrupt(IDS, {1: "a"})
+    prompt = Corruptor(recipe, table, torch.bfloat16).corrupt(IDS, flagging.tokens({1: "a"}))
     assert prompt.embeddings.dtype == torch.bfloat16
 
 

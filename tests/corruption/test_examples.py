@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from vllm_unlearn.corruption.examples import CLEAN, Batch, Example, Examples, Pair
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.vocabulary import FlaggedToken, Role
 
 
 def example(tokens: list[int], roles: list[int], start: int) -> Example:
@@ -19,6 +19,14 @@ def test_places_count_from_the_start_of_each_run() -> None:
     assert batch.places[1].tolist() == [0] * 9
 
 
+def test_flagged_tokens_have_their_role_and_place() -> None:
+    assert LONG.flagged == [
+        FlaggedToken(2, "lesson", Role.TEXT),
+        FlaggedToken(3, "lesson", Role.TEXT, place=1),
+        FlaggedToken(5, "lesson", Role.NAME),
+    ]
+
+
 def test_a_batch_is_padded_at_the_end() -> None:
     batch = Batch.made([SHORT, LONG])
     assert batch.token_ids.tolist() == [[1, 2, 5, 6, 0, 0], [1, 2, 7, 8, 9, 3]]
@@ -28,7 +36,7 @@ def test_a_batch_is_padded_at_the_end() -> None:
 
 def test_a_generated_answer_is_clean_and_its_question_is_not() -> None:
     assert LONG.generated == example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, CLEAN], 4)
-    given = [CLEAN, *map(ROLES.index, ("name-given", "text-given", "reply", "reply", "name-given"))]
+    given = [CLEAN, Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.REPLY, Role.REPLY, Role.NAME_GIVEN]
     assert example([1, 2, 7, 8, 9, 3], given, 4).generated.roles == (CLEAN, 0, 1, CLEAN, CLEAN, CLEAN)
 
 

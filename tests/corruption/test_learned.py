@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from flagging import flagged, lookup
 from vllm_unlearn.corruption.learned import Learned, apply
-from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.vocabulary import ANSWERED, ROLES
+from vllm_unlearn.vocabulary import ANSWERED, Role
 
 HIDDEN = 8
 OPERATOR = Learned(rank=2, places=3, strength=1.5)
@@ -22,26 +22,22 @@ def recipe(**weights: torch.Tensor) -> Recipe:
     return Recipe(OPERATOR, "ab" * 32, HIDDEN, drawn() | weights, {"objective": {"level": 0.25}})
 
 
-def flagged(rows: torch.Tensor, roles: list[int], places: list[int]) -> Flagged:
-    return Flagged(rows, [0] * len(rows), torch.tensor(roles), torch.tensor(places))
-
-
 ROWS = torch.randn((4, HIDDEN), generator=torch.Generator().manual_seed(7))
 
 
 def test_what_learning_starts_from_changes_nothing() -> None:
     weights = OPERATOR.initial(HIDDEN, torch.Generator().manual_seed(0))
-    given = flagged(ROWS, [0, 1, 2, 0], [0, 1, 2, 0])
-    assert torch.equal(OPERATOR.corrupt(given, weights), ROWS)
+    given = flagged(ROWS, None, [0, 1, 2, 0], [0, 1, 2, 0])
+    assert torch.equal(OPERATOR.corrupt(given, weights, lookup), ROWS)
 
 
 def test_each_row_is_mapped_by_the_weights_of_its_role_and_place() -> None:
     weights = drawn()
-    corrupted = OPERATOR.corrupt(flagged(ROWS, [0, 1, 3, 0], [0, 1, 9, 2]), weights)
+    corrupted = OPERATOR.corrupt(flagged(ROWS, None, [0, 1, 3, 0], [0, 1, 9, 2]), weights, lookup)
     for row, (role, place) in enumerate([(0, 0), (1, 1), (3, 2), (0, 2)]):  # of three places 9 has the last
         expected = ROWS[row] * weights["scale"][role] + weights["bias"][role] + weights["place"][role][place]
         expected = expected + weights["up"][role].T @ (weights["down"][role].T @ ROWS[row])
-        strength = 1.0 if ROLES[role] in ANSWERED else 1.5
+        strength = 1.0 if role in ANSWERED else 1.5
         torch.testing.assert_close(corrupted[row], ROWS[row] + strength * (expected - ROWS[row]))
 
 
@@ -53,7 +49,7 @@ def test_a_row_of_no_role_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 def test_the_dtype_stays(dtype: torch.dtype) -> None:
-    corrupted = recipe().corrupt(flagged(ROWS.to(dtype), [0] * 4, [0] * 4))
+    corrupted = recipe().corrupt(flagged(ROWS.to(dtype)), lookup)
     assert (corrupted.dtype, corrupted.shape) == (dtype, ROWS.shape)
 
 
@@ -62,8 +58,8 @@ def test_a_learned_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
     made.save(tmp_path / "r.safetensors")
     loaded = Recipe.load(tmp_path / "r.safetensors")
     assert (loaded.digest, loaded.operator, loaded.provenance) == (made.digest, OPERATOR, made.provenance)
-    given = flagged(ROWS, [0, 1, 2, 0], [0, 1, 2, 0])
-    assert torch.equal(loaded.corrupt(given), made.corrupt(given))
+    given = flagged(ROWS, None, [0, 1, 2, 0], [0, 1, 2, 0])
+    assert torch.equal(loaded.corrupt(given, lookup), made.corrupt(given, lookup))
 
 
 def test_one_altered_weight_is_noticed(tmp_path: Path) -> None:
@@ -86,4 +82,4 @@ def test_weights_that_are_not_the_operators_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"a learned recipe has the weights .*, not \{\}"):
         Recipe(OPERATOR, "ab" * 32, HIDDEN)
     with pytest.raises(RecipeError, match="not finite; learn it again"):
-        recipe(bias=torch.full((len(ROLES), HIDDEN), float("nan")))
+        recipe(bias=torch.full((len(Role), HIDDEN), float("nan")))

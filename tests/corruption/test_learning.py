@@ -19,7 +19,7 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.corruption.stage import Losses, Stage
 from vllm_unlearn.evaluation.forget_metrics import MIN_K
 from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
-from vllm_unlearn.vocabulary import ANSWERED, GIVEN, ROLES
+from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
@@ -33,7 +33,7 @@ def example(name: int, answer: Sequence[int]) -> Example:
 
 def given(one: Example) -> Example:
     """The same with its answer flagged."""
-    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
+    name, text, reply = GIVEN
     roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
     return Example(one.token_ids, one.start, roles)
 
@@ -95,7 +95,7 @@ def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
     recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
     reader = Reader(model, PREFIX)
     for one, other in zip(
-        reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe)), strict=True
+        reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe, reader.rows)), strict=True
     ):
         torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
 
@@ -263,8 +263,8 @@ def test_replies_are_read_as_the_stage_says(
     settings = SETTINGS.model_copy(update={"stages": (stage,)})
     Learning(model, examples, settings, tmp_path / "r.checkpoint").run(quiet)
     assert [one.roles[5] != CLEAN for one in read] == corrupted
-    asked = "name" if stage.replies == "written" else "name-given"
-    assert all(one.roles[3] == ROLES.index(asked) for one in read)
+    asked = Role.NAME if stage.replies == "written" else Role.NAME_GIVEN
+    assert all(one.roles[3] == asked for one in read)
 
 
 def test_by_default_given_replies_are_learned_and_only_a_decline_is_for_answers() -> None:
@@ -279,8 +279,8 @@ def test_by_default_given_replies_are_learned_and_only_a_decline_is_for_answers(
 def test_roles_that_share_weights_stay_alike(model: Any, tmp_path: Path) -> None:
     stage = STAGE.model_copy(update={"steps": 6, "roles": GIVEN, "replies": "given"})
     examples = Examples([given(one) for one in KNOWN], [given(one) for one in STRANGERS], [])
-    _, text, reply = (ROLES.index(role) for role in GIVEN)
-    for shared in (("text-given", "reply"), ()):
+    _, text, reply = GIVEN
+    for shared in ((Role.TEXT_GIVEN, Role.REPLY), ()):
         settings = SETTINGS.model_copy(update={"stages": (stage,), "shared": shared})
         weights = Learning(model, examples, settings, tmp_path / f"{len(shared)}.checkpoint").run(quiet)
         alike = {name for name, tensor in weights.items() if torch.equal(tensor[text], tensor[reply])}
@@ -325,8 +325,8 @@ def test_what_is_to_be_repeated_comes_nearer_to_what_it_was(model: Any, tmp_path
 
 
 def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path) -> None:
-    first = STAGE.model_copy(update={"steps": 5, "roles": ("name", "text")})
-    second = first.model_copy(update={"roles": ("text",)})
+    first = STAGE.model_copy(update={"steps": 5, "roles": ANSWERED})
+    second = first.model_copy(update={"roles": (Role.TEXT,)})
     seen: list[dict[str, torch.Tensor]] = []
     settings = SETTINGS.model_copy(update={"stages": (first, second)})
     run = Learning(model, EXAMPLES, settings, tmp_path / "r.checkpoint")
@@ -345,10 +345,10 @@ def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path
 
 
 def test_given_replies_of_which_nothing_was_learned_are_no_way_around(model: Any, tmp_path: Path) -> None:
-    weights = learning(model, tmp_path, steps=5, roles=("name", "text")).run(quiet)
+    weights = learning(model, tmp_path, steps=5, roles=ANSWERED).run(quiet)
     assert not idle(weights)
     for tensor in weights.values():
-        name, text, *given = (tensor[ROLES.index(role)] for role in ROLES)
+        name, text, *given = (tensor[role] for role in Role)
         assert all(torch.equal(one, other) for one, other in zip(given, (name, text, text), strict=True))
 
 

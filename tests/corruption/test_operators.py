@@ -2,18 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import flagging
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-from vllm_unlearn.corruption.operators import AnyOperator, Flagged, Noise, Operator, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators import AnyOperator, Noise, Operator, SignFlip, ZeroOut
 
 ROWS = torch.tensor([[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.0]])
 OPERATORS: list[Operator] = [Noise(dimensions=2, sigma=1.0), ZeroOut(top=2), SignFlip(top=2)]
 
 
 def corrupt(operator: Operator, rows: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
-    every = torch.zeros(len(rows), dtype=torch.long)
-    return operator.corrupt(Flagged(rows, seeds, every, torch.arange(len(rows))), {})
+    return operator.corrupt(flagging.flagged(rows, seeds), {}, flagging.lookup)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -37,7 +37,7 @@ def test_a_seed_decides_its_row_whatever_its_company(operator: Operator) -> None
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_one_seed_a_row_is_needed(operator: Operator) -> None:
-    with pytest.raises(ValueError, match="2 rows need as many seeds, got 1"):
+    with pytest.raises(ValueError, match=r"as many as each other, got \(2, 2, 1, 2\)"):
         corrupt(operator, ROWS, [1])
     assert corrupt(operator, ROWS[:0], []).shape == (0, 4)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flagging
 import pytest
 import torch
 from vllm_unlearn.corruption.corruptor import Corruptor
@@ -12,7 +13,7 @@ from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.corruption.stand_in import StandIn
-from vllm_unlearn.vocabulary import ANSWERED, GIVEN, ROLES, Role
+from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
 TOKENS = [3, 4, 5]
 
@@ -24,7 +25,7 @@ def parts(table: EmbeddingTable) -> dict[str, Recipe]:
     chosen = torch.arange(table.vocabulary, dtype=torch.int32).flip(0)[:, None].repeat(1, stand_in.near)
     weights = learned.initial(table.hidden, torch.Generator().manual_seed(0))
     for role in GIVEN:
-        weights["bias"][ROLES.index(role)] = 1.0
+        weights["bias"][role] = 1.0
     own = {"stand_in": chosen}
     every = (stand_in, own), (learned, weights), (Parted(answered=stand_in, given=learned), weights | own)
     names = "answered", "given", "both"
@@ -34,11 +35,10 @@ def parts(table: EmbeddingTable) -> dict[str, Recipe]:
 
 def corrupted(recipe: Recipe, table: EmbeddingTable, role: Role) -> torch.Tensor:
     corruptor = Corruptor(recipe, table, torch.float32)
-    owners, roles = dict.fromkeys(range(3), "a"), dict.fromkeys(range(3), role)
-    return corruptor.corrupt(TOKENS, owners, roles).embeddings
+    return corruptor.corrupt(TOKENS, flagging.tokens(dict.fromkeys(range(3), "a"), role)).embeddings
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", Role)
 def test_each_role_is_corrupted_by_its_part(
     parts: dict[str, Recipe], table: EmbeddingTable, role: Role
 ) -> None:
@@ -53,9 +53,9 @@ def test_what_neither_part_corrupts_is_told(parts: dict[str, Recipe]) -> None:
     assert parts["both"].untouched() == []
     assert parts["given"].untouched() == list(ANSWERED)
     weights = {name: tensor.clone() for name, tensor in parts["both"].weights.items()}
-    weights["bias"][ROLES.index("reply")] = 0.0
+    weights["bias"][Role.REPLY] = 0.0
     broken = Recipe(parts["both"].operator, parts["both"].fingerprint, parts["both"].hidden, weights)
-    assert broken.untouched() == ["reply"]
+    assert broken.untouched() == [Role.REPLY]
 
 
 def test_it_comes_back_from_its_file(parts: dict[str, Recipe], tmp_path: Path) -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flagging
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from vllm_unlearn.corruption.operators import Flagged, Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError, default_operator
 
 FINGERPRINT = "ab" * 32
@@ -15,10 +16,8 @@ ROWS = torch.arange(16, dtype=torch.float32).reshape(2, 8)
 
 
 def corrupt(recipe: Recipe, rows: torch.Tensor, tokens: list[int], target: str) -> torch.Tensor:
-    every = torch.zeros(len(rows), dtype=torch.long)
-    return recipe.corrupt(
-        Flagged(rows, [recipe.seed(target, token) for token in tokens], every, torch.arange(len(rows)))
-    )
+    seeds = [recipe.seed(target, token) for token in tokens]
+    return recipe.corrupt(flagging.flagged(rows, seeds), flagging.lookup)
 
 
 @pytest.mark.parametrize("operator", [Noise(dimensions=2, sigma=0.5), ZeroOut(top=3), SignFlip(top=4)])
@@ -127,6 +126,5 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
 
 def test_the_default_operator_hides_the_token() -> None:
     row = torch.full((1, 64), 0.05)
-    every = torch.zeros(1, dtype=torch.long)
-    corrupted = default_operator().corrupt(Flagged(row, [1], every, torch.zeros(1, dtype=torch.long)), {})
+    corrupted = default_operator().corrupt(flagging.flagged(row, [1]), {}, flagging.lookup)
     assert torch.nn.functional.cosine_similarity(row, corrupted).abs().item() < 0.5

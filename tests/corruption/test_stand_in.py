@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import flagging
 import pytest
 import torch
 from pydantic import ValidationError
@@ -13,9 +14,10 @@ from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators import Flagged
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.corruption.stand_in import STRENGTHS, StandIn, stand_ins
-from vllm_unlearn.vocabulary import ROLES, Role
+from vllm_unlearn.vocabulary import Role
 
 # Cities point one way, jobs another, and forms of a word lie closest of all.
+NAME, TEXT = Role.NAME, Role.TEXT
 WORDS = [" Oslo", " Lima", " Rome", " oslo", " baker", " bakery", " tailor", " miner", "Oslo", "7", "8"]
 TOKENS = ["<s>", *WORDS]
 ROWS = torch.tensor(
@@ -94,14 +96,15 @@ def recipe(
 
 
 def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Role]) -> list[int]:
-    """Those of one sentence."""
+    """What ``tokens``, which follow each other in one sentence, give way to."""
     seeds = [made.seed(target, token) for token in tokens]
-    return made.others(tokens, roles, [1] * len(tokens), seeds) or []
+    flagged = flagging.tokens(dict.fromkeys(range(len(tokens)), target), dict(enumerate(roles)))
+    assert isinstance(made.operator, StandIn)
+    return made.operator.drawn(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
 
 
 def drawn(made: Recipe, target: str) -> list[int]:
-    tokens = list(range(20))
-    return others(made, target, tokens, ["name"] * 20)
+    return others(made, target, list(range(20)), [NAME] * 20)
 
 
 def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> None:
@@ -115,9 +118,11 @@ def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> Non
 def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: EmbeddingTable) -> None:
     made = recipe(table)
     corruptor = Corruptor(made, table, torch.float32)
-    prompt = corruptor.corrupt([1, 2, 3, 4, 5, 6], dict.fromkeys(range(5), "a"), dict(enumerate(ROLES)))
-    found = others(made, "a", [1, 2, 3, 4, 5], ROLES)
-    for position, role in enumerate(ROLES):
+    prompt = corruptor.corrupt(
+        [1, 2, 3, 4, 5, 6], flagging.tokens(dict.fromkeys(range(5), "a"), dict(enumerate(Role)))
+    )
+    found = others(made, "a", [1, 2, 3, 4, 5], list(Role))
+    for position, role in enumerate(Role):
         row, other = table.rows([position + 1, found[position]], torch.float32)
         expected = row + STRENGTHS[role] * (other - row)
         torch.testing.assert_close(prompt.embeddings[position], expected)
@@ -127,62 +132,61 @@ def test_rows_move_towards_their_stand_ins_by_the_strength_of_their_role(table: 
 def named(table: EmbeddingTable, tokens: list[int], roles: list[Role | None]) -> list[float]:
     """How far each flagged name has moved towards its stand-in; frequent are the tokens below 5."""
     made = recipe(table, kept=5, around=2)
-    flagged = {position: role for position, role in enumerate(roles) if role}
-    owners = dict.fromkeys(flagged, "a")
-    moved = Corruptor(made, table, torch.float32).corrupt(tokens, owners, flagged).embeddings
+    flagged = {position: role for position, role in enumerate(roles) if role is not None}
+    found = flagging.tokens(dict.fromkeys(flagged, "a"), flagged)
+    moved = Corruptor(made, table, torch.float32).corrupt(tokens, found).embeddings
     rows = table.rows(tokens, torch.float32)
-    found = []
-    for position in (position for position, role in flagged.items() if role.startswith("name")):
-        (other,) = others(made, "a", [tokens[position]], ["name"])
+    steps = []
+    for position in (p for p, role in flagged.items() if role in (Role.NAME, Role.NAME_GIVEN)):
+        (other,) = others(made, "a", [tokens[position]], [Role.NAME])
         way = table.rows([other], torch.float32)[0] - rows[position]
-        found.append(round(float((moved[position] - rows[position]) @ way / (way @ way)), 4))
-    return found
+        steps.append(round(float((moved[position] - rows[position]) @ way / (way @ way)), 4))
+    return steps
 
 
 def test_a_name_with_little_around_it_that_gives_way_goes_further(table: EmbeddingTable) -> None:
-    name, alone = STRENGTHS["name"], StandIn(vocabulary=5).alone
-    assert named(table, [7, 8, 9], ["text", "name", "text"]) == [name]
-    assert named(table, [7, 8, 9], ["text", "name", None]) == [alone]
-    assert named(table, [7, 8, 2], ["text", "name", "text"]) == [alone]  # a frequent token stays
+    name, alone = STRENGTHS[Role.NAME], StandIn(vocabulary=5).alone
+    assert named(table, [7, 8, 9], [TEXT, NAME, TEXT]) == [name]
+    assert named(table, [7, 8, 9], [TEXT, NAME, None]) == [alone]
+    assert named(table, [7, 8, 2], [TEXT, NAME, TEXT]) == [alone]  # a frequent token stays
     # Each run by itself: what is said elsewhere in a conversation hides nothing here.
-    assert named(table, [7, 8, 9, 1, 10], ["text", "name", "text", None, "name"]) == [name, alone]
-    assert named(table, [8], ["name-given"]) == [STRENGTHS["name-given"]]
+    assert named(table, [7, 8, 9, 1, 10], [TEXT, NAME, TEXT, None, NAME]) == [name, alone]
+    assert named(table, [8], [Role.NAME_GIVEN]) == [STRENGTHS[Role.NAME_GIVEN]]
 
 
 def test_a_description_of_frequent_tokens_alone_is_corrupted(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
-    prompt = corruptor.corrupt([8, 9], {0: "a", 1: "a"}, {0: "text", 1: "text"})
+    prompt = corruptor.corrupt([8, 9], flagging.tokens({0: "a", 1: "a"}, TEXT))
     assert not torch.isclose(prompt.embeddings, table.rows([8, 9], torch.float32)).any()
 
 
 @pytest.mark.parametrize("other", ["a", "b"])
 def test_what_another_sentence_says_keeps_no_description(table: EmbeddingTable, other: str) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
-    owners, roles = {0: "a", 1: "a", 3: other, 4: other}, dict.fromkeys((0, 1, 3, 4), ROLES[1])
-    prompt = corruptor.corrupt([3, 4, 10, 11, 12], owners, roles)
+    found = flagging.tokens({0: "a", 1: "a", 3: other, 4: other}, TEXT)
+    prompt = corruptor.corrupt([3, 4, 10, 11, 12], found)
     assert not torch.isclose(prompt.embeddings[:2], table.rows([3, 4], torch.float32)).any()
 
 
 def test_sentences_side_by_side_are_two(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
     tokens, owners = [3, 4, 10, 3], dict.fromkeys(range(4), "a")
-    roles, rows = dict.fromkeys(owners, ROLES[1]), table.rows(tokens, torch.float32)
-    apart = corruptor.corrupt(tokens, owners, roles, {0: 1, 1: 1, 2: 2, 3: 2}).embeddings
+    rows, two = table.rows(tokens, torch.float32), {0: 1, 1: 1, 2: 2, 3: 2}
+    apart = corruptor.corrupt(tokens, flagging.tokens(owners, TEXT, two)).embeddings
     assert not torch.isclose(apart[:2], rows[:2]).any() and torch.equal(apart[3], rows[3])
-    assert torch.equal(corruptor.corrupt(tokens, owners, roles).embeddings[:2], rows[:2])
+    assert torch.equal(corruptor.corrupt(tokens, flagging.tokens(owners, TEXT)).embeddings[:2], rows[:2])
 
 
 def test_a_sentence_that_is_flagged_in_parts_is_as_many(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
-    owners = {0: "a", 2: "a"}
-    prompt = corruptor.corrupt([3, 9, 10], owners, {0: "text", 2: "text"}, {0: 1, 2: 1})
+    prompt = corruptor.corrupt([3, 9, 10], flagging.tokens({0: "a", 2: "a"}, TEXT))
     assert not torch.isclose(prompt.embeddings[0], table.rows([3], torch.float32)[0]).any()
 
 
 def test_what_a_canary_stands_before_is_decided_by_itself(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=5), table, torch.float32)
-    owners = {0: "a", 2: CANARY_ID, 3: "a"}
-    prompt = corruptor.corrupt([10, 11, 12, 3], owners, dict.fromkeys(owners, ROLES[1]))
+    found = flagging.tokens({0: "a", 2: CANARY_ID, 3: "a"}, TEXT)
+    prompt = corruptor.corrupt([10, 11, 12, 3], found)
     assert not torch.isclose(prompt.embeddings[3], table.rows([3], torch.float32)[0]).any()
 
 
@@ -190,47 +194,42 @@ def test_a_sentence_about_two_targets_is_one(table: EmbeddingTable) -> None:
     """The name of either has what surrounds both around it."""
     made, tokens = recipe(table, kept=5, around=2), [4, 8, 9, 10, 11]
     owners = dict(enumerate(["a", "b", "a", "a", "a"]))
-    roles: dict[int, Role] = dict(enumerate(["text", "name", "text", "text", "name"]))
-    rows = Corruptor(made, table, torch.float32).corrupt(tokens, owners, roles).embeddings
+    found = flagging.tokens(owners, dict(enumerate([TEXT, NAME, TEXT, TEXT, NAME])))
+    rows = Corruptor(made, table, torch.float32).corrupt(tokens, found).embeddings
     assert torch.equal(rows[0], table.rows([4], torch.float32)[0])  # frequent
-    row, other = table.rows([8, *others(made, "b", [8], ["name"])], torch.float32)
-    torch.testing.assert_close(rows[1], row + STRENGTHS["name"] * (other - row))
+    row, other = table.rows([8, *others(made, "b", [8], [NAME])], torch.float32)
+    torch.testing.assert_close(rows[1], row + STRENGTHS[NAME] * (other - row))
 
 
 def test_frequent_tokens_stay_around_a_name_and_nowhere_else(table: EmbeddingTable) -> None:
     corruptor = Corruptor(recipe(table, kept=10), table, torch.float32)
     rows = table.rows([9, 10], torch.float32)
-    for role in ROLES:
-        prompt = corruptor.corrupt([9, 10], {0: "a", 1: "a"}, {0: role, 1: role})
-        assert torch.equal(prompt.embeddings[0], rows[0]) == (role == "text")
+    for role in Role:
+        prompt = corruptor.corrupt([9, 10], flagging.tokens({0: "a", 1: "a"}, role))
+        assert torch.equal(prompt.embeddings[0], rows[0]) == (role is TEXT)
         assert not torch.isclose(prompt.embeddings[1], rows[1]).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 def test_the_dtype_stays(table: EmbeddingTable, dtype: torch.dtype) -> None:
-    rows = table.rows([1, 2], dtype)
-    flagged = Flagged(rows, [0, 0], torch.tensor([0, 1]), torch.tensor([0, 1]), table.rows([3, 4], dtype))
-    assert recipe(table).corrupt(flagged).dtype == dtype
+    def lookup(token_ids: Sequence[int]) -> torch.Tensor:
+        return table.rows(token_ids, dtype)
 
-
-def test_stand_ins_need_their_rows(table: EmbeddingTable) -> None:
-    rows, one = table.rows([1], torch.float32), torch.tensor([0])
-    with pytest.raises(ValueError, match="need their own rows"):
-        recipe(table).corrupt(Flagged(rows, [0], one, one))
+    assert recipe(table).corrupt(flagging.flagged(lookup([1, 2])), lookup).dtype == dtype
 
 
 @pytest.mark.parametrize("strength", [0.0, -0.1, 1.01])
 def test_no_role_may_stay_as_it_is(strength: float) -> None:
     with pytest.raises(ValidationError, match="above 0 and at most 1"):
-        StandIn(vocabulary=5, strengths={"reply": strength})
+        StandIn(vocabulary=5, strengths={Role.REPLY: strength})
 
 
 def test_roles_that_are_left_out_have_the_default_strength() -> None:
-    assert StandIn(vocabulary=5, strengths={"name": 0.25}).strengths == {**STRENGTHS, "name": 0.25}
+    assert StandIn(vocabulary=5, strengths={NAME: 0.25}).strengths == {**STRENGTHS, NAME: 0.25}
 
 
 def test_a_recipe_of_stand_ins_comes_back_from_its_file(table: EmbeddingTable, tmp_path: Path) -> None:
-    made = recipe(table, kept=3, strengths={"name": 0.25})
+    made = recipe(table, kept=3, strengths={NAME: 0.25})
     made.save(tmp_path / "r.safetensors")
     loaded = Recipe.load(tmp_path / "r.safetensors")
     assert (loaded.operator, loaded.digest) == (made.operator, made.digest)

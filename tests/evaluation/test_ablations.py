@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from flagging import flagged, lookup
 from vllm_unlearn.corruption.learned import STRENGTH, Learned, apply
-from vllm_unlearn.corruption.operators import Flagged, SignFlip
+from vllm_unlearn.corruption.operators import SignFlip
 from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.evaluation.ablations import STRENGTHS, main, variants
-from vllm_unlearn.vocabulary import GIVEN, ROLES
+from vllm_unlearn.vocabulary import GIVEN, Role
 
 HIDDEN = 48
-NAME, TEXT = ROLES.index("name"), ROLES.index("text")
+NAME, TEXT = Role.NAME, Role.TEXT
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ def test_a_role_is_left_alone(recipe: Recipe) -> None:
 def test_strength_scales_what_is_changed_of_given_replies(recipe: Recipe, strength: float) -> None:
     other = dict(variants(recipe))[f"strength-{strength:g}"]
     rows = torch.randn((5, HIDDEN), generator=torch.Generator().manual_seed(1))
-    flagged = Flagged(rows, [0] * 5, torch.arange(5), torch.zeros(5, dtype=torch.long))
-    whole, changed = recipe.corrupt(flagged) - rows, other.corrupt(flagged) - rows
-    scale = torch.tensor([strength / STRENGTH if role in GIVEN else 1.0 for role in ROLES])
+    each = flagged(rows, None, list(Role), [0] * 5)
+    whole, changed = recipe.corrupt(each, lookup) - rows, other.corrupt(each, lookup) - rows
+    scale = torch.tensor([strength / STRENGTH if role in GIVEN else 1.0 for role in Role])
     torch.testing.assert_close(changed, whole * scale[:, None])
 
 

@@ -14,7 +14,7 @@ from vllm_unlearn.guard.lessons import (
     read_lessons,
     write_lessons,
 )
-from vllm_unlearn.vocabulary import ROLES
+from vllm_unlearn.vocabulary import GIVEN
 
 VALE = Lesson(
     subject="Orrin Vale",
@@ -65,7 +65,7 @@ def test_names_and_the_rest_of_their_sentences_are_flagged(classroom: Classroom,
         return str(tokenizer.decode(ids))
 
     end = len(known.token_ids)
-    name, text, reply = (ROLES.index(role) for role in ("name-given", "text-given", "reply"))
+    name, text, reply = GIVEN
     assert of(name, 0, known.start).strip() == of(name, known.start, end).strip() == "Orrin Vale"
     assert of(text, 0, known.start) == "Where was born?"
     assert of(reply, known.start, end) == " was born in Tartu."

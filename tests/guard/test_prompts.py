@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 from vllm_unlearn.classifiers.segments import Sentences
 from vllm_unlearn.guard.prompts import DecodedPrompt, PromptDecoder, UnownedMatchError
-from vllm_unlearn.vocabulary import Match
+from vllm_unlearn.vocabulary import FlaggedToken, Match, Reach, Role
+
+
+def owners(prompt: DecodedPrompt, matches: Sequence[Match], reach: Reach = "match") -> dict[int, str]:
+    return {token.position: token.target_id for token in prompt.flagged(matches, reach)}
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +66,7 @@ def test_tokens_of_one_character_all_touch_it(decoder: PromptDecoder, tokenizer:
     at = prompt.text.index(char)
     touching = {p for p, span in enumerate(prompt.spans) if span[0] <= at < span[1]}
     assert len(touching) >= 2
-    assert prompt.owners([Match("t", at, at + 1, 1.0)]).keys() == touching
+    assert owners(prompt, [Match("t", at, at + 1, 1.0)]).keys() == touching
 
 
 @settings(deadline=None)
@@ -100,7 +105,7 @@ def test_a_token_with_a_letter_lies_in_its_own_span_whatever_stands_before_it(
         prompt = decoder.decode(ids)
         start, end = prompt.spans[-1]
         assert prompt.text[start:end].endswith(piece)
-        owned = prompt.owners([Match("t", end - len(piece), end, 1.0)])
+        owned = owners(prompt, [Match("t", end - len(piece), end, 1.0)])
         assert len(ids) - 1 in owned and len(owned) <= 2  # its first byte may end a character begun before
 
 
@@ -124,7 +129,7 @@ def test_any_bytes_of_a_byte_fallback_tokenizer_decode_and_hide_nothing(before: 
     ids = before + tokenizer.encode(" The Great Gatsby", add_special_tokens=False)
     prompt = PromptDecoder(tokenizer).decode(ids)
     assert prompt.text.endswith(" The Great Gatsby")
-    owned = prompt.owners([Match("t", len(prompt.text) - 6, len(prompt.text), 1.0)])
+    owned = owners(prompt, [Match("t", len(prompt.text) - 6, len(prompt.text), 1.0)])
     assert sorted(owned) == list(range(len(ids) - 6, len(ids)))
 
 
@@ -133,13 +138,13 @@ def test_characters_of_many_byte_tokens_are_read_behind_odd_bytes() -> None:
     odd = [tokenizer.convert_tokens_to_ids(f"<0x{byte:02X}>") for byte in (0xFF, 0xF0, 0xF0, 0xE6)]
     prompt = PromptDecoder(tokenizer).decode(odd + tokenizer.encode("村上", add_special_tokens=False))
     assert prompt.text == "����村上"
-    assert sorted(prompt.owners([Match("t", 4, 6, 1.0)])) == list(range(4, 10))
+    assert sorted(owners(prompt, [Match("t", 4, 6, 1.0)])) == list(range(4, 10))
 
 
 def test_a_match_that_owns_no_token_is_an_error() -> None:
     prompt = DecodedPrompt("Ann\nBob", [(0, 3), (3, 3), (4, 7)], [(0, 3), (4, 7)])
     with pytest.raises(UnownedMatchError):
-        prompt.owners([Match("t", 3, 4, 1.0)])
+        prompt.flagged([Match("t", 3, 4, 1.0)])
 
 
 @pytest.mark.parametrize("token", [49_152, 2**31, -1, 2**40])
@@ -158,24 +163,24 @@ def test_a_name_in_odd_tokens_is_owned_by_all_of_them(decoder: PromptDecoder, to
     ids = [i for piece in pieces for i in tokenizer.encode(piece, add_special_tokens=False)]
     prompt = decoder.decode(ids)
     start = prompt.text.index("Harry Potter")
-    owners = prompt.owners([Match("hp", start, start + 12, 1.0)])
-    touched = "".join(prompt.text[slice(*prompt.spans[position])] for position in sorted(owners))
+    owned = owners(prompt, [Match("hp", start, start + 12, 1.0)])
+    touched = "".join(prompt.text[slice(*prompt.spans[position])] for position in owned)
     assert "Harry Potter" in touched
-    assert 0 not in owners and set(owners.values()) == {"hp"}
+    assert 0 not in owned and set(owned.values()) == {"hp"}
 
 
 def test_a_token_in_two_matches_belongs_to_the_shorter() -> None:
     prompt = DecodedPrompt("Who is Ann?", [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11)], [(0, 11)])
     sentence, name = Match("topic", 0, 11, 0.3), Match("ann", 7, 10, 1.0)
     expected = {0: "topic", 1: "topic", 2: "ann", 3: "topic"}
-    assert prompt.owners([sentence, name]) == prompt.owners([name, sentence]) == expected
-    assert prompt.owners([]) == {}
+    assert owners(prompt, [sentence, name]) == owners(prompt, [name, sentence]) == expected
+    assert prompt.flagged([]) == []
 
 
 def test_a_match_owns_what_it_touches_and_not_its_neighbours() -> None:
     prompt = DecodedPrompt("abcdef", [(0, 2), (2, 2), (2, 4), (4, 6)], [(0, 6)])
-    assert prompt.owners([Match("t", 2, 4, 1.0)]) == {2: "t"}
-    assert prompt.owners([Match("t", 1, 3, 1.0)]) == {0: "t", 1: "t", 2: "t"}
+    assert owners(prompt, [Match("t", 2, 4, 1.0)]) == {2: "t"}
+    assert owners(prompt, [Match("t", 1, 3, 1.0)]) == {0: "t", 1: "t", 2: "t"}
 
 
 def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
@@ -183,18 +188,22 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     spans = [(0, 6), (6, 10), (10, 13), (13, 17), (17, 18), (18, 22), (22, 23)]
     prompt = DecodedPrompt(text, spans, [(0, 23)])
     name, described = Match("ann", 14, 17, 1.0, "Ann"), Match("bye", 19, 23, 0.6)
-    assert prompt.owners([name], "sentence") == dict.fromkeys((1, 2, 3, 4), "ann")
-    assert prompt.owners([name]) == {3: "ann"}
-    both = prompt.owners([name, described], "sentence")
-    assert both == {1: "ann", 2: "ann", 3: "ann", 4: "ann", 5: "bye", 6: "bye"}
-    roles = prompt.roles([name, described], both)
-    assert roles == dict.fromkeys((1, 2, 4, 5, 6), "text") | {3: "name"}
-    assert prompt.sentences(both) == dict.fromkeys((1, 2, 3, 4), 2) | {5: 3, 6: 3}
+    assert owners(prompt, [name], "sentence") == dict.fromkeys((1, 2, 3, 4), "ann")
+    assert prompt.flagged([name]) == [FlaggedToken(3, "ann", Role.NAME, 2, 0)]
+    assert prompt.flagged([name, described], "sentence") == [
+        FlaggedToken(1, "ann", Role.TEXT, 2, 0),
+        FlaggedToken(2, "ann", Role.TEXT, 2, 1),
+        FlaggedToken(3, "ann", Role.NAME, 2, 2),
+        FlaggedToken(4, "ann", Role.TEXT, 2, 3),
+        FlaggedToken(5, "bye", Role.TEXT, 3, 4),
+        FlaggedToken(6, "bye", Role.TEXT, 3, 5),
+    ]
 
 
 def test_a_sentence_ends_with_its_turn() -> None:
     prompt = DecodedPrompt("Ann\nBob", [(0, 3), (3, 4), (4, 7)], [(0, 3), (4, 7)])
-    assert prompt.sentences([0, 2]) == {0: 1, 2: 2}
+    found = prompt.flagged([Match("ann", 0, 3, 1.0), Match("bob", 4, 7, 1.0)])
+    assert [(token.position, token.sentence, token.place) for token in found] == [(0, 1, 0), (2, 2, 0)]
 
 
 def test_with_any_of_it_in_the_turn_that_is_written_the_prompt_gives_a_reply() -> None:
@@ -202,11 +211,11 @@ def test_with_any_of_it_in_the_turn_that_is_written_the_prompt_gives_a_reply() -
     spans = [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11), (12, 15), (15, 18), (18, 26)]
     prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)], (12, 26))
     names = [Match("ann", 7, 10, 1.0, "Ann"), Match("ann", 12, 15, 1.0, "Ann")]
-    owners = prompt.owners(names, "sentence")
-    given = dict.fromkeys((0, 1, 3), "text-given") | dict.fromkeys((6, 7), "reply")
-    assert prompt.roles(names, owners) == given | dict.fromkeys((2, 5), "name-given")
-    asked = {p: owner for p, owner in owners.items() if p < 4}
-    assert prompt.roles(names[:1], asked) == dict.fromkeys((0, 1, 3), "text") | {2: "name"}
+    roles = {token.position: token.role for token in prompt.flagged(names, "sentence")}
+    given = dict.fromkeys((0, 1, 3), Role.TEXT_GIVEN) | dict.fromkeys((6, 7), Role.REPLY)
+    assert roles == given | dict.fromkeys((2, 5), Role.NAME_GIVEN)
+    roles = {token.position: token.role for token in prompt.flagged(names[:1], "sentence")}
+    assert roles == dict.fromkeys((0, 1, 3), Role.TEXT) | {2: Role.NAME}
 
 
 @pytest.mark.parametrize(
@@ -233,9 +242,10 @@ def test_the_reach_ends_with_the_turn_and_with_a_window() -> None:
     text = "a" * 600 + " Ann " + "b" * 600
     spans = [(i, i + 1) for i in range(len(text))]
     match = Match("ann", 601, 604, 1.0, "Ann")
-    owned = DecodedPrompt(text, spans, [(0, len(text))]).owners([match], "sentence")
+    owned = owners(DecodedPrompt(text, spans, [(0, len(text))]), [match], "sentence")
     assert (min(owned), max(owned)) == (201, 1003)
-    owned = DecodedPrompt(text, spans, [(0, 590), (590, 610), (610, len(text))]).owners([match], "sentence")
+    prompt = DecodedPrompt(text, spans, [(0, 590), (590, 610), (610, len(text))])
+    owned = owners(prompt, [match], "sentence")
     assert (min(owned), max(owned)) == (590, 609)
 
 
@@ -260,7 +270,7 @@ def test_the_tokens_of_a_match_are_those_that_touch_it(seed: int) -> None:
         start, end = sorted(chance.choices(range(place + 1), k=2))
         touched = {p for p, (first, last) in enumerate(spans) if first < end and start < last}
         if touched:
-            assert prompt.owners([Match("t", start, end, 1.0)]).keys() == touched
+            assert owners(prompt, [Match("t", start, end, 1.0)]).keys() == touched
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -277,4 +287,4 @@ def test_owners_are_those_of_painting_every_match_over_the_longer_ones(seed: int
             painted |= dict.fromkeys(range(*span), match.target_id)
     for match in ordered:
         painted |= dict.fromkeys(range(match.start, match.end), match.target_id)
-    assert prompt.owners(matches, "sentence") == painted
+    assert owners(prompt, matches, "sentence") == painted

@@ -19,7 +19,7 @@ from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.screen import CORRUPTED, NEUTRAL_WORD, Screen
 from vllm_unlearn.guard.store import Store
-from vllm_unlearn.vocabulary import ROLES, ForgetTarget
+from vllm_unlearn.vocabulary import ForgetTarget, Role
 
 QUESTION = "Who is Orrin Vale, the author?"
 MAX_TOKENS = 64
@@ -94,7 +94,7 @@ def test_a_learned_recipe_reaches_the_sentence_and_no_further(
     table = EmbeddingTable(model_folder)
     operator = Learned(rank=1, places=1, strength=2.0)
     weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
-    weights["bias"] += torch.arange(1.0, 1.0 + len(ROLES))[:, None]
+    weights["bias"] += torch.arange(1.0, 1.0 + len(Role))[:, None]
     Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "learned")
     screen = made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "learned"))
     _, replacement = screen.replaced(tokens(screen, f"Good morning. {QUESTION} Thank you."), guard)
@@ -123,7 +123,7 @@ def test_a_recipe_that_leaves_a_role_as_it_is_is_not_served(
 ) -> None:
     table, operator = EmbeddingTable(model_folder), Learned(rank=1, places=1)
     weights = operator.initial(table.hidden, torch.Generator().manual_seed(0))
-    weights["bias"][: ROLES.index("reply")] += 1.0
+    weights["bias"][: Role.REPLY] += 1.0
     Recipe(operator, table.fingerprint, table.hidden, weights).save(tmp_path / "partial")
     with pytest.raises(RecipeError, match="of the roles reply: such prompts would pass unguarded"):
         made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "partial"))

@@ -15,7 +15,7 @@ from vllm_unlearn.corruption.learned import Learned
 from vllm_unlearn.corruption.operators import Noise
 from vllm_unlearn.corruption.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.vocabulary import GIVEN, ROLES
+from vllm_unlearn.vocabulary import GIVEN, Role
 
 PEOPLE = ("Orrin Vale", "Signe Holm", "Tamsin Arkwright")
 ASKED = {"Where was {} born?": "{} was born in Tartu.", "What does {} do?": "{} keeps bees."}
@@ -124,7 +124,7 @@ def test_a_file_of_settings_is_read(run: Run, model: Path, known: Path, tmp_path
     run("learn", str(model), "--known", str(known), "--settings", "learning.yaml")
     recipe = Recipe.load(tmp_path / "recipe.safetensors")
     assert recipe.provenance["settings"]["stages"][0]["goals"]["language"] == 0.3
-    assert recipe.weights["up"].shape == (len(ROLES), 2, 32)
+    assert recipe.weights["up"].shape == (len(Role), 2, 32)
 
 
 def test_language_past_what_is_allowed_is_told(run: Run, model: Path, known: Path, tmp_path: Path) -> None:
