@@ -364,7 +364,7 @@ def test_a_recipe_of_stand_ins_takes_no_lessons(run: Run, tmp_path: Path, model_
     run(*stand_in, "--name-strength", "0.3", "--seed", "4")
     recipe, table = Recipe.load(tmp_path / "r.safetensors"), EmbeddingTable(model_folder)
     assert isinstance(recipe.operator, StandIn)
-    assert recipe.operator.strengths["name"] == 0.3
+    assert recipe.operator.strengths[Role.NAME] == 0.3
     assert (recipe.fingerprint, recipe.operator.seed) == (table.fingerprint, 4)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     chosen = recipe.weights["stand_in"].tolist()
