@@ -11,7 +11,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 1
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench docs clean
 
 demo: $(VENV)/.demo  ## a real model forgets a work, and remembers it
 	$(BIN)/python -m vllm_unlearn.server.demo
@@ -27,6 +27,9 @@ check: $(VENV)/.test  ## style and types
 
 bench: $(VENV)/.demo  ## what a guarded request costs against plain vLLM
 	$(BIN)/python -m vllm_unlearn.evaluation.overhead $(ARGS)
+
+docs: $(VENV)/.test  ## the documentation as a site, in build/site
+	$(BIN)/python -m mkdocs build --site-dir build/site
 
 $(VENV)/.demo: pyproject.toml
 	@echo "== making the virtual environment $(VENV): vLLM for CPU, the guard, the demo's models (about 3 minutes)"

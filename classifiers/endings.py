@@ -17,7 +17,7 @@ KNOWN_ZIPF = 2.3
 
 # By language: what a listed word ends in, and what may stand in its place, folded as names are. ``C`` and
 # ``V`` stand for any consonant and any vowel, which stay; ``D`` for a consonant, which is doubled. Singular
-# cases of the languages measured (docs/detection.md), and the commonest of some others.
+# cases of the languages measured (docs/results/detection.md), and the commonest of some others.
 # fmt: off
 _TABLE = {
     "pl": """C: a owi em iem ie u e ia iowi iu; d: dzie; t: cie; st: scie; r: rze; ek: ka kowi kiem ku;

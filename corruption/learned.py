@@ -35,7 +35,7 @@ class Learned(Operator):
 
     strength: float = Field(default=STRENGTH, gt=0.0, allow_inf_nan=False)
     """Of what was learned of given replies, at a strength of 1: a map does less to people that were no part
-    of its lessons, which more makes up for (docs/forgetting.md)."""
+    of its lessons, which more makes up for (docs/results/forgetting.md)."""
 
     @property
     def reach(self) -> Reach:

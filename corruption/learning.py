@@ -58,7 +58,8 @@ class LearningSettings(BaseModel):
     declines: tuple[str, ...] = DECLINES
     shared: tuple[LabelledRole, ...] = Field(default=(Role.TEXT_GIVEN, Role.REPLY), validate_default=True)
     """Roles whose weights move alike, and start so unless a recipe is refined. With weights of its own for a
-    given reply, truth ratios came out narrower than those of a model that never knew (docs/forgetting.md)."""
+    given reply, truth ratios came out narrower than those of a model that never knew
+    (docs/results/forgetting.md)."""
     seed: int = 0
 
     @field_validator("declines")

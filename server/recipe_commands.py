@@ -66,7 +66,7 @@ def learn(
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
     ] = None,
     settings: Annotated[
-        Path | None, typer.Option(help="YAML: stages, operator (docs/forgetting.md).")
+        Path | None, typer.Option(help="YAML: stages, operator (docs/results/forgetting.md).")
     ] = None,
     behaviour: Annotated[
         str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")

