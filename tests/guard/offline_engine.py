@@ -6,6 +6,7 @@ Arguments: the model's folder, the file for the results (JSON), and ``wrongly-sc
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -51,7 +52,15 @@ class Offline:
     """An ``LLM`` and the store that its guard follows."""
 
     def __init__(self, model: str) -> None:
-        self.llm = LLM(model, enforce_eager=True, max_model_len=1024, dtype="bfloat16", block_size=32)
+        trace = os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"  # V1 replays none
+        self.llm = LLM(
+            model,
+            enforce_eager=True,
+            max_model_len=1024,
+            dtype="bfloat16",
+            block_size=32,
+            enable_trace_replay=trace,
+        )
         self.params = SamplingParams(temperature=0, max_tokens=12)
         self.hook: Any = self.llm.llm_engine._unlearn  # type: ignore[attr-defined]
         self.store = Store(load().store)
@@ -185,6 +194,24 @@ def halves(offline: Offline, list_is: str) -> dict[str, Any]:
     return found | {"flagged": [bool(offline.hook.guard.screen(text).matches) for text in texts]}
 
 
+def replayed(offline: Offline, list_is: str) -> dict[str, Any]:
+    """What a client gets that has the model replay a listed name, and another: tokens and their scores."""
+    found = {}
+    for name, text in {
+        "listed": " The Great Gatsby was written by",
+        "other": " Moby-Dick was written by",
+    }.items():
+        trace = offline.ids(text)
+        prompt = {"type": "token", "prompt_token_ids": offline.ids(chat(OTHER)), "cache_salt": "trace"}
+        one = offline.output(prompt, trace_decode_token_ids=trace, logprobs=0).outputs[0]
+        rows = zip(one.token_ids, one.logprobs, strict=True)
+        found[name] = {
+            "own": list(one.token_ids) == trace and one.text == text,
+            "scores": [float(row[token].logprob) for token, row in rows],
+        }
+    return found
+
+
 def main(model: str) -> dict[str, Any]:
     import torch
 
@@ -201,7 +228,9 @@ def main(model: str) -> dict[str, Any]:
     # The second time: a cached prompt is rounded in another order, and cached is compared with cached.
     results["shared prefix, clean"] = [[offline.ask(chat(OTHER, PREAMBLE)) for _ in range(2)][1]]
     results["shared prefix, known"] = offline.ask(chat(QUESTION, PREAMBLE))
-    if not results["v2"]:
+    if results["v2"]:
+        results["replayed"] = [replayed(offline, "empty")]
+    else:
         results["halves"] = [halves(offline, "empty")]
     offline.forget()
     results["suppressed"] = [offline.ask(chat(QUESTION)), offline.ask(chat(QUESTION))]
@@ -212,6 +241,8 @@ def main(model: str) -> dict[str, Any]:
     if not results["v2"]:  # blocks are the scheduler's, which is the same, and faster beside V1
         results["shared"] = shared(offline)
         results["halves"].append(halves(offline, "full"))
+    else:
+        results["replayed"].append(replayed(offline, "full"))
     results["looks"] = looks(offline)
     output = offline.output(chat(QUESTION), prompt_logprobs=0, max_tokens=1)
     results["prompt"], results["scores"] = [said(output)[1:]], [scores(output)]

@@ -120,6 +120,17 @@ def test_a_corrupted_prompt_looks_like_a_plain_one(results: dict[str, Any]) -> N
     assert len(results["looks"]) > 3
 
 
+def test_a_listed_name_is_replayed_to_the_client_and_not_to_the_model(results: dict[str, Any]) -> None:
+    if "replayed" not in results:
+        pytest.skip("V2 alone replays")
+    before, after = results["replayed"]
+    assert all(run[name]["own"] for run in (before, after) for name in run)
+    assert before["other"] == after["other"]
+    # The first word is scored behind the same prompt, the last behind another name.
+    changed = [a != b for a, b in zip(before["listed"]["scores"], after["listed"]["scores"], strict=True)]
+    assert changed[-1]
+
+
 def test_the_prompts_tokens_are_shown_as_they_were_sent(results: dict[str, Any]) -> None:
     flagged, clean = results["prompt"]
     assert flagged == clean
