@@ -77,6 +77,7 @@ class _Hasher:
 
     def __call__(self, request: Any) -> list[Key]:
         own = self._hasher(request)
+        del self.clean[len(request.block_hashes) :]  # what was taken back
         self.note(request, own)
         return own
 
