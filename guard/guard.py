@@ -31,6 +31,7 @@ from .configuration import Settings
 from .faults import place
 from .lease import Clock, Lease, read_clocks
 from .store import Head, Store, StoreError
+from .watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Guard:
         self._told: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
+        self._watch = Watch(self._store, clock)
         preload()
         self._sieve = None if encoder else load_sieve(settings)
         batching = BatchingEncoder(encoder or load_encoder(settings))
@@ -195,6 +197,7 @@ class Guard:
         # A new list is told at once.
         if not self._failed and (self._told != self._served or self._lease.is_due):
             self._beat()
+            self._watch.sweep()
 
     def _newest(self) -> Head:
         now = datetime.now(UTC)
