@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
-from ..guard.store import StoreError
+from ..guard.store import Store, StoreError
 
 console = Console()
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
 
 
 def say(text: str) -> None:
@@ -123,3 +125,8 @@ def settings_of(config: Path | None) -> Settings:
     if path is None and not is_configured():
         fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
     return load(path)
+
+
+def store_of(config: Path | None) -> Store:
+    """The store that the configuration names."""
+    return Store(settings_of(config).store)

@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ..guard.canary import canary_names
-from ..guard.configuration import is_configured
-from ..guard.store import Store
-from .terminal import Config, config_file, console, fail, printable, settings_of, told
+from ...guard.canary import canary_names
+from ...guard.configuration import is_configured
+from ...guard.store import Store
+from ..terminal import Config, config_file, console, fail, printable, settings_of, told
 
 
 @told
@@ -38,7 +38,7 @@ def doctor(
     """
     import httpx
 
-    from .doctor import Doctor, NotServedError
+    from ..doctor import Doctor, NotServedError
 
     table = Table("surface", "state", "why")
     states = []
@@ -59,7 +59,7 @@ def doctor(
 
 def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[str]:
     """From the server, or from the store: whoever may read either may know them."""
-    from .doctor import NotServedError, fetch_canaries
+    from ..doctor import NotServedError, fetch_canaries
 
     if admin_key and not config:
         try:

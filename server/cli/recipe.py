@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..guard.configuration import load, read_mapping
-from ..guard.plain import plain
-from .terminal import Config, config_file, console, fail, say, told
+from ...guard.configuration import load, read_mapping
+from ...guard.plain import plain
+from ..terminal import Config, config_file, console, fail, say, told
 
 
 @told
@@ -29,11 +29,11 @@ def recipe(
     """Write a recipe for MODEL that takes no learning: of one of ECO's operators, or of stand-ins."""
     from pydantic import TypeAdapter, ValidationError
 
-    from ..corruption.embedding_table import EmbeddingTable
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-    from .substitute import substitute
+    from ...corruption.embedding_table import EmbeddingTable
+    from ...corruption.operators import AnyOperator
+    from ...corruption.recipe import Recipe
+    from ...guard.screen import model_folder
+    from ..substitute import substitute
 
     parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
     try:
@@ -82,12 +82,12 @@ def learn(
     """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
     from pydantic import TypeAdapter, ValidationError
 
-    from ..corruption.learning import LearningSettings
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-    from .learn import learn as run
-    from .learn import search_strength
+    from ...corruption.learning import LearningSettings
+    from ...corruption.operators import AnyOperator
+    from ...corruption.recipe import Recipe
+    from ...guard.screen import model_folder
+    from ..learn import learn as run
+    from ..learn import search_strength
 
     try:
         values = read_mapping(settings) if settings else {}
