@@ -9,7 +9,7 @@ from ..classifiers.detector import Near, detect, nearest, scope_scores
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import keep_vectors, load_encoder, load_sieve, vector_file
+from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 from ..vocabulary import Match, Neighbour
 

@@ -12,7 +12,7 @@ from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, comm
 from ..classifiers.surnames import lone_notes
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import vector_file
+from ..guard.encoders import vector_file
 from ..guard.store import Store
 from ..vocabulary import ForgetTarget
 

@@ -108,7 +108,7 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
     """The scope check; where the encoder cannot be loaded, of the names alone."""
     from ...classifiers.encoder import Encoder
     from ...classifiers.scope_check import NamesOnly
-    from ...guard.guard import load_encoder
+    from ...guard.encoders import load_encoder
     from ..scope import examine
 
     encoder: Encoder = NamesOnly()

@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -128,6 +130,15 @@ def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_pat
     run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "Newt"}\n')
     assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "Newt"]
     assert store.get("name-0").exemplars == ()
+
+
+def test_a_change_needs_no_pytorch(run: Run, store: Store) -> None:
+    """It takes longer to import than all the rest of a change."""
+    script = "import sys; from vllm_unlearn.server.cli import app; app(standalone_mode=False)\n"
+    script += "sys.exit('torch' in sys.modules or 'scipy.stats' in sys.modules)"
+    for command in (["forget", "Ann Lee"], ["check", "Ann Lee"], ["remember", "Ann Lee"]):
+        subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True)
+    assert store.head().generation == 2
 
 
 def test_remember_takes_ids_and_names(run: Run, store: Store) -> None:
