@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, Self, get_args
 
 import regex
@@ -25,6 +25,7 @@ GIVEN: tuple[Role, ...] = ("name-given", "text-given", "reply")
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000
 MAX_TEXTS = 5_000
+_DATE_CHARS = len("2031-01-31")
 
 
 def _readable(text: str) -> str:
@@ -57,6 +58,20 @@ Name = Annotated[str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS
 Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=MAX_TEXT_CHARS)]
 
 
+def _moment(value: object) -> datetime:
+    """A date or a date and time in ISO 8601; a date alone lasts to its end, so that it is suppressed longer
+    rather than shorter."""
+    try:
+        text = value.strip().upper() if isinstance(value, str) else ""
+        if len(text) <= _DATE_CHARS:
+            return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "must be a date (2031-01-31) or a date and time with its zone (2031-01-31T00:00:00Z)"
+        ) from None
+
+
 class ForgetTarget(BaseModel):
     """What must not be known.
 
@@ -67,6 +82,8 @@ class ForgetTarget(BaseModel):
     its exemplars are about, and its counterexamples are not; the name alone flags nothing); or any other
     word, such as ``private``: likewise, but targets of one kind with the same word share these texts, with
     the names left out, so that a question about one person's address tells of all others'.
+
+    ``expires_at`` is ISO 8601: a date alone is its last second in UTC, a time needs a zone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -82,15 +99,18 @@ class ForgetTarget(BaseModel):
     note: str = Field(default="", max_length=2_000)
     expires_at: datetime | None = None
 
-    @field_validator("expires_at")
+    @field_validator("expires_at", mode="before")
     @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z")
+    def _in_utc(cls, value: object) -> datetime | None:
+        if value is None:
+            return None
+        moment = value if isinstance(value, datetime) else _moment(value)
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment.isoformat()} has no time zone; write it as {moment.isoformat()}Z")
         try:
-            return value and value.astimezone(UTC)
+            return moment.astimezone(UTC)
         except OverflowError:
-            raise ValueError(f"{value} is out of range") from None
+            raise ValueError(f"{moment} is out of range") from None
 
     @model_validator(mode="after")
     def _scoped_by_exemplars(self) -> Self:

@@ -7,7 +7,6 @@ from pydantic_core import ErrorDetails
 _WORDS = {
     "tuple_type": "must be a list",
     "string_type": "must be text (a string)",
-    "datetime_type": "must be a date and time, such as 2031-01-31T00:00:00Z",
 }
 
 

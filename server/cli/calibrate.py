@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from ...guard.configuration import CONFIG_VARIABLE
-from ..terminal import AsJson, Config, config_file, console, fail, progress, say, settings_of, told
+from ..terminal import AsJson, Config, config_file, fail, progress, say, settings_of, show, told
 
 
 @told
@@ -55,10 +53,7 @@ def calibrate(
     if as_json:
         typer.echo(json.dumps(fitted.as_json()))
     else:
-        table = Table("", "now", "new")
-        for row in fitted.rows():
-            table.add_row(*map(escape, row))
-        console.print(table)
+        show(("figure", "now", "new"), fitted.rows())
         say("\n".join(fitted.lines()))
     threshold = fitted.calibration.threshold
     if path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import typer
 
@@ -21,8 +20,7 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     except ValueError as error:
         fail(error)
     if as_json:
-        matches = [asdict(match) for match in explanation.matches]
-        typer.echo(json.dumps({"generation": explanation.generation, "matches": matches}))
+        typer.echo(json.dumps(explanation.as_json()))
     else:
         say("\n".join(explanation.lines()))
     raise typer.Exit(3 if explanation.matches else 0)

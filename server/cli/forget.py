@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,7 +42,12 @@ def forget(
         str, typer.Option(help="all; exemplars: what they are about; or a word to share them.")
     ] = "all",
     note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
-    expires: Annotated[datetime | None, typer.Option(help="When it may be known again (UTC).")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            help="Until when: a date (to its end, UTC), or a time with its zone, 2031-01-31T12:00Z."
+        ),
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,
     replace: Annotated[bool, typer.Option(help="Replace a target of the same id.")] = False,
     force: Annotated[bool, typer.Option(help="List it though it is over-broad; the log says so.")] = False,
@@ -70,7 +74,7 @@ def forget(
                 passages=[passage for path in passages or () for passage in read_passages(path)],
                 scope=scope,
                 note=note,
-                expires_at=expires and expires.replace(tzinfo=UTC),
+                expires_at=expires,
             )
         ]
     )

@@ -60,7 +60,7 @@ def test_a_file_is_read_line_by_line() -> None:
         (line(name=None), "name: must be text (a string)"),
         (line(aliases={"a": 1}), "aliases: must be a list"),
         (line(aliases=["Z", 3]), "aliases.1: must be text (a string)"),
-        (line(expires_at=[]), "expires_at: must be a date and time, such as 2031-01-31T00:00:00Z"),
+        (line(expires_at=[]), "expires_at: must be a date (2031-01-31) or a date and time with its zone"),
         (line(name=""), "name: a name needs at least one letter or digit"),
         (line(name=" \t "), "name: a name needs at least one letter or digit"),
         (line(name="--- !"), "name: a name needs at least one letter or digit"),
@@ -84,7 +84,9 @@ def test_a_file_is_read_line_by_line() -> None:
             line(expires_at="2030-01-01T00:00:00"),
             "expires_at: 2030-01-01T00:00:00 has no time zone; write it as",
         ),
-        (line(expires_at="soon"), "expires_at: Input should be a valid datetime"),
+        (line(expires_at="soon"), "expires_at: must be a date"),
+        (line(expires_at="2031-02-30"), "expires_at: must be a date"),
+        (line(expires_at=1_924_992_000), "expires_at: must be a date"),
         (line(expires_at="9999-12-31T23:59:59-12:00"), "expires_at:"),
         (b'{"name": "A", "note": ' + b"1" * 5_000 + b"}", ""),
         (b'{"name": ' + b"[" * 100_000, ""),
@@ -96,6 +98,22 @@ def test_a_bad_line_is_named_with_the_reason(bad: bytes, reason: str) -> None:
     assert str(caught.value).startswith("line 3: ")
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("written", "expires"),
+    [
+        ("2031-02-03", "2031-02-03T23:59:59"),
+        (" 20310203 ", "2031-02-03T23:59:59"),
+        ("2031-02-03T12:00Z", "2031-02-03T12:00:00"),
+        ("2031-02-03 12:00:00z", "2031-02-03T12:00:00"),
+        ("2031-02-03T12:00:00.5+14:00", "2031-02-02T22:00:00.500000"),
+    ],
+)
+def test_a_date_alone_lasts_to_its_end_and_a_time_has_a_zone(written: str, expires: str) -> None:
+    (target,) = read_targets([line(expires_at=written)])
+    assert target.expires_at == datetime.fromisoformat(f"{expires}+00:00")
+    assert type(target).model_validate_json(target.model_dump_json()) == target
 
 
 def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
