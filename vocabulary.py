@@ -88,14 +88,21 @@ class ForgetTarget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="letters, digits, dots, underscores and hyphens, a letter or digit first, at most 64",
+    )
     kind: Kind = "entity"
     name: Name
     aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS)
     exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
     passages: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    scope: str = Field(default="all", pattern=r"^[a-z][a-z0-9_-]{0,63}$")
+    scope: str = Field(
+        default="all",
+        pattern=r"^[a-z][a-z0-9_-]{0,63}$",
+        description="a word of small letters, digits, underscores and hyphens, a letter first, at most 64",
+    )
     note: str = Field(default="", max_length=2_000)
     expires_at: datetime | None = None
 

@@ -20,16 +20,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..classifiers.json_object import read_object
 from ..classifiers.prompt_file import PromptFileError
 from ..guard import metrics
 from ..guard.canary import canary_names
 from ..guard.configuration import load
 from ..guard.guard import Guard, GuardError
+from ..guard.plain import explain
 from ..guard.store import ExpiredError, StoreError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, Verdict
-from .json_object import read_object
 from .scope import OverBroadError, examine
-from .target_file import explain, make_target
+from .target_file import make_target
 
 PREFIX = "/plugins/unlearn"
 KEY_HEADER = "X-Unlearn-Key"
@@ -40,7 +41,7 @@ MAX_BODY = 16 * 2**20
 class CheckRequest(BaseModel):
     """A text to decide on."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     text: str = Field(max_length=1_000_000)
 
@@ -203,7 +204,7 @@ def _check(guard: Guard, body: bytes) -> Verdict:
     try:
         text = CheckRequest.model_validate(read_object(body, "a check")).text
     except ValidationError as error:
-        raise HTTPException(400, explain(error)) from None
+        raise HTTPException(400, explain(error, CheckRequest, "the body")) from None
     except ValueError as error:
         raise HTTPException(400, f"the body is no check: {error}") from None
     with _as_http():
