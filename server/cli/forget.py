@@ -101,10 +101,10 @@ def _suppress(
     ids = ", ".join(target.id for target in targets[:3])
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     say(f"generation {generation}: {ids}{more} suppressed")
-    for surname in finding.notes[:_WARNINGS]:
-        say(surname)
+    for note in finding.notes[:_WARNINGS]:
+        say(note)
     if len(finding.notes) > _WARNINGS:
-        say(f"and {len(finding.notes) - _WARNINGS:,} more surnames")
+        say(f"and {len(finding.notes) - _WARNINGS:,} more notes")
     return generation
 
 
