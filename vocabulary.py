@@ -92,19 +92,30 @@ class ForgetTarget(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="letters, digits, dots, underscores and hyphens, a letter or digit first, at most 64",
     )
-    kind: Kind = "entity"
-    name: Name
-    aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS)
-    exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    passages: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
+    kind: Kind = Field(default="entity", description="what it is; a person or a company is an entity")
+    name: Name = Field(description="what it is called")
+    aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS, description="what else it is called")
+    exemplars: tuple[Text, ...] = Field(
+        default=(), max_length=MAX_TEXTS, description="texts that are about it, such as questions"
+    )
+    counterexamples: tuple[Text, ...] = Field(
+        default=(), max_length=MAX_TEXTS, description="near texts that are not: a namesake, a neighbour"
+    )
+    passages: tuple[Text, ...] = Field(
+        default=(),
+        max_length=MAX_TEXTS,
+        description="longer texts about it, whose sentences become exemplars",
+    )
     scope: str = Field(
         default="all",
         pattern=r"^[a-z][a-z0-9_-]{0,63}$",
-        description="a word of small letters, digits, underscores and hyphens, a letter first, at most 64",
+        description="`all`, `exemplars`, or a word of small letters, digits, - and _, beginning with a letter",
     )
-    note: str = Field(default="", max_length=2_000)
-    expires_at: datetime | None = None
+    note: str = Field(default="", max_length=2_000, description="for the record: a case number, say")
+    expires_at: datetime | None = Field(
+        default=None,
+        description="until when: a date, to its end in UTC, or a date and time with its zone",
+    )
 
     @field_validator("expires_at", mode="before")
     @classmethod

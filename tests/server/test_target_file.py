@@ -77,7 +77,7 @@ def test_a_file_is_read_line_by_line() -> None:
         (line(kind="person"), "kind: must be 'entity', 'work', 'topic' or 'passage'"),
         (line(scope="exemplars"), "target: scope 'exemplars' needs at least one exemplar"),
         (line(scope="private"), "target: scope 'private' needs at least one exemplar"),
-        (line(scope="Not a word"), "scope: must be a word of small letters"),
+        (line(scope="Not a word"), "scope: must be `all`, `exemplars`, or a word"),
         (line(exemplars=[""]), "exemplars.0: must have at least 1 character"),
         (line(exemplars="text"), "exemplars: must be a list"),
         (
