@@ -109,7 +109,7 @@ class ForgetTarget(BaseModel):
     scope: str = Field(
         default="all",
         pattern=r"^[a-z][a-z0-9_-]{0,63}$",
-        description="`all`, `exemplars`, or a word of small letters, digits, - and _, beginning with a letter",
+        description="`all`, `exemplars`, or a word of small letters, digits, - and _, a letter first",
     )
     note: str = Field(default="", max_length=2_000, description="for the record: a case number, say")
     expires_at: datetime | None = Field(
