@@ -133,7 +133,8 @@ def _type(schema: Schema) -> str:
     if schema.get("type") == "object":
         return "object of numbers"
     most = f" of at most {schema['maxLength']:,} characters" if "maxLength" in schema else ""
-    return {"string": "text", "null": "null"}.get(schema["type"], schema["type"]) + most
+    kind = str(schema["type"])
+    return ("text" if kind == "string" else kind) + most
 
 
 def _prose(text: str) -> str:

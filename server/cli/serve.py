@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...guard.configuration import DEFAULT_FILE, is_configured, load
-from ...guard.store import Store
+from ...guard.store import Store, StoreError
 from ..terminal import Config, config_file, fail, say, told
 
 
@@ -24,13 +24,19 @@ def init(
     ] = None,
 ) -> None:
     """Write a configuration and an empty store; what exists is left as it is."""
-    if not config.exists():
+    made = not config.exists()
+    if made:
         lines = [f"store: {json.dumps(store)}", "mode: enforce"]
         if encoder:
             lines += ["encoder:", f"  model: {json.dumps(encoder)}"]
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text("\n".join(lines) + "\n")
-    head = Store.create(load(config).store).head()
+    try:
+        head = Store.create(load(config).store).head()
+    except StoreError:
+        if made:  # or it would be left as it is the next time
+            config.unlink()
+        raise
     say(f"{config}: store at generation {head.generation}")
 
 

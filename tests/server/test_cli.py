@@ -57,6 +57,13 @@ def test_init_writes_where_it_is_told(run: Run, tmp_path: Path) -> None:
     assert [t.name for t in Store(f"sqlite:///{tmp_path}/new/folder/data.db").targets()] == ["Ann Lee"]
 
 
+def test_init_leaves_no_configuration_of_a_store_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be made" in run("init", "--store", "file/forget.db", exit_code=1).output
+    run("init", "--store", "forget.db")
+    assert Store(f"sqlite:///{tmp_path / 'forget.db'}").head().generation == 0
+
+
 @pytest.mark.parametrize(
     "command",
     ["forget X", "remember x", "targets", "log", "status", "check x", "serve m", "wait --generation 1"],
