@@ -293,6 +293,7 @@ def test_check_says_when_the_first_pass_let_a_text_by(
     assert re.search(
         r"score 0\.[5-9]\d\d \(from 0\.5 on a match, but the first pass took it for less near", output
     )
+    assert json.loads(run("check", "--json", text).output)["nearest"]["reason"] == "first pass"
     with (store.path or Path()).with_name("unlearn.yaml").open("a") as config:
         config.write("detection: {cascade: false}\n")
     assert "what the text is about" in run("check", text, exit_code=3).output
