@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..vocabulary import Reach, Role
+
+if TYPE_CHECKING:  # the settings are read without it: it takes a second to import
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class RowOperator(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As ``Operator.corrupt``."""
+        import torch
+
         rows = flagged.rows
         if not len(rows):
             return rows
@@ -102,6 +106,8 @@ class Noise(RowOperator):
     sigma: float = Field(default=100.0, ge=0.0, allow_inf_nan=False)
 
     def _corrupt_row(self, row: torch.Tensor, seed: int) -> torch.Tensor:
+        import torch
+
         generator = torch.Generator().manual_seed(seed)
         count = min(self.dimensions, len(row))
         row = row.clone()
