@@ -7,6 +7,7 @@ stand-in, of which it knows nothing, and the client gets its own words back (``r
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
@@ -18,10 +19,14 @@ from vllm import SamplingParams
 
 from ..vocabulary import Match, Verdict
 from . import patterns
+from .automaton import Automaton, of_grammar, of_pattern
 from .cipher import made
+from .letters import is_letter, is_spaceless
+from .open_names import OpenNames, Spelling
 from .parameters import Kind, Place, exchanged
 from .prompts import DecodedPrompt, UnownedMatchError
-from .stand_ins import StandIns, is_letter, is_spaceless
+from .shapes import Shape
+from .stand_ins import Group, StandIns
 
 # A stand-in may take more tokens than the name; the client's limit is kept where its words come back.
 _TOKENS_FOR_ONE = 4
@@ -29,6 +34,13 @@ _TOKENS_FOR_ONE = 4
 _TELLING = 3
 # Longer ones are no words, and looking for their ends would take long.
 _LONGEST_WORD = 200
+_WORD = re.compile(r"[^\W_]+")
+# What is looked at for names with open letters: so many steps, and so many for each character.
+_STEPS, _STEPS_FOR_EACH = 200_000, 8
+# So many readings of a text are read with what stands around the name, so much on each side.
+_WITH_CONTEXT, _CONTEXT = 4, 200
+# So many patterns are followed through an answer.
+_SHAPES = 64
 
 
 class Judge(Protocol):
@@ -58,15 +70,52 @@ class _Text:
     source: str
     place: Place
     flagged: set[tuple[int, int]] = field(default_factory=set)
+    # How a pattern reads with a listed name where it leaves letters of one open.
+    spelt: list[list[patterns.Read]] = field(default_factory=list)
+
+    @property
+    def readings(self) -> list[tuple[str, list[patterns.Read] | None]]:
+        """How it is read: as it stands, or all that a pattern may ask for and the least of it; and with
+        names in it."""
+        return [*self._plain, *map(_joined, self.spelt)]
 
     @cached_property
-    def readings(self) -> list[tuple[str, list[patterns.Read] | None]]:
-        """How it is read: as it stands, or all that a pattern may ask for and the least of it."""
+    def _plain(self) -> list[tuple[str, list[patterns.Read] | None]]:
         if self.kind == "text":
             return [(self.source, None)]
         whole = patterns.pattern(self.source) if self.kind == "pattern" else patterns.grammar(self.source)
         least = [r for r in whole if not (r.optional or r.later)]
         return [_joined(reads) for reads in ([whole, least] if len(least) < len(whole) else [whole])]
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        """What a pattern or grammar takes."""
+        return of_pattern(self.source) if self.kind == "pattern" else of_grammar(self.source)
+
+    def seek(self, names: OpenNames) -> None:
+        """Look for names of which some letters are open, or which go more than one way."""
+        if self.kind == "text" or not any(is_letter(char) for char in self.source):
+            return
+        told = "".join(char.lower() for char in self._plain[0][0] if is_letter(char))
+        for spelling in names.find(self.automaton):
+            if spelling.open or spelling.letters.replace(" ", "") not in told:
+                self.spelt.append(self._with_context(self._spelling(spelling)))
+
+    def _spelling(self, spelling: Spelling) -> list[patterns.Read]:
+        atoms = [self.automaton.atoms[n] for n in spelling.atoms]
+        before = (" ", *spelling.letters)
+        return [
+            patterns.Read(patterns.cased(self.source[a.start : a.end], letter, last == " "), a.start, a.end)
+            for a, letter, last in zip(atoms, spelling.letters, before, strict=False)
+        ]
+
+    def _with_context(self, name: list[patterns.Read]) -> list[patterns.Read]:
+        reads = self._plain[0][1]
+        if not reads or self.kind == "grammar" or len(self.spelt) >= _WITH_CONTEXT:
+            return name
+        low, high = min(r.start for r in name), max(r.end for r in name)
+        before = [r for r in reads if r.end <= low][-_CONTEXT:]
+        return [*before, *name, *[r for r in reads if r.start >= high][:_CONTEXT]]
 
     def exchanged(self, letters: Callable[[str], str]) -> str:
         """The source, with other letters where it is flagged."""
@@ -87,6 +136,8 @@ class _Piece:
     of: _Text
     # Whether it goes on from the piece before.
     goes_on: bool
+    # Whether letters of it are a listed name's, which the source leaves open.
+    spelt: bool
 
     def place(self, at: int) -> tuple[int, int]:
         """Where the character ``at`` stands in the source."""
@@ -111,10 +162,11 @@ class _Page:
         """A turn of the ``texts``, in ``every`` reading or in the first, with so much ``between`` them."""
         begun = self._length
         for text in texts:
-            for read, reads in text.readings[: None if every else 1]:
+            for n, (read, reads) in enumerate(text.readings[: None if every else 1]):
+                spelt = n >= len(text.readings) - len(text.spelt)
                 goes_on = self._length > begun and between != "\n"
                 self._put(between if self._length > begun else "")
-                self.pieces.append(_Piece(self._length, read, reads, text, goes_on))
+                self.pieces.append(_Piece(self._length, read, reads, text, goes_on, spelt))
                 self._put(read)
         if self._length > begun:
             self.turns.append((begun, self._length))
@@ -182,15 +234,19 @@ class Constraints:
     def _replayed(self) -> Sequence[int]:
         return getattr(self.given, "trace_decode_token_ids", None) or ()
 
-    def screen(self, guard: Judge, reader: Reader, acts: bool = True) -> Verdict | None:
+    def screen(
+        self, guard: Judge, reader: Reader, acts: bool = True, names: Sequence[str] = ()
+    ) -> Verdict | None:
         """Decide on the parameters, and exchange what is flagged if the guard ``acts``; None without text.
 
+        ``names`` are those listed, in order, in small letters: patterns may leave letters of them open.
         Raises ``UnownedMatchError``, and whatever ``guard`` raises.
         """
         if self._replayed:
             return self._screen_replayed(guard, reader, acts)
         if not any(is_letter(char) for text in self._texts.values() for char in text.source):
             return None
+        self._seek(names)
         page = self._page()
         verdict = guard.screen(page.text, page.turns)
         matches = [match for match in verdict.matches if page.tells(match)]
@@ -213,6 +269,12 @@ class Constraints:
             params.trace_decode_token_ids = reader.neutral(self._replayed, positions)
             self.params = params
         return verdict
+
+    def _seek(self, names: Sequence[str]) -> None:
+        if names:
+            seeking = OpenNames(names, _STEPS + _STEPS_FOR_EACH * self.characters)
+            for text in self._texts.values():
+                text.seek(seeking)
 
     def _page(self) -> _Page:
         page = _Page()
@@ -238,9 +300,9 @@ class Constraints:
         return covers
 
     def _exchange(self, page: _Page, key: str, matches: Iterable[Match], reader: Reader) -> None:
-        groups = [words for group in _groups(page) if (words := [word for word in group if word])]
+        groups = _groups(page, spelt=True)
         targets = " ".join(sorted({match.target_id for match in matches}))
-        cipher = made(f"{key}:{targets}", (word for group in groups for word in group))
+        cipher = made(f"{key}:{targets}", (word for group in groups for word in group.words))
         written = {
             text: found.exchanged(cipher.replace) for text, found in self._texts.items() if found.flagged
         }
@@ -252,7 +314,9 @@ class Constraints:
         if params.allowed_token_ids is not None:
             needed = [reader.encode(text) for text in written.values()]
             params.allowed_token_ids = list({*params.allowed_token_ids, *(t for ids in needed for t in ids)})
-        self.params, self.stand_ins = params, StandIns(cipher, groups)
+        flagged = [text for text in self._texts.values() if text.flagged and text.kind != "text"]
+        shapes = [Shape(text.automaton, text.flagged, cipher) for text in flagged[:_SHAPES]]
+        self.params, self.stand_ins = params, StandIns(cipher, _groups(page, spelt=False), shapes)
 
 
 def _whole_words(text: str, low: int, high: int) -> tuple[int, int]:
@@ -269,23 +333,54 @@ def _belongs(char: str, beside: str) -> bool:
     return is_letter(char) and is_letter(beside) and not is_spaceless(char)
 
 
-def _groups(page: _Page) -> Iterator[list[str]]:
-    """The flagged words, lower case, those together with nothing but spaces and marks between them."""
-    group: list[str] = [""]
-    end = -1
+def _groups(page: _Page, spelt: bool) -> list[Group]:
+    """The flagged words, lower case, those together with nothing but spaces and marks between them; also
+    those that are ``spelt`` with letters which the source leaves open, if wanted."""
+    grouping = _Grouping()
     for piece in page.pieces:
+        if piece.spelt and not spelt:
+            continue
         if not piece.goes_on or not piece.of.flagged:
-            yield group
-            group = [""]
-        if piece.start > end:
-            group.append("")
-        end = piece.start + len(piece.text)
-        for at, char in enumerate(piece.text if piece.of.flagged else ""):
-            if not is_letter(char):
-                group.append("")
-            elif piece.place(at) in piece.of.flagged:
-                group[-1] += char.lower() if len(char.lower()) == 1 else char
-            elif any(group):
-                yield group
-                group = [""]
-    yield group
+            grouping.end()
+        grouping.read(piece)
+    grouping.end()
+    return grouping.groups
+
+
+class _Grouping:
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self._words: list[str] = []
+        # The last word that is not flagged, and the one before the group.
+        self._last = self._before = ""
+        self._end = -1
+
+    def read(self, piece: _Piece) -> None:
+        """Go on with ``piece``."""
+        if not piece.of.flagged:
+            words = _WORD.findall(piece.text[-_LONGEST_WORD:])
+            self._last = words[-1].lower() if words else self._last
+            return
+        parted = piece.start > self._end
+        self._end = piece.start + len(piece.text)
+        for at, char in enumerate(piece.text):
+            if is_letter(char):
+                self._put(char.lower() if len(char.lower()) == 1 else char, piece, at, parted)
+            parted = not is_letter(char)
+
+    def _put(self, letter: str, piece: _Piece, at: int, parted: bool) -> None:
+        if piece.place(at) not in piece.of.flagged:
+            self.end()
+            self._last = letter if parted else self._last + letter
+            return
+        if not self._words:
+            self._before = self._last
+        if parted or not self._words:
+            self._words.append("")
+        self._words[-1] += letter
+
+    def end(self) -> None:
+        """No more words stand together."""
+        if self._words:
+            self.groups.append(Group(self._words, self._before))
+            self._words = []

@@ -175,7 +175,7 @@ class Hook:
         except TooDeepError as error:
             raise VLLMValidationError(str(error)) from None
         with metrics.SECONDS.labels("constraints").time():
-            verdict = constraints.screen(self.guard, self._screen, self._enforces)
+            verdict = constraints.screen(self.guard, self._screen, self._enforces, self.guard.names)
         return verdict is not None and verdict.action == "corrupt"
 
     @contextmanager

@@ -15,11 +15,11 @@ from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
 from vllm_unlearn.guard.cipher import Cipher
 from vllm_unlearn.guard.restoring import Replay, Restorer, restored
-from vllm_unlearn.guard.stand_ins import Restoration, StandIns
+from vllm_unlearn.guard.stand_ins import Group, Restoration, StandIns
 
 NAMES = ["thegreatgatsby", "the great gatsby", "j r r tolkien", "bo", "村上春樹", "jörg müller"]
 CIPHER = Cipher("a key")
-STAND_INS = StandIns(CIPHER, [name.split() for name in NAMES])
+STAND_INS = StandIns(CIPHER, [Group(name.split()) for name in NAMES])
 WRITTEN = [
     '{"novel": "The Great Gatsby", "author": "Someone else"}',
     "THE GREAT GATSBY, the-great-gatsby and TheGreatGatsby",
