@@ -16,8 +16,10 @@ from .letters import is_letter
 
 # So many nodes are looked at from one place, and from all places of an automaton for each of its nodes: a
 # client's pattern may let everything follow everything.
-_NEAR = 4_096
-_NEAR_FOR_EACH = 64
+_NEAR = 1_024
+_NEAR_FOR_EACH = 16
+# So many nodes that lead to one alone are passed; rules may ask for each other in a ring.
+_ALONE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ class Automaton:
         self.atoms.append(atom)
 
     def near(self, node: int) -> Near:
-        """What may come after ``node``."""
+        """What may come after ``node``: the same object for nodes that lead to one alone."""
+        for _ in range(_ALONE):
+            if len(self._ways[node]) != 1 or self._leaving[node] or node == self.end:
+                break
+            node = self._ways[node][0]
         if (known := self._near.get(node)) is None:
             known = self._near[node] = self._look(node)
         return known
@@ -86,10 +92,9 @@ class Automaton:
         while waiting and len(seen) < most:
             at = waiting.pop()
             found += self._leaving[at]
-            for other in self._ways[at]:
-                if other not in seen:
-                    seen.add(other)
-                    waiting.append(other)
+            fresh = [other for other in self._ways[at][:most] if other not in seen]
+            seen.update(fresh)
+            waiting += fresh
         self._left -= len(seen) + len(found)
         ends = self.end in seen
         return Near(tuple(found[:most]), ends, ends or any(self.atoms[n].parts for n in found))

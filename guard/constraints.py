@@ -8,22 +8,18 @@ stand-in, of which it knows nothing, and the client gets its own words back (``r
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol
 
 from vllm import SamplingParams
 
 from ..vocabulary import Match, Verdict
-from . import patterns
-from .automaton import Automaton, of_grammar, of_pattern
 from .cipher import made
 from .letters import is_letter, is_spaceless
-from .open_names import OpenNames, Spelling
-from .parameters import Kind, Place, exchanged
+from .open_names import OpenNames
+from .page import Page, Piece, Text
+from .parameters import Kind, Place, exchanged, extent
 from .prompts import DecodedPrompt, UnownedMatchError
 from .shapes import Shape
 from .stand_ins import Group, StandIns
@@ -37,8 +33,6 @@ _LONGEST_WORD = 200
 _WORD = re.compile(r"[^\W_]+")
 # What is looked at for names with open letters: so many steps, and so many for each character.
 _STEPS, _STEPS_FOR_EACH = 200_000, 8
-# So many readings of a text are read with what stands around the name, so much on each side.
-_WITH_CONTEXT, _CONTEXT = 4, 200
 # So many patterns are followed through an answer.
 _SHAPES = 64
 
@@ -62,139 +56,6 @@ class Reader(Protocol):
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]: ...
 
 
-@dataclass
-class _Text:
-    """A text of the parameters, and what of it is flagged: places in ``source``."""
-
-    kind: Kind
-    source: str
-    place: Place
-    flagged: set[tuple[int, int]] = field(default_factory=set)
-    # How a pattern reads with a listed name where it leaves letters of one open.
-    spelt: list[list[patterns.Read]] = field(default_factory=list)
-
-    @property
-    def readings(self) -> list[tuple[str, list[patterns.Read] | None]]:
-        """How it is read: as it stands, or all that a pattern may ask for and the least of it; and with
-        names in it."""
-        return [*self._plain, *map(_joined, self.spelt)]
-
-    @cached_property
-    def _plain(self) -> list[tuple[str, list[patterns.Read] | None]]:
-        if self.kind == "text":
-            return [(self.source, None)]
-        whole = patterns.pattern(self.source) if self.kind == "pattern" else patterns.grammar(self.source)
-        least = [r for r in whole if not (r.optional or r.later)]
-        return [_joined(reads) for reads in ([whole, least] if len(least) < len(whole) else [whole])]
-
-    @cached_property
-    def automaton(self) -> Automaton:
-        """What a pattern or grammar takes."""
-        return of_pattern(self.source) if self.kind == "pattern" else of_grammar(self.source)
-
-    def seek(self, names: OpenNames) -> None:
-        """Look for names of which some letters are open, or which go more than one way."""
-        if self.kind == "text" or not any(is_letter(char) for char in self.source):
-            return
-        told = "".join(char.lower() for char in self._plain[0][0] if is_letter(char))
-        for spelling in names.find(self.automaton):
-            if spelling.open or spelling.letters.replace(" ", "") not in told:
-                self.spelt.append(self._with_context(self._spelling(spelling)))
-
-    def _spelling(self, spelling: Spelling) -> list[patterns.Read]:
-        atoms = [self.automaton.atoms[n] for n in spelling.atoms]
-        before = (" ", *spelling.letters)
-        return [
-            patterns.Read(patterns.cased(self.source[a.start : a.end], letter, last == " "), a.start, a.end)
-            for a, letter, last in zip(atoms, spelling.letters, before, strict=False)
-        ]
-
-    def _with_context(self, name: list[patterns.Read]) -> list[patterns.Read]:
-        reads = self._plain[0][1]
-        if not reads or self.kind == "grammar" or len(self.spelt) >= _WITH_CONTEXT:
-            return name
-        low, high = min(r.start for r in name), max(r.end for r in name)
-        before = [r for r in reads if r.end <= low][-_CONTEXT:]
-        return [*before, *name, *[r for r in reads if r.start >= high][:_CONTEXT]]
-
-    def exchanged(self, letters: Callable[[str], str]) -> str:
-        """The source, with other letters where it is flagged."""
-        return patterns.replaced(self.source, self.flagged, letters)
-
-
-def _joined(reads: list[patterns.Read]) -> tuple[str, list[patterns.Read]]:
-    return "".join(r.char for r in reads), reads
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One reading of one text, at ``start`` of what is screened."""
-
-    start: int
-    text: str
-    reads: list[patterns.Read] | None
-    of: _Text
-    # Whether it goes on from the piece before.
-    goes_on: bool
-    # Whether letters of it are a listed name's, which the source leaves open.
-    spelt: bool
-
-    def place(self, at: int) -> tuple[int, int]:
-        """Where the character ``at`` stands in the source."""
-        return (self.reads[at].start, self.reads[at].end) if self.reads else (at, at + 1)
-
-
-class _Page:
-    """What is screened: all texts each by itself, then what they make together."""
-
-    def __init__(self) -> None:
-        self.pieces: list[_Piece] = []
-        self.turns: list[tuple[int, int]] = []
-        self._written: list[str] = []
-        self._length = 0
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "".join(self._written)
-
-    def write(self, texts: Sequence[_Text], between: str, every: bool = True) -> None:
-        """A turn of the ``texts``, in ``every`` reading or in the first, with so much ``between`` them."""
-        begun = self._length
-        for text in texts:
-            for n, (read, reads) in enumerate(text.readings[: None if every else 1]):
-                spelt = n >= len(text.readings) - len(text.spelt)
-                goes_on = self._length > begun and between != "\n"
-                self._put(between if self._length > begun else "")
-                self.pieces.append(_Piece(self._length, read, reads, text, goes_on, spelt))
-                self._put(read)
-        if self._length > begun:
-            self.turns.append((begun, self._length))
-            self._put("\n\n")
-
-    def _put(self, text: str) -> None:
-        self._written.append(text)
-        self._length += len(text)
-
-    def tells(self, match: Match) -> bool:
-        """Whether a match is one: a name in one text or in what texts make together, or what they are about;
-        texts that are read one after the other, but not written so, are no name."""
-        if match.start >= self.turns[0][1]:
-            return bool(match.name)
-        return not match.name or len(list(self.under(match.start, match.end))) < 2
-
-    def under(self, start: int, end: int) -> Iterator[tuple[_Piece, int, int]]:
-        """The pieces between ``start`` and ``end``, and what of each lies there."""
-        first = bisect_right(self.pieces, start, key=lambda piece: piece.start) - 1
-        for n in range(max(first, 0), len(self.pieces)):
-            piece = self.pieces[n]
-            if piece.start >= end:
-                return
-            low, high = max(start - piece.start, 0), min(end - piece.start, len(piece.text))
-            if low < high:
-                yield piece, low, high
-
-
 class Constraints:
     """The parameters of one request: those ``given``, and the ``params`` to use, which are others once
     something that is listed was found in them."""
@@ -202,11 +63,11 @@ class Constraints:
     def __init__(self, given: Any) -> None:
         self.given = self.params = given
         self.stand_ins: StandIns | None = None
-        self._texts: dict[tuple[Kind, str], _Text] = {}
-        self._names: list[_Text] = []
+        self._texts: dict[tuple[Kind, str], Text] = {}
+        self._names: list[Text] = []
         # What stands in the fields: of several the first, and of several the last.
-        self._values: list[_Text] = []
-        self._last: list[_Text] = []
+        self._values: list[Text] = []
+        self._last: list[Text] = []
 
     def read(self) -> None:
         """Find the texts. Raises ``TooDeepError`` for parameters that are nested too deeply."""
@@ -214,7 +75,7 @@ class Constraints:
             exchanged(self.given, self._take)
 
     def _take(self, kind: Kind, source: str, place: Place) -> str:
-        text = self._texts.setdefault((kind, source), _Text(kind, source, place))
+        text = self._texts.setdefault((kind, source), Text(kind, source, place))
         if text.place == "kept":
             text.place = place
         if place == "name":
@@ -224,6 +85,11 @@ class Constraints:
         if place in ("value", "last"):
             self._last.append(text)
         return source
+
+    @property
+    def extent(self) -> int:
+        """About how long they are, before they are read."""
+        return extent(self.given)
 
     @property
     def characters(self) -> int:
@@ -276,8 +142,8 @@ class Constraints:
             for text in self._texts.values():
                 text.seek(seeking)
 
-    def _page(self) -> _Page:
-        page = _Page()
+    def _page(self) -> Page:
+        page = Page()
         page.write(list(self._texts.values()), "\n")
         together = [self._names, self._values, self._last if self._last != self._values else []]
         for texts in together:
@@ -285,13 +151,18 @@ class Constraints:
                 page.write(texts, between, every=False)
         return page
 
-    def _flag(self, page: _Page, match: Match) -> bool:
+    def _flag(self, page: Page, match: Match) -> bool:
         """Mark what a match covers, whole words; whether it covers any letter."""
         under = list(page.under(match.start, match.end))
         covers = False
         for piece, low, high in under:
-            low, high = _whole_words(piece.text, low, high)
-            places = {piece.place(at) for at in range(low, high) if is_letter(piece.text[at])}
+            low, high = _whole_words(piece.reading.text, low, high)
+            places = {
+                place
+                for at in range(low, high)
+                if is_letter(piece.reading.text[at])
+                for place in piece.reading.places(at)
+            }
             covers = covers or bool(places)
             # What only describes a target is in what the fields say, not in what they are called.
             aside = not match.name and len(under) > 1 and (piece.of.place == "name" or len(places) < _TELLING)
@@ -299,7 +170,7 @@ class Constraints:
                 piece.of.flagged |= places
         return covers
 
-    def _exchange(self, page: _Page, key: str, matches: Iterable[Match], reader: Reader) -> None:
+    def _exchange(self, page: Page, key: str, matches: Iterable[Match], reader: Reader) -> None:
         groups = _groups(page, spelt=True)
         targets = " ".join(sorted({match.target_id for match in matches}))
         cipher = made(f"{key}:{targets}", (word for group in groups for word in group.words))
@@ -333,12 +204,12 @@ def _belongs(char: str, beside: str) -> bool:
     return is_letter(char) and is_letter(beside) and not is_spaceless(char)
 
 
-def _groups(page: _Page, spelt: bool) -> list[Group]:
+def _groups(page: Page, spelt: bool) -> list[Group]:
     """The flagged words, lower case, those together with nothing but spaces and marks between them; also
     those that are ``spelt`` with letters which the source leaves open, if wanted."""
     grouping = _Grouping()
     for piece in page.pieces:
-        if piece.spelt and not spelt:
+        if piece.reading.name is not None and not spelt:
             continue
         if not piece.goes_on or not piece.of.flagged:
             grouping.end()
@@ -355,21 +226,21 @@ class _Grouping:
         self._last = self._before = ""
         self._end = -1
 
-    def read(self, piece: _Piece) -> None:
+    def read(self, piece: Piece) -> None:
         """Go on with ``piece``."""
         if not piece.of.flagged:
-            words = _WORD.findall(piece.text[-_LONGEST_WORD:])
+            words = _WORD.findall(piece.reading.text[-_LONGEST_WORD:])
             self._last = words[-1].lower() if words else self._last
             return
         parted = piece.start > self._end
-        self._end = piece.start + len(piece.text)
-        for at, char in enumerate(piece.text):
+        self._end = piece.start + len(piece.reading.text)
+        for at, char in enumerate(piece.reading.text):
             if is_letter(char):
                 self._put(char.lower() if len(char.lower()) == 1 else char, piece, at, parted)
             parted = not is_letter(char)
 
-    def _put(self, letter: str, piece: _Piece, at: int, parted: bool) -> None:
-        if piece.place(at) not in piece.of.flagged:
+    def _put(self, letter: str, piece: Piece, at: int, parted: bool) -> None:
+        if piece.reading.place(at) not in piece.of.flagged:
             self.end()
             self._last = letter if parted else self._last + letter
             return

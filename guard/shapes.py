@@ -54,16 +54,25 @@ class Shape:
 
     def _lead_to_exchanged(self) -> set[int]:
         """The atoms from which the same word comes to letters that were exchanged."""
+        # Many atoms have the same atoms after them; what holds an atom are the numbers of such sets.
         before: dict[int, list[int]] = defaultdict(list)
+        nears = {}
         for n, atom in enumerate(self._automaton.atoms):
-            for after in self._automaton.near(atom.after).atoms:
-                before[after].append(n)
+            near = self._automaton.near(atom.after)
+            nears[id(near)] = near
+            before[id(near)].append(n)
+        holding: dict[int, list[int]] = defaultdict(list)
+        for key, near in nears.items():
+            for n in near.atoms:
+                holding[n].append(key)
         leading, waiting = set(self._exchanged), list(self._exchanged)
         while waiting:
-            for n in before[waiting.pop()]:
-                if n not in leading and self._letters[n] != frozenset():
-                    leading.add(n)
-                    waiting.append(n)
+            for key in holding[waiting.pop()]:
+                fresh = [
+                    n for n in before.pop(key, ()) if n not in leading and self._letters[n] != frozenset()
+                ]
+                leading.update(fresh)
+                waiting += fresh
         return leading
 
     def _by_letter(self, atoms: Iterable[int]) -> dict[str, list[int]]:

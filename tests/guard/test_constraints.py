@@ -300,6 +300,23 @@ def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Screen) -> 
     assert screened(given, guard, screen).params is given
 
 
+@pytest.mark.parametrize(
+    "grammar", ["root ::= a\na ::= b\nb ::= a", "root ::= (root | ())* 'x'", "start: start", "((((", "]"]
+)
+def test_a_grammar_that_leads_nowhere_is_read(grammar: str, guard: Guard, screen: Screen) -> None:
+    given = outputs(grammar=f"{grammar} G.t")
+    assert screened(given, guard, screen).params is given
+
+
+@pytest.mark.parametrize("form", ["a constant", "a schema as text", "a regex", "a choice", "a grammar"])
+def test_a_constraints_length_is_known_before_it_is_read(form: str) -> None:
+    """It decides on the lane that reads it."""
+    given = outputs(**FORCED[form])
+    text = json.dumps(constraint(given), separators=("", ""))
+    assert 0.5 * len(text) < Constraints(given).extent <= len(text)
+    assert Constraints(SamplingParams()).extent == 0
+
+
 def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:
     class Odd:
         key = "a key"
