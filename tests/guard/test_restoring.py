@@ -84,6 +84,41 @@ def test_words_come_back_however_they_are_cut(text: str, tokenizer: Any) -> None
             assert output.new_logprobs.logprob_token_ids[:, 0].tolist() == output.new_token_ids
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 50])
+def test_words_come_back_in_the_tokens_that_the_model_would_use(at_once: int, tokenizer: Any) -> None:
+    """Also where the model had to spell a stand-in letter by letter."""
+    text = "It is The Great Gatsby, by whom? The Great Gatsby"
+    spelt = [t for char in stood_in(text) for t in tokenizer.encode(char, add_special_tokens=False)]
+    tokens = tokens_of(fed(restorer(tokenizer), spelt, at_once=at_once))
+    name = tokenizer.encode(" The Great Gatsby", add_special_tokens=False)
+    assert tokenizer.decode(tokens) == text
+    assert [n for n in range(len(tokens)) if tokens[n : n + len(name)] == name] != []
+    assert tokens[-len(name) :] == name
+
+
+@pytest.mark.parametrize("written", ["The Great Gatsby", "A novel: The Great Gatsby", "Moby-Dick"])
+def test_alternatives_show_no_piece_of_a_stand_in(written: str, tokenizer: Any) -> None:
+    """Each place has as its alternatives all that begins a stand-in there."""
+    other = CIPHER.replace("Gatsby")
+    pieces = [start + other[:n] for start in ("", " ") for n in range(1, len(other) + 1)]
+    encoded = [tokenizer.encode(piece, add_special_tokens=False) for piece in pieces]
+    alternatives = [ids[0] for ids in encoded if len(ids) == 1 or len(ids) == 2]
+    one, outputs = restorer(tokenizer), []
+    for token in tokenizer.encode(stood_in(written), add_special_tokens=False):
+        row = np.array([[token, *alternatives, 5]], dtype=np.int32)
+        logprobs = LogprobsLists(row, -row / 1000.0, np.ones(1, dtype=np.int32))
+        output = EngineCoreOutput("id", [token], new_logprobs=logprobs)
+        outputs += [given] if (given := one.restore(output)) else []
+    outputs += [one.restore(EngineCoreOutput("id", [], finish_reason=FinishReason.STOP))]
+    rows = [row for o in outputs if o and o.new_logprobs for row in o.new_logprobs.logprob_token_ids]
+    first = next(
+        n for n, t in enumerate(tokens_of([o for o in outputs if o])) if tokenizer.decode([t]).strip()
+    )
+    shown = [tokenizer.decode([t]).strip() for row in rows[first : first + 1] for t in row]
+    assert not [s for s in shown if len(s) > 1 and other.startswith(s)], shown
+    assert len(rows[0]) == len(alternatives) + 2
+
+
 @pytest.mark.parametrize("text", ["Nothing is listed here.", "The cat, a bow and J. Smith", "<|im_end|>"])
 def test_what_is_no_stand_in_stays_token_for_token(text: str, tokenizer: Any) -> None:
     tokens = cut(tokenizer, text, 5)
