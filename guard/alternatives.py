@@ -23,24 +23,24 @@ class Alternatives:
         self._stand_ins, self._read, self._write = stand_ins, read, write
 
     def exchanged(
-        self, row: LogprobsLists | None, old: int, new: int, written: str, asked: bool
+        self, row: LogprobsLists | None, old: int, new: int, written: str, named: bool = False
     ) -> LogprobsLists | None:
-        """``row`` in which ``new`` stands for ``old`` after the model has ``written`` so much; ``asked`` is
-        whether a stand-in stands there, or may."""
+        """``row`` in which ``new`` stands for ``old`` after the model has ``written`` so much; ``named`` is
+        whether a stand-in stands there."""
         if row is None:
             return None
         ids, values = row.logprob_token_ids.copy(), row.logprobs.copy()
         ids[0, 0] = new
         used = {new, *ids[0, 1:].tolist()} - {old}
         for n, token in enumerate(ids[0, 1:].tolist(), 1):
-            own = None if token in (old, new) else self._own(token, written, asked, used)
+            own = None if token in (old, new) else self._own(token, written, named, used)
             ids[0, n] = own = new if own is None else own
             used.add(own)
             if own == new:  # of one token the last value counts
                 values[0, n] = values[0, 0]
         return row._replace(logprob_token_ids=ids, logprobs=values)
 
-    def _own(self, token: int, written: str, asked: bool, used: set[int]) -> int | None:
+    def _own(self, token: int, written: str, named: bool, used: set[int]) -> int | None:
         """The client's token for an alternative, or the alternative itself; None if each that would do is
         ``used``."""
         text = self._read(token)
@@ -48,7 +48,7 @@ class Alternatives:
         letters = min(len(word), len(text))
         if not letters or not self._stand_ins.begins(word.lower()):
             return token
-        if not asked and not self._stand_ins.is_begun(word.lower(), before):
+        if not named and not self._stand_ins.is_begun(word.lower(), before):
             return token
         own = text[: len(text) - letters] + self._stand_ins.restore(word)[-letters:]
         return token if own == text else next((t for t in self._single(own, letters) if t not in used), None)

@@ -187,7 +187,15 @@ class Constraints:
             params.allowed_token_ids = list({*params.allowed_token_ids, *(t for ids in needed for t in ids)})
         flagged = [text for text in self._texts.values() if text.flagged and text.kind != "text"]
         shapes = [Shape(text.automaton, text.flagged, cipher) for text in flagged[:_SHAPES]]
-        self.params, self.stand_ins = params, StandIns(cipher, _groups(page, spelt=False), shapes)
+        self.params, self.stand_ins = (
+            params,
+            StandIns(
+                cipher,
+                _groups(page, spelt=False),
+                shapes,
+                (before for group in groups for before in group.before),
+            ),
+        )
 
 
 def _whole_words(text: str, low: int, high: int) -> tuple[int, int]:
@@ -222,8 +230,11 @@ class _Grouping:
     def __init__(self) -> None:
         self.groups: list[Group] = []
         self._words: list[str] = []
-        # The last word that is not flagged, and the one before the group.
-        self._last = self._before = ""
+        # The last word that is not flagged, and those that may come before the group.
+        self._last = ""
+        self._before: tuple[str, ...] = ()
+        # Whether no word of the piece came yet: it may stand by itself, such as a choice, or behind another.
+        self._first = True
         self._end = -1
 
     def read(self, piece: Piece) -> None:
@@ -233,6 +244,7 @@ class _Grouping:
             self._last = words[-1].lower() if words else self._last
             return
         parted = piece.start > self._end
+        self._first = self._first or parted
         self._end = piece.start + len(piece.reading.text)
         for at, char in enumerate(piece.reading.text):
             if is_letter(char):
@@ -243,9 +255,11 @@ class _Grouping:
         if piece.reading.place(at) not in piece.of.flagged:
             self.end()
             self._last = letter if parted else self._last + letter
+            self._first = False
             return
         if not self._words:
-            self._before = self._last
+            self._before = (self._last, "") if self._first else (self._last,)
+            self._first = False
         if parted or not self._words:
             self._words.append("")
         self._words[-1] += letter

@@ -196,7 +196,7 @@ class Restorer:
         rows = []
         for n, token in enumerate(tokens):
             was, row, written = old[n * len(old) // len(tokens)]
-            rows.append(self._alternatives.exchanged(row, was, token, written, asked=True))
+            rows.append(self._alternatives.exchanged(row, was, token, written, named=True))
         return self._gone_on(_Piece(text, tokens, rows))
 
     def _places(self, piece: _Piece) -> Iterator[tuple[int, LogprobsLists | None, str]]:
@@ -207,10 +207,9 @@ class Restorer:
 
     def _read_over(self, piece: _Piece) -> _Piece:
         """``piece`` as it is, but for alternatives to it that begin a stand-in."""
-        asked = not self._written
         places = list(self._places(piece))
         if any(row is not None and row.logprob_token_ids.shape[1] > 1 for row in piece.rows):
-            piece.rows = [self._alternatives.exchanged(r, t, t, text, asked) for t, r, text in places]
+            piece.rows = [self._alternatives.exchanged(r, t, t, text) for t, r, text in places]
         return self._gone_on(piece)
 
     def _gone_on(self, piece: _Piece) -> _Piece:

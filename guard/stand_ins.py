@@ -39,19 +39,24 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Words that were exchanged, lower case, which stand together, and the word ``before`` them."""
+    """Words that were exchanged, lower case, which stand together, and which words may come ``before`` them;
+    no word is an empty one."""
 
     words: Sequence[str]
-    before: str = ""
+    before: Sequence[str] = ("",)
 
 
 class StandIns:
     """Words that stand for others. ``Restoration`` follows one text."""
 
-    def __init__(self, cipher: Cipher, groups: Iterable[Group], shapes: Sequence[Shape] = ()) -> None:
-        """``shapes`` are those of the patterns in which letters were exchanged."""
-        self._cipher = cipher
+    def __init__(
+        self, cipher: Cipher, groups: Iterable[Group], shapes: Sequence[Shape] = (), leads: Iterable[str] = ()
+    ) -> None:
+        """``shapes`` are those of the patterns in which letters were exchanged, ``leads`` the words that may
+        come before what stands in those."""
+        self.cipher = cipher
         self._shapes = shapes
+        self._leads = frozenset(leads)
         self._words: set[str] = set()
         self._alone: set[str] = set()
         # By the word before them, what stands first in a group.
@@ -59,7 +64,8 @@ class StandIns:
         for group in groups:
             words = [cipher.replace(word) for word in group.words]
             self._words.update(words)
-            self._after.setdefault(group.before, set()).add(words[0])
+            for before in group.before:
+                self._after.setdefault(before, set()).add(words[0])
             if len(words) == 1:
                 self._alone.add(words[0])
         self._sorted = sorted(self._words)
@@ -77,7 +83,7 @@ class StandIns:
     def restore(self, text: str) -> str:
         """A stand-in, or the beginning of one, in the client's own letters."""
         shaped = None if self._begins(text.lower()) else self._whole(text) or self._begun(text)
-        return shaped.text if shaped else self._cipher.restore(text)
+        return shaped.text if shaped else self.cipher.restore(text)
 
     def _whole(self, word: str) -> Shaped | None:
         return next((shaped for shape in self._shapes if (shaped := shape.whole(word))), None)
@@ -94,7 +100,7 @@ class StandIns:
         if word in self._words:
             return len(word) >= SHORT or word in self._alone or word in self._after.get(before, ())
         shaped = self._whole(word)
-        return shaped is not None and shaped.told >= SHORT
+        return shaped is not None and (shaped.told >= SHORT or before in self._leads)
 
     def begins(self, word: str) -> bool:
         """Whether a stand-in begins with ``word``, or is it."""
@@ -108,8 +114,10 @@ class StandIns:
         """Whether ``word``, the beginning of a stand-in, is that of one which comes after ``before``."""
         if any(first.startswith(word) for first in self._after.get(before, ())):
             return True
-        shaped = None if self._begins(word) else self._begun(word)
-        return (shaped.told if shaped else len(word)) >= SHORT
+        if self._begins(word):
+            return len(word) >= SHORT
+        shaped = self._begun(word)
+        return shaped is not None and (shaped.told >= SHORT or before in self._leads)
 
     def inside(self, word: str) -> tuple[int, int] | None:
         """Where ``word`` holds a long stand-in; the first such place, and there the longest."""
@@ -136,8 +144,7 @@ class Restoration:
         self._inside_word = False
         # Characters since the last stand-in, while these are no letters.
         self._since: int | None = None
-        # Whether no word came before: what the answer begins with is what was asked for.
-        self._first_word = True
+        # The word before; what an answer begins with is what was asked for.
         self._before = ""
 
     def decide(self, text: str, final: bool) -> Progress:
@@ -158,7 +165,6 @@ class Restoration:
                 self._since = 0
             else:
                 self._since = None
-            self._first_word = False
             self._before = text[start:end].lower()
             done = end
         self._pass(len(text) - done)
@@ -198,7 +204,7 @@ class Restoration:
         if place := self._stand_ins.inside(lower):
             return start + place[0], start + place[1]
         cut = final and end == len(text) and self._stand_ins.begins(lower)
-        told = cut and (beside or self._first_word or self._stand_ins.is_begun(lower, self._before))
+        told = cut and (beside or self._stand_ins.is_begun(lower, self._before))
         return word if told else (start, start)
 
     def _with_next(
@@ -208,7 +214,7 @@ class Restoration:
         if (following[0] if following else len(text)) - word[1] > _GAP:
             return nothing
         if following is None:
-            return (word if self._first_word else nothing) if final else None
+            return nothing if final else None
         after = text[slice(*following)].lower()
         if following[1] == len(text) and self._stand_ins.begins(after):
             return word if final else None

@@ -209,6 +209,30 @@ def test_a_name_that_is_open_in_part_is_exchanged_and_comes_back_as_the_clients_
 
 
 @pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        (outputs(regex="A novel: The Great Gatsby, of 1925"), "A novel: The Great Gatsby, of 1925"),
+        (outputs(choice=["Emma", "J. R. R. Tolkien, a friend"]), "J. R. R. Tolkien, a friend"),
+        (
+            outputs(json={"properties": {"novel": {"const": "The Great Gatsby"}}}),
+            '{"novel": "The Great Gatsby"}',
+        ),
+        (outputs(regex="By Voldem(o)rt"), "By Voldemort"),
+    ],
+)
+def test_an_answer_that_is_cut_off_shows_the_clients_words_alone(
+    given: SamplingParams, answer: str, guard: Guard, screen: Screen
+) -> None:
+    stand_ins = screened(given, guard, screen).stand_ins
+    assert stand_ins
+    stood = re.sub(
+        "The Great Gatsby|J. R. R. Tolkien|Voldemort", lambda m: stand_ins.cipher.replace(m[0]), answer
+    )
+    for length in range(len(answer)):
+        assert restored(stood[:length], stand_ins) == answer[:length]
+
+
+@pytest.mark.parametrize(
     "constraint",
     [
         {"regex": r"[a-z]+|.*"},

@@ -99,10 +99,10 @@ def test_words_come_back_in_the_tokens_that_the_model_would_use(at_once: int, to
 @pytest.mark.parametrize("written", ["The Great Gatsby", "A novel: The Great Gatsby", "Moby-Dick"])
 def test_alternatives_show_no_piece_of_a_stand_in(written: str, tokenizer: Any) -> None:
     """Each place has as its alternatives all that begins a stand-in there."""
-    other = CIPHER.replace("Gatsby")
+    other = CIPHER.replace("The")
     pieces = [start + other[:n] for start in ("", " ") for n in range(1, len(other) + 1)]
     encoded = [tokenizer.encode(piece, add_special_tokens=False) for piece in pieces]
-    alternatives = [ids[0] for ids in encoded if len(ids) == 1 or len(ids) == 2]
+    alternatives = [ids[0] for ids in encoded if len(ids) == 1]
     one, outputs = restorer(tokenizer), []
     for token in tokenizer.encode(stood_in(written), add_special_tokens=False):
         row = np.array([[token, *alternatives, 5]], dtype=np.int32)
