@@ -2,7 +2,7 @@
 
 ``The Gr[a-z]at Gats.y`` says a name to whoever knows it, and ``[a-z]+`` says none. The line is drawn by what
 a model has left to choose: where one of 26 letters may stand, a letter is open, where one of two may, a
-fifth of one; a name of which no more than a third is open is forced.
+fifth of one; a name of which no more than two fifths are open, and no word wholly, is forced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from .automaton import Automaton
 
 # Fewer letters are too often another word's.
 LEAST_LETTERS = 4
-_OPEN = 1 / 3
+_OPEN = 2 / 5
+# Of an initial or particle it does not matter whether it is open.
+_SHORT_WORD = 2
 # Before the forced letters have come.
 _AHEAD = 1.5
 # More than this between two words is not between two words of a name.
@@ -89,7 +91,18 @@ class OpenNames:
             and letters >= LEAST_LETTERS
             and way.open <= letters * _OPEN
             and self._automaton.near(way.at).parted
+            and self._forces_each_word(name, way)
         )
+
+    def _forces_each_word(self, name: str, way: _Way) -> bool:
+        """``Stephen [A-Z][a-z]+`` is nobody."""
+        atoms = [self._automaton.atoms[s.atom] for s in _steps(way) if s.letter != " "]
+        place = 0
+        for word in name.split():
+            own, place = atoms[place : place + len(word)], place + len(word)
+            if len(word) > _SHORT_WORD and not any(atom.narrow for atom in own):
+                return False
+        return True
 
     def _on(self, way: _Way) -> Iterator[_Way]:
         near = self._automaton.near(way.at)
@@ -114,6 +127,9 @@ class OpenNames:
             left_open = way.open + (width if atom.narrow else 1.0)
             affordable = left_open <= done * _OPEN + _AHEAD
             for letter in self._letters(way, atom.letters) if affordable else ():
+                # Any other digit makes another number, and another year is no work.
+                if letter.isdigit() and atom.letters != {letter}:
+                    continue
                 if low_high := self._narrowed(way, letter):
                     step = _Step(n, letter, way.last)
                     yield from self._new(_Way(atom.after, *low_high, way.length + 1, left_open, last=step))
@@ -162,11 +178,15 @@ def _of(way: _Way) -> tuple[int, int, int]:
     return way.low, way.high, way.length
 
 
-def _spelling(way: _Way) -> Spelling:
+def _steps(way: _Way) -> list[_Step]:
     steps: list[_Step] = []
     step = way.last
     while step:
         steps.append(step)
         step = step.before
-    steps.reverse()
+    return steps[::-1]
+
+
+def _spelling(way: _Way) -> Spelling:
+    steps = _steps(way)
     return Spelling(tuple(s.atom for s in steps), "".join(s.letter for s in steps), way.open)

@@ -109,11 +109,10 @@ def test_alternatives_show_no_piece_of_a_stand_in(written: str, tokenizer: Any) 
         logprobs = LogprobsLists(row, -row / 1000.0, np.ones(1, dtype=np.int32))
         output = EngineCoreOutput("id", [token], new_logprobs=logprobs)
         outputs += [given] if (given := one.restore(output)) else []
-    outputs += [one.restore(EngineCoreOutput("id", [], finish_reason=FinishReason.STOP))]
-    rows = [row for o in outputs if o and o.new_logprobs for row in o.new_logprobs.logprob_token_ids]
-    first = next(
-        n for n, t in enumerate(tokens_of([o for o in outputs if o])) if tokenizer.decode([t]).strip()
-    )
+    last = one.restore(EngineCoreOutput("id", [], finish_reason=FinishReason.STOP))
+    outputs += [last] if last else []
+    rows = [row for o in outputs if o.new_logprobs for row in o.new_logprobs.logprob_token_ids]
+    first = next(n for n, t in enumerate(tokens_of(outputs)) if tokenizer.decode([t]).strip())
     shown = [tokenizer.decode([t]).strip() for row in rows[first : first + 1] for t in row]
     assert not [s for s in shown if len(s) > 1 and other.startswith(s)], shown
     assert len(rows[0]) == len(alternatives) + 2
