@@ -128,7 +128,7 @@ class OpenNames:
             affordable = left_open <= done * _OPEN + _AHEAD
             for letter in self._letters(way, atom.letters) if affordable else ():
                 # Any other digit makes another number, and another year is no work.
-                if letter.isdigit() and atom.letters != {letter}:
+                if letter.isdigit() and atom.letters != frozenset(letter):
                     continue
                 if low_high := self._narrowed(way, letter):
                     step = _Step(n, letter, way.last)
