@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from .cast import cast
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
 from .fact_scope import FactScope, clauses, leave_out, settled
+from .folding import normalise
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
@@ -30,6 +33,9 @@ from .terms import agreement, agreement_of, terms
 
 # Exemplars looked at for each segment; a target may have many near it.
 NEIGHBOURS = 256
+# Of fewer letters a word is not sought where a pattern leaves some of them open.
+_LONG_WORD = 5
+_WORD = re.compile(r"[^\W_]+")
 
 Scalar = TypeVar("Scalar", float, Vectors)
 
@@ -117,6 +123,16 @@ class ForgetIndex:
 
     def _outside(self, target: ForgetTarget) -> list[str]:
         return [self.without_name(target.id, text) for text in counterexamples(target)]
+
+    @cached_property
+    def written(self) -> list[str]:
+        """Every name and alias, and their longer words, in small letters with one space between words, in
+        order."""
+        names = [name for target in self.targets.values() for name in _names(target)]
+        written = [form for name in names for form in (name.lower(), normalise(name)[0])]
+        whole = {" ".join(_WORD.findall(form)) for form in written}
+        words = {word for form in whole for word in form.split() if len(word) >= _LONG_WORD}
+        return sorted((whole | words) - {""})
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -105,7 +105,7 @@ def constraints(guard: Guard, screen: Screen) -> Iterator[Case]:
 def _screened(params: SamplingParams, guard: Guard, screen: Screen) -> None:
     read = Constraints(params)
     read.read()
-    read.screen(guard, screen)
+    read.screen(guard, screen, guard.names)
 
 
 def answers() -> Iterator[Case]:
@@ -138,11 +138,14 @@ def _median(case: Case, size: int, repeats: int) -> float | None:
     for _ in range(repeats):
         run = case.prepare(size)
         gc.collect()
+        gc.disable()  # a full collection now and then would be counted to whichever size it falls on
         started = time.process_time()
         try:
             run()
-        except TooManyReadingsError:
+        except (TooManyReadingsError, TooWideError):
             return None
+        finally:
+            gc.enable()
         found.append(time.process_time() - started)
     return statistics.median(found)
 

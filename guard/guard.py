@@ -94,6 +94,11 @@ class Guard:
         return self._index.sizes
 
     @property
+    def names(self) -> list[str]:
+        """What is listed, for who has to look for it letter by letter (``ForgetIndex.written``)."""
+        return self._index.written
+
+    @property
     def key(self) -> str:
         """This deployment's own; nobody outside can guess what is drawn with it."""
         return self._served.store_id
