@@ -241,7 +241,7 @@ def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
     for target in targets:
         for name in _names(target) if target.scope == "all" else ():
             for word, telling in lone_words(name, target.kind).items():
-                found[target.id, word] = max(telling, found.get((target.id, word), 0.0))
+                found[target.id, word] = max(telling, found.get((target.id, word), telling))
     return found
 
 

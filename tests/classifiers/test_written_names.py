@@ -54,6 +54,21 @@ def test_punctuation_of_its_own_or_put_in_leaves_a_name(listed: str, text: str) 
     assert found(text, listed)
 
 
+@pytest.mark.parametrize(
+    ("listed", "text", "span"),
+    [
+        ("Venus Williams", "Did Venus and Serena Williams win?", "Venus and Serena Williams"),
+        ("Bill Clinton", "Bill & Hillary Clinton met", "Bill & Hillary Clinton"),
+        ("Vincent van Gogh", "Vincent und Theo van Gogh malten", "Vincent und Theo van Gogh"),
+        ("Paul Simon", "Paul and Art met Simon", ""),
+        ("Paul Simon", "Paul and Art. Simon left.", ""),
+        ("Stephen King", "Stephen and the King", ""),
+    ],
+)
+def test_two_may_share_a_surname(listed: str, text: str, span: str) -> None:
+    assert found(text, listed) == ([span] if span else [])
+
+
 PARTED = [
     ("Paul Simon", "Paul, Simon and Ann are coming."),
     ("Paul Simon", "I met Paul. Simon left."),
