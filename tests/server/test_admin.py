@@ -25,8 +25,8 @@ from vllm_unlearn.server.json_object import read_object
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
-    "Orrin Vale: the surname alone flags: beside several facts of a life (vale)",
-    "O. Vale: the surname alone flags: beside several facts of a life (vale)",
+    "Orrin Vale: the surname alone flags: beside much of a life (vale)",
+    "O. Vale: the surname alone flags: beside much of a life (vale)",
 ]
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
 
