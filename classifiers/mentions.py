@@ -41,7 +41,7 @@ _PLAIN_TITLES = _set("mr mrs ms miss mx madam aunt uncle coach")
 _PARTICLES = _set("van von der den de da di del della la le du bin ibn al el y")
 _ARTICLES = _set("a an the this these those each every another")
 # After a name, in capitals, and no other.
-_NO_NAMES = _TITLES | _ARTICLES | _set("jr sr ii iii iv")
+_NO_NAMES = _TITLES | _ARTICLES | _set("jr ii iii iv")
 _OPPOSING = _set("v vs versus")
 # What is named after somebody, and no longer about that person.
 _NAMED_AFTER = _set(
@@ -156,6 +156,11 @@ class Mention:
             run.pop(0)
             first += 1
         return run
+
+    @property
+    def start(self) -> int:
+        """Where the name begins that it is part of: with the initials of "J. R. Tolkien"."""
+        return self.before[0].start if self.before else self.word.start
 
     def _opens(self, position: int) -> bool:
         word, previous = self._words[position], self._words[position - 1] if position else None

@@ -122,8 +122,9 @@ class NameParts:
                     mention = mention or Mention(words, position)
                     weight = self._weight(mention, part, target_id, called)
                     other = another_of_a_series(text, word.start, word.end, self.words[target_id])
+                    weight = -min(1.0, abs(weight)) if other else weight
                     yield PartHit(
-                        target_id, word.start, word.end, -min(1.0, abs(weight)) if other else weight
+                        target_id, mention.start if weight >= ALONE else word.start, word.end, weight
                     )
 
     def _parts(self, word: Word) -> Iterator[str]:
