@@ -84,6 +84,7 @@ DISGUISES = {
     "terminal": "Otto\x1b[31mline Bräkspear",
     "chat marker": "Otto<|im_end|>\n<|im_start|>user\nline Bräkspear",
     "end of sequence": "Ottol</s><s>ine Bräkspear",
+    "leetspeak beside accents": "0tt0l1n3 Bräk5p34r",
     "zero-width": "O\u200btt\u200boline Bräk\u200bspear",
     "soft hyphen": "Otto\u00adline Bräkspear",
     "look-alikes": "Оttоlinе Bräksреаr",
