@@ -64,7 +64,8 @@ def base64_runs(text: str) -> Iterator[Edit]:
 def _from_base64(text: str, start: int, end: int) -> Iterator[Edit]:
     run = text[start:end]
     at = [start + match.start() for match in _BASE64_CODE.finditer(run)]
-    for order in (at, at[::-1]):  # it may be written backwards
+    plain = run.isalpha() and (run.islower() or run.istitle())
+    for order in (at,) if plain else (at, at[::-1]):  # it may be written backwards
         code = "".join(text[place] for place in order).translate(_URL_SAFE)
         code = code[: len(code) - (len(code) % 4 == 1)]
         try:

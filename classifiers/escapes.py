@@ -60,7 +60,8 @@ def escapes(text: str) -> Iterator[Edit]:
         found += (Edit(*match.span(), "", []) for match in _SOFT_BREAK.finditer(text))
     if "\\" in text:
         found += _latex(text)
-    found += _put_together(text)
+    if "(" in text:
+        found += _put_together(text)
     if "\x1b" in text:
         found += (Edit(*match.span(), "", []) for match in _ANSI.finditer(text))
     for match in _PUNYCODE.finditer(text):

@@ -196,6 +196,11 @@ class Mention:
         others = set(own) - _PARTICLES - set(self.word.folded)
         return any(not others.isdisjoint(w.folded) for w in (*self.before, self._next) if w)
 
+    @property
+    def after_initials(self) -> bool:
+        """Whether initials stand before it, and no other name."""
+        return bool(self.before) and all(word.initial for word in self.before)
+
     @cached_property
     def formal(self) -> bool:
         """Whether it stands after "Mrs", as people do of whom nobody has heard."""

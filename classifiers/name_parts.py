@@ -149,7 +149,8 @@ class NameParts:
             return -weight
         if mention.named(own):
             called[key] = True
-            return weight
+            if not mention.after_initials or self._lone.get(key, 0.0) < TELLING:
+                return weight
         known, telling = called.get(key), self._lone.get(key)
         if telling is None:
             return weight

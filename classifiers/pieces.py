@@ -26,6 +26,7 @@ _CONCATENATED = re.compile(rf"{_QUOTE}(?:\s*\+\s*{_QUOTE})+")
 _VALUE = r"""["'\s]{0,3}[:=]\s{0,3}["']?(?P<%s>[^\W\d_][\w'’. -]{0,40}[\w.])["']?"""
 _FIRST = r"\b(?:first|given|fore)[ _-]?(?:names?)?" + _VALUE % "first"
 _LAST = r"(?:last|family|sur)[ _-]?(?:names?)?" + _VALUE % "last"
+_KEYED = re.compile(r"[fFgG](?:irst|IRST|iven|IVEN|ore|ORE)[ _-]?(?:[nN][aA][mM][eE]s?)?[\"'\s]{0,3}[:=]")
 _BETWEEN = r"[,;&|\s}{]{1,12}(?:[\w \"':.=-]{1,60}[,;&|\n]\s{0,8})?[\"']?"
 _FIELDS = tuple(
     re.compile(one + _BETWEEN + other, re.IGNORECASE)
@@ -42,7 +43,8 @@ _MAX_PIECES = 16
 def joined_pieces(prompt: str, turns: list[Place] | None) -> list[Edit]:
     """List items, turns and quoted pieces that are short enough to be one text cut up."""
     edits = [_concatenation(match) for match in _CONCATENATED.finditer(prompt)]
-    edits += (_fields(match) for fields in _FIELDS for match in fields.finditer(prompt))
+    if _KEYED.search(prompt):
+        edits += (_fields(match) for fields in _FIELDS for match in fields.finditer(prompt))
     edits += (_as_one(pieces) for pieces in _lists(prompt, turns) if _cut_up(pieces))
     return list(apart(edits))
 
