@@ -160,7 +160,7 @@ def test_it_does_not_where_a_thing_or_somebody_else_does(text: str) -> None:
         ("Vincent van Gogh", "What did Van Gogh paint? Theo van Gogh? The Van Gogh Museum?", ["Van Gogh"]),
         ("Bill Paxton", "William Paxton was born in 1955. John Paxton was not.", ["William Paxton"]),
         ("J. K. Rowling", "What did J. Rowling write?", ["J. Rowling"]),
-        ("C. S. Lewis", "C. S. Lewis wrote. What did Lewis write?", ["Lewis"]),
+        ("C. S. Lewis", "Read C. S. Lewis. What did Lewis write?", ["Lewis"]),
         ("Ron Tolkien", "What did R. R. Tolkien write?", ["R. R. Tolkien"]),
         ("Bobby Brown", "Robert Brown sings.", []),
     ],
