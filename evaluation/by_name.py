@@ -71,8 +71,9 @@ def _flagged(ours: Ours, cases: Sequence[Case]) -> list[bool]:
 
 def _named(ours: Ours, case: Case) -> bool:
     """Whether a part of the subject's name stands in a case, or the name in another form."""
-    hits = (*ours.index.parts.find(case.text), *ours.index.find_names(case.text))
-    return any(hit.target_id == case.subject for hit in hits)
+    parts = (part.target_id for part in ours.index.parts.find(case.text))
+    names = (hit.target_id for hit in ours.index.find_names(case.text))
+    return case.subject in {*parts, *names}
 
 
 def _share(counted: Sequence[bool], digits: int = 1) -> str:
