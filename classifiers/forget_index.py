@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 
 from ..vocabulary import ForgetTarget, Neighbour
+from .after_names import follows_another
 from .cast import cast
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
@@ -148,7 +149,8 @@ class ForgetIndex:
         """Every listed name in ``text``, also misspelt; the same place may come more than once."""
         yield from self._names.find(text)
         for hit in self._fuzzy_names.find(text):
-            if punctuated(hit.name) or not parted_in(text, hit.start, hit.end):
+            whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
+            if whole and not follows_another(hit.name, text, hit.end):
                 yield hit
 
     def without_name(self, target_id: str, text: str) -> str:
@@ -257,7 +259,7 @@ def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
     for target in targets:
         for name in _names(target) if target.scope == "all" else ():
             for word, telling in lone_words(name, target.kind).items():
-                found[target.id, word] = max(telling, found.get((target.id, word), 0.0))
+                found[target.id, word] = max(telling, found.get((target.id, word), telling))
     return found
 
 

@@ -37,6 +37,7 @@ from ..guard.cipher import Cipher
 from ..guard.configuration import CorruptionSettings, EncoderSettings, Settings
 from ..guard.constraints import Constraints
 from ..guard.guard import Guard
+from ..guard.open_names import SearchTooLongError
 from ..guard.screen import Screen
 from ..guard.stand_ins import Restoration, StandIns
 from ..guard.store import Store
@@ -142,7 +143,7 @@ def _median(case: Case, size: int, repeats: int) -> float | None:
         started = time.process_time()
         try:
             run()
-        except (TooManyReadingsError, TooWideError):
+        except (SearchTooLongError, TooManyReadingsError):
             return None
         finally:
             gc.enable()

@@ -100,9 +100,7 @@ class Constraints:
     def _replayed(self) -> Sequence[int]:
         return getattr(self.given, "trace_decode_token_ids", None) or ()
 
-    def screen(
-        self, guard: Judge, reader: Reader, names: Sequence[str], acts: bool = True
-    ) -> Verdict | None:
+    def screen(self, guard: Judge, reader: Reader, names: Sequence[str], acts: bool = True) -> Verdict | None:
         """Decide on the parameters, and exchange what is flagged if the guard ``acts``; None without text.
 
         ``names`` are those listed, in order, in small letters: patterns may leave letters of them open.

@@ -25,8 +25,8 @@ from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin,
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
-    "Orrin Vale: the surname alone flags: no (vale)",
-    "O. Vale: the surname alone flags: no (vale)",
+    "Orrin Vale: the surname alone flags: beside much of a life (vale)",
+    "O. Vale: the surname alone flags: beside much of a life (vale)",
 ]
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
 

@@ -430,7 +430,8 @@ def test_forget_says_and_check_explains_what_a_surname_alone_does(run: Run, stor
     )
     output = run("check", "What did Einstein win the Nobel Prize for?", exit_code=3).output
     assert "characters 9 to 17 ('Einstein')" in output and "by the surname 'Einstein' alone" in output
-    assert "Stephen King: the surname alone flags: no (king)" in run("forget", "Stephen King").output
+    output = run("forget", "Stephen King").output
+    assert "Stephen King: the surname alone flags: beside much of a life (king)" in output
     assert ": pass" in run("check", "What did King write?").output
 
 
