@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from enum import IntEnum
 from typing import Annotated, Literal, Self
 
@@ -58,6 +58,7 @@ GIVEN = (Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.REPLY)
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 20_000
 MAX_TEXTS = 5_000
+_DATE_CHARS = len("2031-01-31")
 
 
 def _readable(text: str) -> str:
@@ -90,6 +91,20 @@ Name = Annotated[str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS
 Text = Annotated[str, AfterValidator(_readable), Field(min_length=1, max_length=MAX_TEXT_CHARS)]
 
 
+def _moment(value: object) -> datetime:
+    """A date or a date and time in ISO 8601; a date alone lasts to its end, so that it is suppressed longer
+    rather than shorter."""
+    try:
+        text = value.strip().upper() if isinstance(value, str) else ""
+        if len(text) <= _DATE_CHARS:
+            return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "must be a date (2031-01-31) or a date and time with its zone (2031-01-31T00:00:00Z)"
+        ) from None
+
+
 class ForgetTarget(BaseModel):
     """What must not be known.
 
@@ -100,30 +115,53 @@ class ForgetTarget(BaseModel):
     its exemplars are about, and its counterexamples are not; the name alone flags nothing); or any other
     word, such as ``private``: likewise, but targets of one kind with the same word share these texts, with
     the names left out, so that a question about one person's address tells of all others'.
+
+    ``expires_at`` is ISO 8601: a date alone is its last second in UTC, a time needs a zone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    kind: Kind = "entity"
-    name: Name
-    aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS)
-    exemplars: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    counterexamples: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    passages: tuple[Text, ...] = Field(default=(), max_length=MAX_TEXTS)
-    scope: str = Field(default="all", pattern=r"^[a-z][a-z0-9_-]{0,63}$")
-    note: str = Field(default="", max_length=2_000)
-    expires_at: datetime | None = None
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="letters, digits, dots, underscores and hyphens, a letter or digit first, at most 64",
+    )
+    kind: Kind = Field(default="entity", description="what it is; a person or a company is an entity")
+    name: Name = Field(description="what it is called")
+    aliases: tuple[Name, ...] = Field(default=(), max_length=MAX_TEXTS, description="what else it is called")
+    exemplars: tuple[Text, ...] = Field(
+        default=(), max_length=MAX_TEXTS, description="texts that are about it, such as questions"
+    )
+    counterexamples: tuple[Text, ...] = Field(
+        default=(), max_length=MAX_TEXTS, description="near texts that are not: a namesake, a neighbour"
+    )
+    passages: tuple[Text, ...] = Field(
+        default=(),
+        max_length=MAX_TEXTS,
+        description="longer texts about it, whose sentences become exemplars",
+    )
+    scope: str = Field(
+        default="all",
+        pattern=r"^[a-z][a-z0-9_-]{0,63}$",
+        description="`all`, `exemplars`, or a word of small letters, digits, - and _, a letter first",
+    )
+    note: str = Field(default="", max_length=2_000, description="for the record: a case number, say")
+    expires_at: datetime | None = Field(
+        default=None,
+        description="until when: a date, to its end in UTC, or a date and time with its zone",
+    )
 
-    @field_validator("expires_at")
+    @field_validator("expires_at", mode="before")
     @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z")
+    def _in_utc(cls, value: object) -> datetime | None:
+        if value is None:
+            return None
+        moment = value if isinstance(value, datetime) else _moment(value)
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment.isoformat()} has no time zone; write it as {moment.isoformat()}Z")
         try:
-            return value and value.astimezone(UTC)
+            return moment.astimezone(UTC)
         except OverflowError:
-            raise ValueError(f"{value} is out of range") from None
+            raise ValueError(f"{moment} is out of range") from None
 
     @model_validator(mode="after")
     def _scoped_by_exemplars(self) -> Self:

@@ -13,7 +13,7 @@ from math import floor as whole
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 CONFIDENCE = 0.95
 # A threshold has four decimals; rounded up, which can only flag less.
@@ -24,12 +24,12 @@ Scores = npt.NDArray[np.float64]
 
 def upper_bound(flagged: int, n: int, confidence: float = CONFIDENCE) -> float:
     """A rate that the true one is not above, with ``confidence`` (Clopper and Pearson 1934)."""
-    return 1.0 if flagged >= n else float(beta.ppf(confidence, flagged + 1, n - flagged))
+    return 1.0 if flagged >= n else float(betaincinv(flagged + 1, n - flagged, confidence))
 
 
 def lower_bound(flagged: int, n: int, confidence: float = CONFIDENCE) -> float:
     """A rate that the true one is not below, with ``confidence``; 0 where nothing was flagged."""
-    return float(beta.ppf(1 - confidence, flagged, n - flagged + 1)) if flagged else 0.0
+    return float(betaincinv(flagged, n - flagged + 1, 1 - confidence)) if flagged else 0.0
 
 
 def prompts_needed(max_fpr: float, confidence: float = CONFIDENCE) -> int:

@@ -56,7 +56,7 @@ def of_bytes(text: str, places: Sequence[Place]) -> list[Place]:
     first = 0
     for char in text:
         last = first + len(char.encode())
-        found.append((places[first][0], places[last - 1][1]))
+        found.append((min(places[first:last])[0], max(end for _, end in places[first:last])))
         first = last
     return found
 

@@ -1,4 +1,4 @@
-"""Characters as codes, a whole text of them: base64, hexadecimal, binary and decimal numbers."""
+"""Characters as codes, a whole text of them: base64, hexadecimal, binary, decimal and octal numbers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _BASE64 = re.compile(
 )
 _BASE64_PIECE = re.compile(r"[A-Za-z0-9]{12,}={0,2}")
 _BASE64_CODE = re.compile(r"[^\r\n=]")
+_URL_SAFE = str.maketrans("-_", "+/")
 _PREFIX = r"(?:0[xX]|\\x|%|#)?"
 _HEX = re.compile(
     rf"(?<![\w%\\])(?:{_PREFIX}[0-9A-Fa-f]{{2}}[ \t,:;.-]{{0,2}}){{5,}}{_PREFIX}[0-9A-Fa-f]{{2}}(?!\w)"
@@ -25,6 +26,9 @@ _BINARY = re.compile(r"(?<!\d)(?:[01]{8}[ \t,]{0,2}){4,}(?!\d)")
 _OCTET = re.compile("[01]{8}")
 _DECIMAL = re.compile(r"(?<!\d)(?:(?:[4-9]\d|1[012]\d|32)[ \t,;]{1,2}){5,}(?:[4-9]\d|1[012]\d)(?!\d)")
 _NUMBER = re.compile(r"\d+")
+_OCTAL_BYTE = r"(?:0o?)?(?:[4-7][0-7]|[1-3][0-7]{2})"
+_OCTAL = re.compile(rf"(?<!\d)(?:{_OCTAL_BYTE}[ \t,;]{{1,2}}){{5,}}{_OCTAL_BYTE}(?!\d)")
+_OCTAL_NUMBER = re.compile(r"(?:0o?)?([1-7][0-7]{1,2})")
 _VOWEL = re.compile(r"[aeiouyAEIOUY].*[a-zA-Z]")
 _MIN_DECODED = 5
 # Of other bytes it stands out by its length.
@@ -42,6 +46,7 @@ _CODES: tuple[_Code, ...] = (
     (_HEX, _HEX_PAIR, lambda pair: int(pair[1], 16)),
     (_BINARY, _OCTET, lambda octet: int(octet[0], 2)),
     (_DECIMAL, _NUMBER, lambda number: int(number[0])),
+    (_OCTAL, _OCTAL_NUMBER, lambda number: int(number[1], 8)),
 )
 
 
@@ -58,24 +63,46 @@ def base64_runs(text: str) -> Iterator[Edit]:
 
 def _from_base64(text: str, start: int, end: int) -> Iterator[Edit]:
     run = text[start:end]
-    code = re.sub(r"[\r\n=]", "", run).translate(str.maketrans("-_", "+/"))
-    code = code[: len(code) - (len(code) % 4 == 1)]
-    try:
-        decoded = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
-    except binascii.Error:
-        return
-    if texts := list(_texts(decoded)):
+    at = [start + match.start() for match in _BASE64_CODE.finditer(run)]
+    plain = run.isalpha() and (run.islower() or run.istitle())
+    for order in (at,) if plain else (at, at[::-1]):  # it may be written backwards
+        code = "".join(text[place] for place in order).translate(_URL_SAFE)
+        code = code[: len(code) - (len(code) % 4 == 1)]
+        try:
+            decoded = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
+        except binascii.Error:
+            return
         # Each byte has eight bits, each character of the code six.
-        at = [start + match.start() for match in _BASE64_CODE.finditer(run)]
-        places = [(at[8 * i // 6], at[(8 * i + 7) // 6] + 1) for i in range(len(decoded))]
-        places[-1] = (places[-1][0], end)
-        # A word of twelve letters can decode to a few letters of a far script by chance.
-        far = len(code) < 2 * _MIN_BASE64
-        yield from (_edit(*one, places) for one in texts if one[1].isascii() or not far)
+        ends = [(order[8 * i // 6], order[(8 * i + 7) // 6]) for i in range(len(decoded))]
+        decoded, ends = _narrow(decoded, ends)
+        if texts := list(_texts(decoded)):
+            places = [(min(pair), max(pair) + 1) for pair in ends]
+            last = -1 if order is at else 0
+            places[last] = (places[last][0], end)
+            # A word of twelve letters can decode to a few letters of a far script by chance.
+            far = len(code) < 2 * _MIN_BASE64
+            yield from (_edit(*one, places) for one in texts if one[1].isascii() or not far)
+            return
+
+
+def _narrow(code: bytes, places: list[Place]) -> tuple[bytes, list[Place]]:
+    """UTF-16 of Latin letters, in which nearly every second byte is 0, as UTF-8; other codes as they are."""
+    first = 2 if code[:2] in (b"\xff\xfe", b"\xfe\xff") else 0
+    for low in (first, first + 1):
+        units, zeros = code[low::2], code[2 * first + 1 - low :: 2]
+        if zeros and 8 * zeros.count(0) >= 7 * len(units):
+            whole = [(min(map(min, pair)), max(map(max, pair))) for pair in _pairs(places[first:])]
+            chars = units.decode("latin-1")[: len(whole)]
+            return chars.encode(), [p for char, p in zip(chars, whole, strict=True) for _ in char.encode()]
+    return code, places
+
+
+def _pairs(places: list[Place]) -> list[tuple[Place, Place]]:
+    return list(zip(places[::2], places[1::2], strict=False))
 
 
 def character_codes(text: str) -> Iterator[Edit]:
-    """Hexadecimal, binary and decimal character codes."""
+    """Hexadecimal, binary, decimal and octal character codes."""
     if re.search(r"[0-9A-Fa-f]{2}", text):
         yield from apart(
             edit
@@ -93,7 +120,7 @@ def _from_codes(pieces: list[re.Match[str]], read: Callable[[re.Match[str]], int
 def _edit(first: int, text: str, places: list[Place]) -> Edit:
     """``text`` for the bytes from ``first`` on."""
     own = places[first : first + len(text.encode())]
-    return Edit(own[0][0], own[-1][1], text, of_bytes(text, own))
+    return Edit(min(own)[0], max(place[1] for place in own), text, of_bytes(text, own))
 
 
 def _texts(code: bytes) -> Iterator[tuple[int, str]]:

@@ -30,6 +30,11 @@ _QUOTED = re.compile(rf"=({_HEX}{{2}})")
 _SOFT_BREAK = re.compile(r"(?<=\w)=\r?\n(?=\w)")
 _ANSI = re.compile("\x1b\\[[0-9;]{0,20}[A-Za-z]")
 _PUNYCODE = re.compile(r"(?<![A-Za-z0-9-])xn--[A-Za-z0-9-]{1,59}(?![A-Za-z0-9-])", re.IGNORECASE)
+# Programs put characters together: "chr(83)+chr(0x74)".
+_CHR = re.compile(
+    r"\b(?:chr|CHR|char|CHAR|Char|Chr|chrw|ChrW)\$?\(\s{0,4}(?:0x(?P<hex>[0-9A-Fa-f]{2,6})|(?P<decimal>\d{2,7}))\s{0,4}\)"
+)
+_CONCATENATED = re.compile(r"\s{0,8}(?:\+|\.|&|\|\||,|\.\.|<>)\s{0,8}")
 # Of LaTeX: an accent before its letter, which may stand in braces, and letters by name.
 _ACCENT = re.compile(
     r"\{?\\(?:(?P<sign>[\"'`^~=.])\s?|(?P<letter>[cvHkrubd])(?=\s*\{|\s+[A-Za-z]\b))\s*"
@@ -55,11 +60,25 @@ def escapes(text: str) -> Iterator[Edit]:
         found += (Edit(*match.span(), "", []) for match in _SOFT_BREAK.finditer(text))
     if "\\" in text:
         found += _latex(text)
+    if "(" in text:
+        found += _put_together(text)
     if "\x1b" in text:
         found += (Edit(*match.span(), "", []) for match in _ANSI.finditer(text))
     for match in _PUNYCODE.finditer(text):
         found += _domain(match)
     yield from apart(edit for edit in found if _shown(edit.text))
+
+
+def _put_together(text: str) -> Iterator[Edit]:
+    """Characters by their codes, without the signs that join them."""
+    last = -1
+    for match in _CHR.finditer(text):
+        number = int(match["hex"], 16) if match["hex"] else int(match["decimal"])
+        if last >= 0 and _CONCATENATED.fullmatch(text, last, match.start()):
+            yield Edit(last, match.start(), "", [])
+        last = match.end()
+        if number < 0x110000:
+            yield Edit(*match.span(), chr(number))
 
 
 def _shown(text: str) -> bool:

@@ -52,6 +52,11 @@ class FoldedWords:
         end = self._folded.origins[self._spans[place][1] - 1] + 1
         return self._folded.text[end : end + 1]
 
+    def gap(self, place: int) -> str:
+        """What stands in the text between a word and the next."""
+        end = self._folded.origins[self._spans[place][1] - 1] + 1
+        return self._folded.text[end : self._folded.origins[self._spans[place + 1][0]]]
+
     def in_capitals(self, places: Iterable[int]) -> bool:
         """Whether each of the words begins with a capital."""
         return all(self._folded.text[self._folded.origins[self._spans[i][0]]].isupper() for i in places)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TypeVar
 
@@ -11,10 +13,12 @@ import faiss
 import numpy as np
 
 from ..vocabulary import ForgetTarget, Neighbour
+from .after_names import follows_another
 from .cast import cast
 from .encoder import Encoder, Vectors
 from .evidence import Evidence
 from .fact_scope import FactScope, clauses, leave_out, settled
+from .folding import normalise
 from .fuzzy_names import FuzzyNames
 from .name_parts import NameParts
 from .names import NameHit, NameMatcher
@@ -30,6 +34,9 @@ from .terms import agreement, agreement_of, terms
 
 # Exemplars looked at for each segment; a target may have many near it.
 NEIGHBOURS = 256
+# Of fewer letters a word is not sought where a pattern leaves some of them open.
+_LONG_WORD = 5
+_WORD = re.compile(r"[^\W_]+")
 
 Scalar = TypeVar("Scalar", float, Vectors)
 
@@ -118,6 +125,16 @@ class ForgetIndex:
     def _outside(self, target: ForgetTarget) -> list[str]:
         return [self.without_name(target.id, text) for text in counterexamples(target)]
 
+    @cached_property
+    def written(self) -> list[str]:
+        """Every name and alias, and their longer words, in small letters with one space between words, in
+        order."""
+        names = [name for target in self.targets.values() for name in _names(target)]
+        written = [form for name in names for form in (name.lower(), normalise(name)[0])]
+        whole = {" ".join(_WORD.findall(form)) for form in written}
+        words = {word for form in whole for word in form.split() if len(word) >= _LONG_WORD}
+        return sorted((whole | words) - {""})
+
     @property
     def sizes(self) -> dict[str, int]:
         """How much of each is indexed."""
@@ -132,7 +149,8 @@ class ForgetIndex:
         """Every listed name in ``text``, also misspelt; the same place may come more than once."""
         yield from self._names.find(text)
         for hit in self._fuzzy_names.find(text):
-            if punctuated(hit.name) or not parted_in(text, hit.start, hit.end):
+            whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
+            if whole and not follows_another(hit.name, text, hit.end):
                 yield hit
 
     def without_name(self, target_id: str, text: str) -> str:
@@ -241,7 +259,7 @@ def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
     for target in targets:
         for name in _names(target) if target.scope == "all" else ():
             for word, telling in lone_words(name, target.kind).items():
-                found[target.id, word] = max(telling, found.get((target.id, word), 0.0))
+                found[target.id, word] = max(telling, found.get((target.id, word), telling))
     return found
 
 

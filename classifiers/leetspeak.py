@@ -13,11 +13,11 @@ from .word_frequency import common_words
 _AS_I = str.maketrans("4@31!|05$7+82€69", "aaeiiiossttbzegg")
 _AS_L = str.maketrans("4@31!|05$7+82€69", "aaelllossttbzegg")
 _WORD = re.compile(
-    r"(?<![\w@$!|+€/.=#&-])(?=[\d@$€+|]{0,6}[A-Za-z])[A-Za-z\d@$!|+€]{2,24}(?![\w@$|+€/=(]|\.\w)"
+    r"(?<![\w@$!|+€/.=#&-])(?=[\d@$€+|]{0,6}[A-Za-z])[A-Za-zÀ-ɏ\d@$!|+€]{2,24}(?![\w@$|+€/=(]|\.\w)"
 )
-_INSIDE = re.compile(r"[A-Za-z][\d@$!|+€]{1,5}[A-Za-z]")
+_INSIDE = re.compile(r"[A-Za-zÀ-ɏ][\d@$!|+€]{1,5}[A-Za-zÀ-ɏ]")
 _ANY = re.compile(r"[A-Za-z][\d@$!|+€]|[\d@$!|+€][A-Za-z]")
-_UNMIXED = re.compile(r"[\d+|!]+|[A-Za-z]+[!|+]*")
+_UNMIXED = re.compile(r"[\d+|!]+|[A-Za-zÀ-ɏ]+[!|+]*")
 _MIN_LETTERS = 8
 _NEAR = 100
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 import regex
 
 from .folding import normalise
-from .surnames import is_first_name
+from .surnames import HALF_TELLING, is_first_name, telling
 from .word_frequency import english_rarity
 
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
@@ -41,7 +41,7 @@ _PLAIN_TITLES = _set("mr mrs ms miss mx madam aunt uncle coach")
 _PARTICLES = _set("van von der den de da di del della la le du bin ibn al el y")
 _ARTICLES = _set("a an the this these those each every another")
 # After a name, in capitals, and no other.
-_NO_NAMES = _TITLES | _ARTICLES | _set("jr sr ii iii iv")
+_NO_NAMES = _TITLES | _ARTICLES | _set("jr ii iii iv")
 _OPPOSING = _set("v vs versus")
 # What is named after somebody, and no longer about that person.
 _NAMED_AFTER = _set(
@@ -58,13 +58,24 @@ _LIVES = _set(
     president presidency senate elected election war army act treaty novel novels poem poems poet author wrote
     written published painting paintings painter theory discovered invented founded company charity university
     graduated studied debut nominated portrayed portray hosted directed directorial produced released singles
-    modeled ranked endorsed grossing critics"""
+    modeled ranked endorsed grossing critics surname professionally stage voiced voices character biographer
+    childhood ancestry descent raised education educated attended grandfather grandmother siblings"""
+)
+# Of a made-up person something is counted: "Perry had won five more games than Dana".
+_COUNTS = _set(
+    """two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred
+    each altogether dollars cost costs price pay pays paid buys bought sells sold"""
 )
 # Where all is in lower case, a name stands where one is asked about.
 _ASKING = _set("""did does do was is were are has had have will would can could should by about when while""")
+# Before a name of which a part is to be filled in.
+_CALLED = _set("as is was called named nicknamed being")
+# What people do, and no adjective.
+_DOING = _set("is was has had did does will would")
 # What stands for a word left out.
 _BLANKS = ("_", "…", "...", "]")
 _CAPITAL_INSIDE = regex.compile(r"\p{Ll}\p{Lu}")
+_AMOUNT = regex.compile(r"\d{1,3}(?:[.,]\d+)?")
 _YEAR = regex.compile(r"1\d\d\d|20\d\d")
 
 
@@ -146,11 +157,15 @@ class Mention:
             first += 1
         return run
 
+    @property
+    def start(self) -> int:
+        """Where the name begins that it is part of: with the initials of "J. R. Tolkien"."""
+        return self.before[0].start if self.before else self.word.start
+
     def _opens(self, position: int) -> bool:
         word, previous = self._words[position], self._words[position - 1] if position else None
         begins = previous is None or bool(previous.after.strip(" \u00a0,'’"))
-        plain = max(map(english_rarity, word.folded)) <= PLAIN_RARITY
-        return begins and plain and not is_first_name(word.folded[0])
+        return begins and _plain(word) and not is_first_name(word.folded[0])
 
     @property
     def _previous(self) -> Word | None:
@@ -181,6 +196,11 @@ class Mention:
         others = set(own) - _PARTICLES - set(self.word.folded)
         return any(not others.isdisjoint(w.folded) for w in (*self.before, self._next) if w)
 
+    @property
+    def after_initials(self) -> bool:
+        """Whether initials stand before it, and no other name."""
+        return bool(self.before) and all(word.initial for word in self.before)
+
     @cached_property
     def formal(self) -> bool:
         """Whether it stands after "Mrs", as people do of whom nobody has heard."""
@@ -206,20 +226,52 @@ class Mention:
 
     @cached_property
     def lower_strangers(self) -> bool:
-        """Whether it stands in lower case behind a word that is not plain: "travis barker"."""
-        previous = self._previous
-        return (
-            not self.capital
-            and not self._scrambled
-            and previous is not None
-            and max(map(english_rarity, previous.folded)) > PLAIN_RARITY
-        )
+        """Whether it stands in lower case beside what may be the rest of a name: "travis barker"."""
+        if self.capital or self._scrambled:
+            return False
+        if self._previous and (is_first_name(self._previous.folded[0]) or not _plain(self._previous)):
+            return True
+        return self._next is not None and telling(self._next.folded[0]) >= HALF_TELLING
 
     @cached_property
-    def told(self) -> bool:
-        """Whether a life is told, or asked, of: a year stands near, or what such people do."""
-        near = self._words[max(0, self._position - NEAR) : self._position + NEAR]
-        return any(_YEAR.fullmatch(word.text) or not _LIVES.isdisjoint(word.folded) for word in near)
+    def told(self) -> int:
+        """How much tells of a life, or asks of one: a year nearby, and words of what such people do."""
+        lives = {part for word in self._near for part in word.folded if part in _LIVES}
+        return len(lives) + any(_YEAR.fullmatch(word.text) for word in self._near)
+
+    @cached_property
+    def made_up(self) -> bool:
+        """Whether it is of a story in which things are counted, or speaks in a dialogue."""
+        counts = sum(
+            not _COUNTS.isdisjoint(word.folded) or _AMOUNT.fullmatch(word.text) is not None
+            for word in self._near
+        )
+        return self._speaks or counts > 1 + self.told
+
+    @property
+    def _near(self) -> Sequence[Word]:
+        return self._words[max(0, self._position - NEAR) : self._position + NEAR]
+
+    @property
+    def _speaks(self) -> bool:
+        before = self._words[self._position - 1].after if self._position else ""
+        return "\n" in before and self.word.after.startswith(":")
+
+    @cached_property
+    def asked_for(self) -> bool:
+        """Whether the rest of a name is left out after it: "better known as Jamie ___"."""
+        called = self._previous is not None and not _CALLED.isdisjoint(self._previous.folded)
+        return called and self.word.after.lstrip().startswith(_BLANKS)
+
+    @cached_property
+    def does(self) -> bool:
+        """Whether it owns or does something, as no adjective does: "Short was born", "Short's father"."""
+        if self.word.folded[1:] == ("s",):
+            return True
+        if self._next is None or self._next.capital:
+            return False
+        inside = self._position > 0 and not self._opens(self._position)
+        return not _DOING.isdisjoint(self._next.folded) or (inside and self._next.text.endswith("ed"))
 
     def _thing(self, after: Word) -> bool:
         """Whether the word after makes it a thing's: "Cooper test", "Kunis 3000", "Cyrus of Persia"."""
@@ -229,6 +281,10 @@ class Mention:
             place = self._position + 2
             return place < len(self._words) and self._words[place].capital
         return not (_NAMED_AFTER | _OPPOSING).isdisjoint(after.folded)
+
+
+def _plain(word: Word) -> bool:
+    return max(map(english_rarity, word.folded)) <= PLAIN_RARITY
 
 
 def _name(word: Word) -> bool:

@@ -16,6 +16,10 @@ FAMILY = frozenset(("jr", "sr", "jnr", "snr", "junior", "senior"))
 # middle name as the second ("Paxton" has 2.3).
 RARE_SURNAME = 1.0
 VERY_RARE_SURNAME = 2.0
+# "Venus and Serena Williams" are two of one surname.
+_AND = frozenset("and und et y e i и og och en ja".split())  # noqa: SIM905
+_AND_SIGNS = ("&", "+")
+_MOST_OTHERS = 2
 # A target and its name.
 Owner = tuple[str, str]
 
@@ -63,12 +67,28 @@ def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
     middle = words.between(first + 1, last)
     names = middle[: len(middle) - len(known.particles)]
     surname = names + known.particles == middle
+    if surname and _of_two(words, first, last, names):
+        return True
     if not surname or words.between(last + 1, last + 1 + len(known.generation)) != known.generation:
         return False
     capitals = [*range(first, first + 1 + len(names)), last]
     if not names and known.given[1:] and known.generation and known.generation[0] not in FAMILY:
         return False  # Pope Paul II is no Pope John Paul II
     return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
+
+
+def _of_two(words: FoldedWords, first: int, last: int, names: Sequence[str]) -> bool:
+    """Whether between a first name and its surname another's stand: "Venus and Serena Williams"."""
+    joined = words.gap(first).strip()
+    written = joined == "" and names[:1] and names[0] in _AND and words.written(first + 1).islower()
+    start = first + 2 if written else first + 1
+    others = range(start, first + 1 + len(names))
+    return (
+        bool(written or joined in _AND_SIGNS)
+        and 0 < len(others) <= _MOST_OTHERS
+        and words.in_capitals([first, *others, last])
+        and words.as_one(start, last)
+    )
 
 
 def _agree(middle: Sequence[str], listed: Sequence[str]) -> bool:

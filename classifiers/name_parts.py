@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from .endings import MOST_LETTERS, languages, own_word, stems
 from .folding import normalise
 from .given_names import other_forms
-from .mentions import Mention, words_of
+from .mentions import Mention, Word, words_of
 from .numerals import another_of_a_series
 from .surnames import HALF_TELLING, TELLING
+from .word_cache import MEBIBYTE, WordCache
 from .word_frequency import rarity
 
 MIN_LETTERS = 3
@@ -22,10 +24,18 @@ FULL_CAST_RARITY = 2.0
 ALONE = 2.4
 HALF = (0.4, 1.0)
 TOLD = 0.6
+# Even a word or everybody's surname ("Short", "Smith") is somebody of whom so much is told at once.
+MUCH = 1.4
+MUCH_TOLD = 2
 # After "Mrs" only the rarest name is somebody whom all know.
 FORMAL = 0.6
 # Words ask little time of their own, but a name may be listed by many.
 MAX_OWNERS = 64
+# A shorter surname with an ending is too often another word.
+DECLINED_LETTERS = 5
+# One that is commoner is a word ("welche" for Welch).
+RARE_FORM = 1.0
+FORMS_BYTES = 4 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,27 @@ class PartHit:
         return self.weight >= ALONE
 
 
+class _Declined:
+    """Which surname, if any, a word is a form of: "Зеленского"."""
+
+    def __init__(self, surnames: Collection[str]) -> None:
+        self._stems: dict[str, list[str]] = {}
+        for surname in surnames:
+            for stem in stems(surname):
+                self._stems.setdefault(stem, []).append(surname)
+        self.forms = WordCache(self._surname, FORMS_BYTES)
+
+    def _surname(self, word: str) -> str:
+        """The surname, "" for none; a word that is known by itself is none."""
+        for cut in range(min(len(word), MOST_LETTERS + 1)):
+            for surname in self._stems.get(word[: len(word) - cut], ()):
+                ending = word == surname + "s" or languages(surname, word) != 0
+                known = own_word(word) or rarity(word) < RARE_FORM
+                if ending and len(surname) >= DECLINED_LETTERS and not known:
+                    return surname
+        return ""
+
+
 class NameParts:
     """The words of all names; time linear in the text."""
 
@@ -64,6 +95,7 @@ class NameParts:
         self._owners: dict[str, list[str]] = {}
         self._cast = frozenset(cast)
         self._lone = dict(lone)
+        self._declined = _Declined({word for (_, word), telling in lone.items() if telling >= TELLING})
         self._short_forms: dict[str, frozenset[str]] = {}
         for target_id, name in (*names, *self._cast):
             words = normalise(name)[0].split()
@@ -85,14 +117,23 @@ class NameParts:
         called: dict[tuple[str, str], bool] = {}
         for position, word in enumerate(words):
             mention: Mention | None = None
-            for part in word.folded:
+            for part in self._parts(word):
                 for target_id in self._owners.get(part, ()):
                     mention = mention or Mention(words, position)
                     weight = self._weight(mention, part, target_id, called)
                     other = another_of_a_series(text, word.start, word.end, self.words[target_id])
+                    weight = -min(1.0, abs(weight)) if other else weight
                     yield PartHit(
-                        target_id, word.start, word.end, -min(1.0, abs(weight)) if other else weight
+                        target_id, mention.start if weight >= ALONE else word.start, word.end, weight
                     )
+
+    def _parts(self, word: Word) -> Iterator[str]:
+        """The words of names that a word holds, or is a form of."""
+        for part in word.folded:
+            if part in self._owners:
+                yield part
+            elif word.capital and (surname := self._declined.forms[part]):
+                yield surname
 
     def _weight(
         self, mention: Mention, part: str, target_id: str, called: dict[tuple[str, str], bool]
@@ -108,23 +149,31 @@ class NameParts:
             return -weight
         if mention.named(own):
             called[key] = True
+            if not mention.after_initials or self._lone.get(key, 0.0) < TELLING:
+                return weight
+        known, telling = called.get(key), self._lone.get(key)
+        if telling is None:
             return weight
-        known = called.get(key)
-        if key not in self._lone:
-            return weight
+        if mention.asked_for and mention.told:
+            return HALF[1] + TOLD
         if known is False or mention.lower_strangers:
             return -weight
-        if not mention.alone:
+        if mention.made_up and not known and telling < TELLING:
+            return 0.0
+        if not mention.alone or telling < 0:
             return weight
-        return max(weight, self._alone(mention, self._lone[key] - FORMAL * mention.formal, known is True))
+        return max(weight, self._alone(mention, telling - FORMAL * mention.formal, known is True))
 
     @staticmethod
     def _alone(mention: Mention, telling: float, named: bool) -> float:
         """What a surname says that stands alone, ``named`` where its full name stands before."""
         if telling >= TELLING or (named and mention.capital):
             return ALONE
-        if telling < HALF_TELLING or not mention.capital:
+        if not mention.capital:
             return 0.0
+        if telling < HALF_TELLING:
+            told = mention.told >= MUCH_TOLD and (telling > 0 or mention.does) and not mention.formal
+            return MUCH if told else 0.0
         least, most = HALF
         share = (telling - HALF_TELLING) / (TELLING - HALF_TELLING)
-        return least + (most - least) * share + TOLD * mention.told
+        return least + (most - least) * share + TOLD * bool(mention.told)

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 import ahocorasick
 
+from .after_names import follows_another
 from .apart_names import comes_apart
 from .endings import MOST_LETTERS, another_name, languages, own_word
 from .folded_text import FoldedText, script
@@ -82,7 +83,7 @@ class NameMatcher:
             for begin, end, owners in self._places(folded):
                 for target_id, name in owners:
                     hit = NameHit(target_id, name, *folded.span(begin, end))
-                    if hit not in seen:
+                    if hit not in seen and not follows_another(name, text, hit.end):
                         seen.add(hit)
                         yield hit
 

@@ -1,9 +1,11 @@
-"""A name's number written otherwise: "World War 2" for World War II, "Henry the Eighth", "Fifty Cent"."""
+"""A name's number written otherwise: "World War 2" and "WWII" for World War II, "Henry the Eighth"."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
+from .given_names import other_forms
 
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen""".split()  # noqa: SIM905
@@ -15,6 +17,8 @@ _FIRST_ORDINALS = (
 _ROMAN = (("x", 10), ("ix", 9), ("v", 5), ("iv", 4), ("i", 1))
 # "I" and "X" are words and letters of their own; after kings and sequels come no more.
 _LEAST, _MOST_ROMAN, _MOST = 2, 39, 99
+# Who has a number after these is a person.
+_TITLES = frozenset("pope king queen prince emperor tsar saint st dr mr sir lord sultan shah".split())  # noqa: SIM905
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
 
@@ -26,6 +30,7 @@ def other_spellings(name: str) -> Iterator[str]:
     found = list(_WORD.finditer(name))
     if len(found) < 2 and "-" not in name:
         return
+    yield from _of_several(name, found)
     counts = len(found) == 2 and "-" not in name
     for word in found[1:] if counts else found:
         for place, written in _parts(word):
@@ -35,6 +40,22 @@ def other_spellings(name: str) -> Iterator[str]:
                 last = not after.strip()
                 ways = _ways(number, last, roman)
                 yield from (f"{before}{other}{after}" for other in ways if other != written.lower())
+
+
+def _of_several(name: str, found: list[re.Match[str]]) -> Iterator[str]:
+    """Of a thing of two words or more and a number: its initials, and the ordinal before it."""
+    words = [match[0] for match in found[:-1]]
+    number = 1 if found[-1][0] == "I" else _value(found[-1][0])[0]
+    first = words[0].lower() if words else ""
+    capitals = len(words) > 1 and all(word[0].isupper() for word in words)
+    thing = capitals and first not in _TITLES and not other_forms(first)
+    if not thing or not 1 <= number <= _MOST_ROMAN or found[-1].end() < len(name.rstrip()):
+        return
+    initials = "".join(word[0] for word in words)
+    yield from (f"{initials}{_roman(number).upper()}", f"{initials}{number}")
+    if found[-1][0].isupper():
+        rest = name[: found[-1].start()].strip()
+        yield from (f"{_ordinal(number)} {rest}", f"{number}{_ending(number)} {rest}")
 
 
 def _parts(word: re.Match[str]) -> Iterator[tuple[int, str]]:

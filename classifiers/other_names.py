@@ -26,6 +26,10 @@ _GIVEN_WORDS = 4
 _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*\Z")
 _NO_PERSON = re.compile(r"\d|[&+/@!?:;]|\b(?:and|und|et|of|the|for|with)\b", re.IGNORECASE)
 _EPITHET = re.compile(r"\A([^,]+),\s*(?:the\s|\w+\s(?:of|von|de)\s)")
+# "WWII", as ``number_spellings`` makes it.
+_INITIALS = re.compile(r"[A-Z]{2,}(?:[IVX]+|\d+)")
+# Of a series or a king, not of a family: "Final Fantasy VII".
+_SERIES = re.compile(r"\b(?:I|V|VI{1,3}|IX|X[IVX]*)\Z")
 _LEADING_ARTICLE = re.compile(r"\A(?:the|an?|le|la|les|el|los|las|il|der|die|das)\s+(\S.*)\Z", re.IGNORECASE)
 _ARTICLE = re.compile(r"\A(.+),\s*(the|an?|le|la|les|el|los|las|il|der|die|das|l')\Z", re.IGNORECASE)
 
@@ -73,7 +77,7 @@ def _shorter(name: str, kind: Kind) -> Iterator[str]:
 
 def _untitled(name: str) -> Iterator[str]:
     """A person's name in its order and without titles and degrees, if it looks like a person's."""
-    parsed = parse(name) if "," in name or len(name.split()) > 1 else None
+    parsed = parse(name) if "," in name or (len(name.split()) > 1 and not _SERIES.search(name)) else None
     if parsed is None or not (_turned(name) if "," in name else parsed.title or parsed.suffix):
         return
     own = name.partition(",")[0] if parsed.title else name
@@ -100,7 +104,8 @@ def _generation(parsed: ParsedName) -> str:
 def _in_full(other: str, name: str) -> bool:
     if other == without_legal_form(name):
         return _distinctive(other)
-    return len(normalise(other)[0].split()) > 1
+    initials = len(name.split()) > 2 and _INITIALS.fullmatch(other) is not None
+    return initials or len(normalise(other)[0].split()) > 1
 
 
 def _distinctive(name: str) -> bool:

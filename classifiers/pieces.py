@@ -8,6 +8,7 @@ from itertools import groupby
 
 from .edits import Edit, Piece, Place, apart, joined
 from .plain_words import WORD, plain_words
+from .surnames import is_first_name
 
 _ROLE = re.compile(
     r"(?:<\|?[\w ]{1,20}\|?>)*\s*(user|assistant|system|model|human|ai)\b\s*:?\s*", re.IGNORECASE
@@ -21,6 +22,16 @@ _LINE = re.compile(r"[^\n]+")
 _QUOTE = r"""["'“‘]([^"'“”‘’\n]{1,20})["'”’]"""
 _QUOTED = re.compile(_QUOTE)
 _CONCATENATED = re.compile(rf"{_QUOTE}(?:\s*\+\s*{_QUOTE})+")
+# First and last name in two fields of a form, a record or a query, in either order.
+_VALUE = r"""["'\s]{0,3}[:=]\s{0,3}["']?(?P<%s>[^\W\d_][\w'’. -]{0,40}[\w.])["']?"""
+_FIRST = r"\b(?:first|given|fore)[ _-]?(?:names?)?" + _VALUE % "first"
+_LAST = r"(?:last|family|sur)[ _-]?(?:names?)?" + _VALUE % "last"
+_KEYED = re.compile(r"[fFgG](?:irst|IRST|iven|IVEN|ore|ORE)[ _-]?(?:[nN][aA][mM][eE]s?)?[\"'\s]{0,3}[:=]")
+_BETWEEN = r"[,;&|\s}{]{1,12}(?:[\w \"':.=-]{1,60}[,;&|\n]\s{0,8})?[\"']?"
+_FIELDS = tuple(
+    re.compile(one + _BETWEEN + other, re.IGNORECASE)
+    for one, other in ((_FIRST, _LAST), (rf"\b{_LAST}", _FIRST.removeprefix(r"\b")))
+)
 _MEAN_WORDS = 3
 _MEAN_LETTERS = 16
 _CHOICES = re.compile(
@@ -32,6 +43,8 @@ _MAX_PIECES = 16
 def joined_pieces(prompt: str, turns: list[Place] | None) -> list[Edit]:
     """List items, turns and quoted pieces that are short enough to be one text cut up."""
     edits = [_concatenation(match) for match in _CONCATENATED.finditer(prompt)]
+    if _KEYED.search(prompt):
+        edits += (_fields(match) for fields in _FIELDS for match in fields.finditer(prompt))
     edits += (_as_one(pieces) for pieces in _lists(prompt, turns) if _cut_up(pieces))
     return list(apart(edits))
 
@@ -41,14 +54,25 @@ def _concatenation(match: re.Match[str]) -> Edit:
     return joined(*match.span(), pieces, "")
 
 
+def _fields(match: re.Match[str]) -> Edit:
+    names = [(match.start(field), match[field]) for field in ("first", "last")]
+    return joined(min(names)[0], max(start + len(name) for start, name in names), names, " ")
+
+
 def _cut_up(pieces: list[Piece]) -> bool:
     words = sum(len(piece.split()) for _, piece in pieces)
     letters = sum(len(piece) for _, piece in pieces)
     return (
         1 < len(pieces) <= _MAX_PIECES
+        and not (len(pieces) > 2 and all(_first_name(piece) for _, piece in pieces))
         and words <= _MEAN_WORDS * len(pieces)
         and letters <= _MEAN_LETTERS * len(pieces)
     )
+
+
+def _first_name(piece: str) -> bool:
+    """Whether a piece is one first name: of three or more none has the next for a surname."""
+    return piece[:1].isupper() and is_first_name(piece.strip(" .,;").lower())
 
 
 def _as_one(pieces: list[Piece]) -> Edit:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from .json_object import read_object
 
 MAX_NAMED_LINES = 5
 
@@ -46,7 +47,7 @@ def read_prompts(file: Path, at_most: int | None = None, seed: int = 0) -> list[
     for number, line in lines:
         try:
             prompts.append(read(number, line))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
         raise PromptFileError(_told(file, wrong))
@@ -78,12 +79,7 @@ def _from_text(number: int, line: str) -> Prompt:
 
 
 def _from_json(number: int, line: str) -> Prompt:
-    try:
-        fields = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
-    if not isinstance(fields, dict):
-        raise ValueError(f"a prompt is an object, got {type(fields).__name__}")
+    fields = read_object(line.encode(), "a prompt")
     target = fields.get("target") or ""
     if not isinstance(target, str):
         raise ValueError(f"target must be an id or a name, got {type(target).__name__}")

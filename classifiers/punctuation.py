@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 
 from .folded_text import FoldedText
+from .surnames import is_first_name
 from .word_frequency import english_rarity, rarity
 
 # How far the sentence around a name is looked at, and the punctuation between two of its words.
@@ -22,6 +23,10 @@ _STOP = re.compile(r"[.!?]['\"”’)\]]*\s|[。！？؟।]")
 _PAUSE = re.compile(r"[,;:]\s|[，、；：،؛…—]|\.\.|\s[–-]{1,2}\s")
 _BOTH = re.compile(r"\s[&+]\s")
 _BREAK = re.compile(r"[.!?\n。！？؟।]")
+# Between two cells of a table, items of a list of lines, or strings of a list.
+_CELLS = re.compile(r"['\"]\s*[,;|]\s*['\"]|\s*\|\s*|\s*\t\s*|\s*\n\s*[-*•+]\s+")
+_CELL_AFTER = re.compile(rf"(?:{_CELLS.pattern})(\w{{2,30}})\b")
+_CELL_BEFORE = re.compile(rf"\b(\w{{2,30}})(?:{_CELLS.pattern})\Z")
 _ABBREVIATED = frozenset(
     """dr mr mrs ms prof st ste sta mt ft jr sr sgt capt lt col gen maj rev hon wm geo chas jos thos benj no
     vol op vs pt ph fr bro sra dra dna mme mlle inc corp co ltd""".split()  # noqa: SIM905
@@ -104,6 +109,8 @@ def _parts(between: str, place: int, folded: FoldedText, begin: int, end: int) -
     if after in _AFTER_NAMES or len(before) == len(after) == 1:
         return False
     start, stop = folded.span(begin, end)
+    if _CELLS.fullmatch(between) and _first_names(before, after, folded.text, start, stop):
+        return True
     if _STOP.search(between):
         abbreviated = between[0] == "." and (len(before) == 1 or before in _ABBREVIATED)
         lower = folded.text[start].isupper() and folded.text[folded.origins[place + 1]].islower()
@@ -112,6 +119,14 @@ def _parts(between: str, place: int, folded: FoldedText, begin: int, end: int) -
         return _addressed(folded.text, between, start, stop) or _states(folded.text, start, stop)
     # A list can be written without spaces: "Paul,Simon and Ann".
     return bool(_BOTH.fullmatch(between)) or ("," in between and _listed(folded.text, start, stop))
+
+
+def _first_names(one: str, other: str, text: str, start: int, stop: int) -> bool:
+    """Whether three first names stand beside each other, in cells: none has the next for a surname."""
+    after = _CELL_AFTER.match(text, stop, stop + _BETWEEN)
+    before = _CELL_BEFORE.search(text[max(0, start - _BETWEEN) : start])
+    thirds = [match[1].lower() for match in (after, before) if match]
+    return is_first_name(one) and is_first_name(other) and any(map(is_first_name, thirds))
 
 
 def _two_sentences(text: str, between: str, start: int, stop: int) -> bool:

@@ -28,6 +28,8 @@ TELLING = 1.6
 # A first name has namesakes where a surname has relatives.
 TELLING_FIRST = 2.4
 HALF_TELLING = 0.8
+# A person's first name that never stands for it alone.
+FIRST_NAME = -1.0
 
 _OF = frozenset(("of", "the"))
 _SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())  # noqa: SIM905
@@ -65,10 +67,10 @@ def name_words(name: str) -> list[str]:
 
 def lone_words(name: str, kind: Kind) -> dict[str, float]:
     """The words of a name that may stand for it alone, folded, and how telling each is: from ``TELLING``
-    on it does; a surname that is less so, where the person was named before.
+    on it does; a surname that is less so, where the person was named before or much is told.
 
-    Of a person the surname and, if it is rarer still, the first name; of a work every word that is as rare.
-    What a name is "of" is no surname ("Duchess of Sussex").
+    Of a person the surname and, if it is rarer still, the first name, which else has ``FIRST_NAME``; of a
+    work every word that is as rare. What a name is "of" is no surname ("Duchess of Sussex").
     """
     words = name_words(name)
     if not words or kind not in ("entity", "work"):
@@ -78,6 +80,7 @@ def lone_words(name: str, kind: Kind) -> dict[str, float]:
     }
     found = {word: t for word, t in rare.items() if t >= TELLING}
     if kind == "entity" and len(words) > 1 and _OF.isdisjoint(normalise(name)[0].split()):
+        found.setdefault(words[0], FIRST_NAME)
         found[words[-1]] = telling(words[-1])
     return found
 
@@ -97,5 +100,6 @@ def lone_notes(target: ForgetTarget) -> Iterator[str]:
         if len(words) < 2:
             continue
         telling = lone_words(name, target.kind).get(words[-1], 0.0)
-        answer = "yes" if telling >= TELLING else "no" if telling < HALF_TELLING else "beside facts of a life"
+        facts = "beside facts of a life" if telling >= HALF_TELLING else "beside much of a life"
+        answer = "yes" if telling >= TELLING else facts
         yield f"{name}: the surname alone flags: {answer} ({words[-1]})"

@@ -13,7 +13,8 @@ import torch
 from pydantic import Field
 
 from ..vocabulary import GIVEN, Reach, Role
-from .operators import Flagged, Lookup, Operator
+from .flagged import Flagged, Lookup
+from .operators import Operator
 
 STRENGTH = 1.2
 

@@ -15,8 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from .examples import Batch, Example
+from .flagged import Flagged, Lookup
 from .learned import apply
-from .operators import Flagged, Lookup
 from .recipe import Recipe
 
 # As OpenUnlearning's attack takes them.

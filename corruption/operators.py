@@ -7,45 +7,17 @@ seed gives the same corruption, on every machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..vocabulary import FlaggedToken, Reach, Role
+from ..vocabulary import Reach, Role
 
-Lookup = Callable[[Sequence[int]], torch.Tensor]
-"""The embeddings (tokens, hidden) of token ids."""
+if TYPE_CHECKING:  # the settings are read without it: it takes a second to import
+    import torch
 
-
-@dataclass(frozen=True, slots=True)
-class Flagged:
-    """The flagged tokens of a prompt, in their order, each with its id, its seed and its embedding.
-
-    ``rows`` has shape (tokens, hidden). Raises ``ValueError`` where the lengths differ.
-    """
-
-    tokens: Sequence[FlaggedToken]
-    token_ids: Sequence[int]
-    seeds: Sequence[int]
-    rows: torch.Tensor
-
-    def __post_init__(self) -> None:
-        lengths = len(self.tokens), len(self.token_ids), len(self.seeds), len(self.rows)
-        if len(set(lengths)) > 1:
-            raise ValueError(f"flagged tokens, ids, seeds and rows are as many as each other, got {lengths}")
-
-    @property
-    def roles(self) -> torch.Tensor:
-        """Shape (tokens,): the number of each role."""
-        return torch.tensor([token.role for token in self.tokens], dtype=torch.long)
-
-    @property
-    def places(self) -> torch.Tensor:
-        """Shape (tokens,): how many flagged tokens stand directly before each."""
-        return torch.tensor([token.place for token in self.tokens], dtype=torch.long)
+    from .flagged import Flagged, Lookup
 
 
 class Operator(BaseModel, ABC):
@@ -77,6 +49,8 @@ class RowOperator(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
+        import torch
+
         rows = flagged.rows
         if not len(rows):
             return rows
@@ -96,6 +70,8 @@ class Noise(RowOperator):
     sigma: float = Field(default=100.0, ge=0.0, allow_inf_nan=False)
 
     def _corrupt_row(self, row: torch.Tensor, seed: int) -> torch.Tensor:
+        import torch
+
         generator = torch.Generator().manual_seed(seed)
         count = min(self.dimensions, len(row))
         row = row.clone()

@@ -12,8 +12,9 @@ from typing import Literal
 import torch
 
 from ..vocabulary import ANSWERED, Reach, Role
+from .flagged import Flagged, Lookup
 from .learned import Learned
-from .operators import Flagged, Lookup, Operator
+from .operators import Operator
 from .stand_in import StandIn
 
 

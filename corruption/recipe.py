@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..vocabulary import Role
+from .flagged import Flagged, Lookup
 from .learned import Learned
-from .operators import AnyOperator, Flagged, Lookup, Noise, SignFlip, ZeroOut
+from .operators import AnyOperator, Noise, SignFlip, ZeroOut
 from .parted import Parted
 from .stand_in import StandIn
 

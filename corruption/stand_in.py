@@ -16,7 +16,8 @@ import torch
 from pydantic import Field, field_validator
 
 from ..vocabulary import LabelledRole, Reach, Role
-from .operators import Flagged, Lookup, Operator
+from .flagged import Flagged, Lookup
+from .operators import Operator
 
 # Of so many nearest tokens of its kind, those that are not the same word count.
 SEARCHED = 64

@@ -120,6 +120,13 @@ PROMPTS = (
     Prompt("initials without a name", repeated("x-")),
     Prompt("half of a name", repeated("Quist. "), ("Lena Quist",)),
     Prompt("emoji", repeated("\U0001f600")),
+    Prompt("names in two fields", repeated("first: Stephen, last: ")),
+    Prompt("fields that nothing closes", repeated('{"first_name": "')),
+    Prompt("character codes", repeated("chr(83)+")),
+    Prompt("octal numbers", repeated("123 164 ")),
+    Prompt("cells of a table", repeated("| Paul | Simon "), ("Paul Simon",)),
+    Prompt("two people of a surname", repeated("Venus and Serena "), ("Venus Williams",)),
+    Prompt("a name of plain words", repeated("will young people "), ("Will Young",)),
 )
 
 CONSTRAINTS = (
@@ -144,6 +151,10 @@ ANSWERS = (
     Text("initials", repeated("j ")),
     Text("one letter without spaces", repeated("村")),
 )
+
+
+def _open_rules(count: int) -> str:
+    return "".join(f'r{n} ::= r{n + 1} | "S" [a-z]\n' for n in range(count))
 
 
 def _fields(count: int, field: Any) -> Any:

@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from ..classifiers.evidence import THRESHOLD
 from ..corruption.operators import AnyOperator
-from .plain import plain
+from .plain import nearest, paths, place, plain
 
 PREFIX = "VLLM_UNLEARN_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DISABLE_VARIABLE = f"{PREFIX}DISABLE"
 DEFAULT_FILE = Path("unlearn.yaml")
+# The one variable that holds more than a word.
+_OPERATOR = ("corruption", "operator")
 
 
 class ConfigurationError(ValueError):
@@ -131,12 +134,13 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     if path is None and CONFIG_VARIABLE in environment:
         path = Path(environment[CONFIG_VARIABLE])
     values = read_mapping(path) if path else {}
-    _overlay(values, environment)
+    variables = _overlay(values, environment)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {plain(e)}" for e in error.errors())
-        raise ConfigurationError(f"{path or 'VLLM_UNLEARN_* variables'}: {problems}") from None
+        file = str(path or "the configuration")
+        problems = (_problem(problem, variables, file) for problem in error.errors())
+        raise ConfigurationError("; ".join(problems)) from None
     return _anchored(settings, path.absolute().parent if path else Path.cwd())
 
 
@@ -178,7 +182,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return values or {}
 
 
-def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put the environment's settings over ``values``; return the variable of each place."""
+    variables: dict[tuple[str, ...], str] = {}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable in (CONFIG_VARIABLE, DISABLE_VARIABLE):
             continue
@@ -188,7 +194,44 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
             section = section.setdefault(part, {})
             if not isinstance(section, dict):
                 raise ConfigurationError(f"{variable}: {part} has no settings inside it")
-        section[name] = yaml.safe_load(value) if sections == ["corruption"] and name == "operator" else value
+        section[name] = _operator(variable, value) if (*sections, name) == _OPERATOR else value
+        variables[(*sections, name)] = variable
+    return variables
+
+
+def _operator(variable: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigurationError(
+            f"{variable}: is not YAML; write {{operator: noise, dimensions: 32, sigma: 100}}"
+        ) from None
+
+
+def _problem(problem: ErrorDetails, variables: Mapping[tuple[str, ...], str], file: str) -> str:
+    """One sentence, which names the variable or the file that the value is from."""
+    location = problem["loc"]
+    for where, variable in variables.items():
+        if location[: len(where)] == where:
+            inside = "".join(f"{part}: " for part in location[len(where) :])
+            unknown = problem["type"] == "extra_forbidden" and not inside
+            return f"{variable}: {_unknown(variable) if unknown else inside + plain(problem, Settings)}"
+        if where[: len(location)] == location:
+            if problem["type"] == "extra_forbidden":
+                return f"{variable}: {_unknown(variable)}"
+            if not problem["type"].startswith("union_tag"):
+                return f"{variable}: {location[-1]} has no settings inside it"
+            return f"{variable}: {plain(problem, Settings)}"
+    return f"{file}: {place(location, 'the file')}: {plain(problem, Settings)}"
+
+
+def _unknown(variable: str) -> str:
+    name = variable.removeprefix(PREFIX)
+    known = ["CONFIG", "DISABLE", *("__".join(path).upper() for path in paths(Settings))]
+    same = [other for other in known if other.endswith(f"__{name}")]
+    meant = same[0] if same else nearest(name, known)
+    names = f"did you mean {PREFIX}{meant}?" if meant else f"after {PREFIX} stands one of {', '.join(known)}"
+    return f"there is no such variable; {names}"
 
 
 def _anchored(settings: Settings, base: Path) -> Settings:

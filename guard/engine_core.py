@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from vllm.exceptions import QueueOverflowError
 from vllm.v1.core import kv_cache_utils
+from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.serial_utils import MsgpackDecoder
@@ -23,6 +24,7 @@ from ..corruption.corrupted_prompt import CorruptedPrompt
 from .byte_budget import ByteBudget
 from .patching import HookError, patch
 from .screen import CORRUPTED
+from .twins import Twins, look_up, record
 
 PROBE = "unlearn_takes_embeddings"
 """The method of an ``EngineCore`` that our patches are in: whether its workers take embeddings."""
@@ -50,13 +52,21 @@ def install(max_bytes: int) -> None:
         lambda original: _attach(original, budget),
     )
     patch(MsgpackDecoder, "dec_hook", ("self", "t", "obj"), _decode)
-    patch(EngineCore, "preprocess_add_request", ("self", "request"), _mark)
+    twins = Twins()
+    patch(EngineCore, "preprocess_add_request", ("self", "request"), lambda original: _mark(original, twins))
     patch(
         kv_cache_utils,
         "_gen_prompt_embeds_extra_hash_keys",
         ("request", "start_token_idx", "end_token_idx"),
         _key,
     )
+    patch(
+        KVCacheManager,
+        "get_computed_blocks",
+        ("self", "request"),
+        lambda original: look_up(original, twins),
+    )
+    patch(KVCacheManager, "record_prefix_cache_stats", ("self", "request", "num_hits"), record)
     setattr(EngineCore, PROBE, _takes_embeddings)
 
 
@@ -88,7 +98,7 @@ def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
     return dec_hook
 
 
-def _mark(original: Callable[..., Any]) -> Callable[..., Any]:
+def _mark(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
     def preprocess_add_request(self: Any, request: Any) -> Any:
         if isinstance(request.prompt_embeds, _Carrier):
             request.prompt_embeds = request.prompt_embeds.prompt
@@ -97,6 +107,8 @@ def _mark(original: Callable[..., Any]) -> Callable[..., Any]:
         # Without a mask, vLLM keeps the ids of all tokens; with one it would forget those of the masked.
         made, wave = original(self, request)
         if isinstance(made.prompt_embeds, CorruptedPrompt):
+            if made.prompt_is_token_ids is None:  # beside a client's own embeddings, its tokens are not all
+                twins.follow(made)
             made.prompt_is_token_ids = made.prompt_embeds.is_token
         return made, wave
 

@@ -10,15 +10,12 @@ import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from ..classifiers.detector import detect
-from ..classifiers.encoder import BatchingEncoder, Encoder, OnnxEncoder
-from ..classifiers.encoder_export import exported
+from ..classifiers.encoder import BatchingEncoder, Encoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.names import NameMatcher
 from ..classifiers.segment_cache import SegmentCache
-from ..classifiers.static_encoder import StaticEncoder, distilled
 from ..classifiers.vector_cache import VectorCache
 from ..classifiers.word_frequency import preload
 from ..classifiers.work import current
@@ -28,9 +25,11 @@ from . import metrics
 from .beams import Beams
 from .canary import canary_names
 from .configuration import Settings
+from .encoders import load_encoder, load_sieve, vector_file
 from .faults import place
 from .lease import Clock, Lease, read_clocks
 from .store import Head, Store, StoreError
+from .watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +61,7 @@ class Guard:
         self._told: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
+        self._watch = Watch(self._store, clock)
         preload()
         self._sieve = None if encoder else load_sieve(settings)
         batching = BatchingEncoder(encoder or load_encoder(settings))
@@ -92,6 +92,11 @@ class Guard:
     def sizes(self) -> dict[str, int]:
         """The size of the forget index that is served."""
         return self._index.sizes
+
+    @property
+    def names(self) -> list[str]:
+        """What is listed, for who has to look for it letter by letter (``ForgetIndex.written``)."""
+        return self._index.written
 
     @property
     def key(self) -> str:
@@ -195,6 +200,7 @@ class Guard:
         # A new list is told at once.
         if not self._failed and (self._told != self._served or self._lease.is_due):
             self._beat()
+            self._watch.sweep()
 
     def _newest(self) -> Head:
         now = datetime.now(UTC)
@@ -227,30 +233,3 @@ class Guard:
         self._told = served
         if self._lease.runs or self._newest() == served:
             self._lease.renew(begun)
-
-
-def load_encoder(settings: Settings) -> Encoder:
-    """The configured encoder, exported on first use. Raises ``ValueError`` if there is no such model."""
-    folder = exported(settings.encoder.model, settings.encoder.cache_dir)
-    return OnnxEncoder(folder, settings.encoder.threads)
-
-
-def load_sieve(settings: Settings) -> StaticEncoder | None:
-    """The first pass of the configured encoder, distilled on first use; None where it is switched off."""
-    if not settings.detection.cascade:
-        return None
-    return distilled(exported(settings.encoder.model, settings.encoder.cache_dir))
-
-
-def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:
-    """Where the vectors of a store's texts (``name`` is its id), or of a sample, are kept: beside the store
-    where that is a file, since what is derived from the list is as private as the list."""
-    folder = store.path.parent if store.path else settings.encoder.cache_dir
-    return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"
-
-
-def keep_vectors(vectors: VectorCache, store: Store) -> None:
-    """Save what a command encoded for the next one, unless the store is another user's: its server could not
-    read a file of ours in place of its own."""
-    if store.path is None or store.path.stat().st_uid == os.geteuid():
-        vectors.settle()

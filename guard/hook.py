@@ -19,7 +19,7 @@ from vllm.v1.engine.llm_engine import LLMEngine
 
 from ..classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
 from . import client_view, handshake, metrics
-from .admission import grows, max_chars, tokens, too_long
+from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
 from .configuration import Settings
 from .constraints import Constraints
 from .faults import place
@@ -100,8 +100,9 @@ class Hook:
                 logger.error("unlearn: %s", error)
                 raise UnavailableError() from None
         work = self._work(constraints)
+        length = tokens(prompt) + (constraints.extent // USUAL_CHARS_PER_TOKEN if constraints else 0)
         try:
-            return await self._lanes.run(tokens(prompt), work, self.screen, prompt, tokenization, constraints)
+            return await self._lanes.run(length, work, self.screen, prompt, tokenization, constraints)
         except OverloadError:
             return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
         except ForkedError:
@@ -175,7 +176,7 @@ class Hook:
         except TooDeepError as error:
             raise VLLMValidationError(str(error)) from None
         with metrics.SECONDS.labels("constraints").time():
-            verdict = constraints.screen(self.guard, self._screen, self._enforces)
+            verdict = constraints.screen(self.guard, self._screen, self.guard.names, self._enforces)
         return verdict is not None and verdict.action == "corrupt"
 
     @contextmanager

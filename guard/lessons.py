@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..classifiers.detector import detect
 from ..classifiers.encoder import Encoder
 from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.json_object import read_object
 from ..classifiers.static_encoder import StaticEncoder
 from ..corruption.examples import CLEAN, Example, Examples, Pair
 from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
-from .plain import plain
+from .plain import explain
 from .prompts import PromptDecoder
 
 REPEAT = (
@@ -48,16 +49,20 @@ def read_lessons(file: Path) -> list[Lesson]:
     """The lessons of a JSON Lines file. Raises ``LessonError`` naming the line."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LessonError(f"{file} cannot be read: {error}") from error
+    except OSError as error:
+        raise LessonError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise LessonError(f"{file} is not UTF-8 at byte {error.start}") from None
     found = []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            if line.strip():
-                found.append(Lesson.model_validate_json(line))
+            found.append(Lesson.model_validate(read_object(line.encode(), "a lesson")))
         except ValidationError as error:
-            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {plain(e)}" for e in error.errors())
-            raise LessonError(f"{file}, line {number}: {why}") from None
+            raise LessonError(f"{file}, line {number}: {explain(error, Lesson, 'lesson')}") from None
+        except ValueError as error:
+            raise LessonError(f"{file}, line {number}: {error}") from None
     if not found:
         raise LessonError(f"{file} holds no lessons")
     return found

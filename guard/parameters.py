@@ -27,6 +27,7 @@ _NAMES = {"required", "propertyOrdering"}
 _KEYWORDS = {"type", "format", "$schema", "style"}
 _PATTERNS = {"pattern", "regex"}
 _SCHEMAS = {"schema", "json_schema"}
+_OUTPUTS = ("json", "regex", "choice", "grammar", "structural_tag", "whitespace_pattern")
 # Of an operator's own connectors, between machines.
 _TRANSFERS = {"kv_transfer_params", "ec_transfer_params"}
 # vLLM refuses schemas of more than 64 levels and structural tags of more than 80.
@@ -59,6 +60,24 @@ def exchanged(params: SamplingParams, visit: Visit) -> SamplingParams:
         if extra is not params.extra_args:
             changes["extra_args"] = extra
     return _with(params, changes)
+
+
+def extent(params: Any) -> int:
+    """About how many characters of text ``params`` have: nothing is parsed, and nothing raised."""
+    waiting: list[Any] = [getattr(params, name, None) for name in ("stop", "bad_words", "extra_args")]
+    outputs = getattr(params, "structured_outputs", None)
+    waiting += [getattr(outputs, name, None) for name in _OUTPUTS]
+    characters = len(getattr(params, "trace_decode_token_ids", None) or ())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, dict):
+            waiting += value
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+    return characters
 
 
 def _with(whole: Whole, changes: dict[str, Any]) -> Whole:

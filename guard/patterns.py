@@ -14,17 +14,22 @@ from dataclasses import dataclass
 _ESCAPED = re.compile(
     r"\\(?:x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]+)\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
 )
+# A class of more letters leaves its place open; of a longer range not all are told.
+NARROW = 16
+_RANGE = 128
 _GROUP_HEAD = re.compile(r"\(\?(?:P?<\w+>|P=\w+|<?[=!]|[a-zA-Z-]*:?)")
-_QUANTIFIER = re.compile(r"[*+?]|\{\d*,?\d*\}")
+QUANTIFIER = re.compile(r"[*+?]|\{\d*,?\d*\}")
 _HEAD = re.compile(r"(?:\.\d+)?\s*(?:::=|:)")
-_TOKEN = re.compile(
-    r"""\#[^\n]*|//[^\n]*            # a comment
+_TOKENS = r"""\#[^\n]*|//[^\n]*            # a comment
     |"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?  # a text; one without an end is not looked for again
     |/(?:[^/\\\n]|\\.)+/?[imslux]*   # a regular expression
-    |\[(?:[^\]\\]|\\.)*\]?           # a class
-    |\{\d*,?\d*\}|[\w-]+|\S""",
-    re.VERBOSE | re.DOTALL,
-)
+    #CLASS
+    |\{\d*,?\d*\}|[\w-]+|\S"""
+_CLASS = r"""
+    |\[(?:[^\]\\]|\\.)*\]?           # a class"""
+_EBNF = re.compile(_TOKENS.replace("#CLASS", _CLASS), re.VERBOSE | re.DOTALL)
+# In Lark brackets hold what may be left out, and classes are in regular expressions alone.
+_LARK = re.compile(_TOKENS, re.VERBOSE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,12 @@ def escape(source: str, place: int) -> tuple[str, int]:
     if char in "sWnrtfvhN":
         return " ", place + 2
     return ("" if char.isalnum() else char), place + 2
+
+
+def group_head(source: str, place: int) -> int:
+    """Where the content of a group begins that opens at ``place``."""
+    head = _GROUP_HEAD.match(source, place)
+    return head.end() if head else place + 1
 
 
 def pattern(source: str, start: int = 0, end: int | None = None) -> list[Read]:
@@ -84,14 +95,13 @@ class _Pattern:
         elif char == "[":
             self._put(*char_class(self._source, self._place, self._end))
         elif char == "(":
-            head = _GROUP_HEAD.match(self._source, self._place)
             self._groups.append((len(self._read), False))
-            self._place = head.end() if head else self._place + 1
+            self._place = group_head(self._source, self._place)
         elif char == ")":
             self._close()
         elif char == "|":
             self._alternate()
-        elif quantifier := _QUANTIFIER.match(self._source, self._place):
+        elif quantifier := QUANTIFIER.match(self._source, self._place):
             self._quantify(quantifier.group())
             self._place = quantifier.end()
         elif char in "^$":
@@ -144,20 +154,64 @@ def char_class(source: str, start: int, end: int) -> tuple[str, int]:
     return next((char for char in members if char.isalnum()), " "), close
 
 
+def members(text: str) -> tuple[list[str], bool]:
+    """What the class ``text`` holds, its ranges written out, and whether it holds more than a few letters:
+    those of a wide one are not all told."""
+    held: list[str] = []
+    wide = text[1:2] == "^"
+    place, end = 1, len(text) - 1
+    while place < end:
+        char, after = _member(text, place)
+        if not char and text[after - 1] in "wSD":
+            wide = True
+        if text[after : after + 1] == "-" and after + 1 < end and char:
+            last, after = _member(text, after + 1)
+            told = [chr(code) for code in range(ord(char), min(ord(last or char), ord(char) + _RANGE) + 1)]
+            wide = wide or ord(last or char) > ord(char) + _RANGE
+            held += told
+        else:
+            held += char or ("0123456789" if text[after - 1] == "d" else " " * (text[after - 1] in "SD"))
+        place = after
+    return held, wide or len({char.lower() for char in held if char.isalnum()}) > NARROW
+
+
+def cased(piece: str, letter: str, begins: bool) -> str:
+    """``letter``, small, as the literal, escape or class ``piece`` writes it; a capital, if it may be one,
+    where a word ``begins``."""
+    if piece[0] == "[":
+        held, _ = members(piece)
+    else:
+        held = [escape(piece, 0)[0] if piece[0] == "\\" else piece]
+    if letter == " ":
+        return " " if len(held) != 1 or held[0].isalnum() or piece == "." else held[0] or " "
+    fit = sorted((char for char in held if char.lower() == letter), reverse=not begins)
+    return fit[0] if fit else letter.upper() if begins else letter
+
+
+def _member(text: str, place: int) -> tuple[str, int]:
+    return escape(text, place) if text[place] == "\\" else (text[place], place + 1)
+
+
 def grammar(source: str) -> list[Read]:
     """What an EBNF or Lark grammar asks for, rules in the order in which they are first asked for."""
-    rules: dict[str, list[re.Match[str]]] = {}
-    body = rules.setdefault("", [])
-    for token in _TOKEN.finditer(source):
+    left = rules(source)
+    read: list[Read] = []
+    for name in ("root", "start", *list(left)):
+        if name in left:
+            read += [*_rule(source, left, name), Read("\n", 0, 0)]
+    return read
+
+
+def rules(source: str) -> dict[str, list[re.Match[str]]]:
+    """The tokens of each rule of a grammar; of no rule, under an empty name, those before the first."""
+    found: dict[str, list[re.Match[str]]] = {}
+    body = found.setdefault("", [])
+    for token in (_EBNF if "::=" in source else _LARK).finditer(source):
         if _HEAD.match(source, token.end()) and _is_name(token.group()):
-            body = rules.setdefault(token.group(), [])
+            body = found.setdefault(token.group(), [])
         else:
             body.append(token)
-    read: list[Read] = []
-    for name in ("root", "start", *list(rules)):
-        if name in rules:
-            read += [*_rule(source, rules, name), Read("\n", 0, 0)]
-    return read
+    return found
 
 
 def _rule(source: str, rules: dict[str, list[re.Match[str]]], name: str) -> list[Read]:
@@ -211,11 +265,17 @@ def replaced(source: str, places: set[tuple[int, int]], letters: Callable[[str],
 
 def _rewritten(piece: str, letters: Callable[[str], str]) -> str:
     if piece[0] == "[" and len(piece) > 1:
-        return _ESCAPED_OR_CHAR.sub(lambda m: _rewritten(m.group(), letters), piece)
+        return _rewritten_class(piece, letters)
     if piece[0] == "\\" and len(piece) > 1:
         char, _ = escape(piece, 0)
         return letters(char) if char.isalnum() else piece
     return letters(piece)
 
 
-_ESCAPED_OR_CHAR = re.compile(rf"{_ESCAPED.pattern}|\\.|[^\\]", re.DOTALL)
+def _rewritten_class(piece: str, letters: Callable[[str], str]) -> str:
+    """A class with other letters: each of a few; one that leaves the letter open goes on doing so."""
+    held, wide = members(piece)
+    if wide:
+        return piece
+    written = [letters(char) if char.isalnum() else re.escape(char) for char in dict.fromkeys(held)]
+    return f"[{''.join(written)}]"

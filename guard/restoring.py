@@ -7,7 +7,7 @@ strings, usage and all that is made of them, streamed or not, are of one piece.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
+from .alternatives import Alternatives
 from .faults import place
 from .stand_ins import Replacement, Restoration, StandIns
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 _ANCHORS = ("", "\n", ".")
 # So many tokens before a place decide how those after it read.
 _CONTEXT = 8
+# So many characters before a place hold the word that it is in and the one before.
+_WRITTEN = 512
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Restorer:
     ) -> None:
         """``params`` are the client's own, ``prompt`` is what the sequence goes on from."""
         self._restoration = Restoration(stand_ins)
+        self._alternatives = Alternatives(stand_ins, self._text_of, self._tokens)
         self._max_tokens = params.max_tokens
         self._min_tokens = params.min_tokens
         self._stops = set(params.stop_token_ids or ())
@@ -76,6 +80,8 @@ class Restorer:
         self._waiting: list[_Piece] = []
         self._unfinished = _Piece("")
         self._before = list(prompt or ())[-_CONTEXT:]
+        # The end of what the model itself wrote before that.
+        self._written = ""
         # Of the text that waits: how much is decided on, and what in it is to be replaced.
         self._known = 0
         self._found: list[Replacement] = []
@@ -141,7 +147,8 @@ class Restorer:
         taken = start = found = 0
         while taken < len(self._waiting):
             count, end = self._run(taken, start, found)
-            if end > self._known:
+            # A space is of one token with the word behind it, so it waits for what that will be.
+            if end > self._known or (end == self._known and text[end - 1] == " " and not final):
                 break
             run, first = self._waiting[taken : taken + count], found
             while found < len(self._found) and self._found[found].end <= end:
@@ -157,10 +164,12 @@ class Restorer:
         self._found = [Replacement(r.start - start, r.end - start, r.text) for r in self._found[found:]]
 
     def _run(self, taken: int, start: int, found: int) -> tuple[int, int]:
-        """How many pieces hang together by what is replaced in them, and where they end."""
+        """How many pieces hang together by what is replaced in them or just behind a space, and where they
+        end."""
         count, end = 1, start + len(self._waiting[taken].text)
         for replacement in self._found[found:]:
-            if replacement.start >= end:
+            spaced = self._waiting[taken + count - 1].text[-1] == " "
+            if replacement.start > end - (not spaced):
                 break
             while end < replacement.end:
                 end += len(self._waiting[taken + count].text)
@@ -178,20 +187,58 @@ class Restorer:
             done = r.end - start
         tokens = self._encoded("".join([*written, text[done:]])) if replacements else None
         if tokens is not None:
-            run = [_exchanged(run, tokens, text)]
-        for piece in run:
-            self._before = [*self._before, *piece.tokens][-_CONTEXT:]
-        return run
+            return [self._exchanged(run, tokens, text)]
+        return [self._read_over(piece) for piece in run]
+
+    def _exchanged(self, run: Sequence[_Piece], tokens: list[int], text: str) -> _Piece:
+        """Other tokens in the place of ``run``'s, each with the row of one that stood about there."""
+        old = [(token, row, text) for piece in run for token, row, text in self._places(piece)]
+        rows = []
+        for n, token in enumerate(tokens):
+            was, row, written = old[n * len(old) // len(tokens)]
+            rows.append(self._alternatives.exchanged(row, was, token, written, named=True))
+        return self._gone_on(_Piece(text, tokens, rows))
+
+    def _places(self, piece: _Piece) -> Iterator[tuple[int, LogprobsLists | None, str]]:
+        """Each token, its row, and what was written before it."""
+        for token, row in zip(piece.tokens, piece.rows, strict=True):
+            yield token, row, self._written
+        self._written = f"{self._written}{piece.text}"[-_WRITTEN:]
+
+    def _read_over(self, piece: _Piece) -> _Piece:
+        """``piece`` as it is, but for alternatives to it that begin a stand-in."""
+        places = list(self._places(piece))
+        if any(row is not None and row.logprob_token_ids.shape[1] > 1 for row in piece.rows):
+            piece.rows = [self._alternatives.exchanged(r, t, t, text) for t, r, text in places]
+        return self._gone_on(piece)
+
+    def _gone_on(self, piece: _Piece) -> _Piece:
+        self._before = [*self._before, *piece.tokens][-_CONTEXT:]
+        return piece
 
     def _encoded(self, text: str) -> list[int] | None:
-        """The tokens that read ``text`` after what was given; None if there are none, and stand-ins stay."""
+        """As ``_tokens``; without them stand-ins stay."""
+        if (tokens := self._tokens(text)) is None:
+            logger.warning(
+                "unlearn: this tokenizer cannot put a client's own words back; stand-ins are shown"
+            )
+        return tokens
+
+    def _tokens(self, text: str) -> list[int] | None:
+        """The tokens that read ``text`` after what was given; None if there are none."""
         for anchor in _ANCHORS:
             before = self._backend.encode(anchor, add_special_tokens=False).ids
             tokens = self._backend.encode(anchor + text, add_special_tokens=False).ids
             if tokens[: len(before)] == before and self._reads(tokens[len(before) :], text):
                 return tokens[len(before) :]
-        logger.warning("unlearn: this tokenizer cannot put a client's own words back; stand-ins are shown")
         return None
+
+    def _text_of(self, token: int) -> str:
+        """What ``token`` reads after what was given."""
+        try:
+            return DecodeStream(ids=self._before, skip_special_tokens=False).step(self._backend, token) or ""
+        except Exception:  # no text: see ``_decoded``
+            return ""
 
     def _reads(self, tokens: list[int], text: str) -> bool:
         stream = DecodeStream(ids=self._before, skip_special_tokens=False)
@@ -225,15 +272,6 @@ class Replay:
         output.new_token_ids = tokens
         self._given += count
         return output
-
-
-def _exchanged(run: Sequence[_Piece], tokens: list[int], text: str) -> _Piece:
-    """Other tokens in the place of ``run``'s, each with the row of one that stood about where it stands."""
-    old = [token for piece in run for token in piece.tokens]
-    rows = [row for piece in run for row in piece.rows]
-    places = [n * len(old) // len(tokens) for n in range(len(tokens))]
-    exchanged = [_named(rows[p], old[p], token) for p, token in zip(places, tokens, strict=True)]
-    return _Piece(text, tokens, exchanged)
 
 
 def _named(row: LogprobsLists | None, old: int, new: int) -> LogprobsLists | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .cipher import Cipher
+from .letters import is_letter, is_spaceless
+from .shapes import Shape, Shaped
 
 # A word of fewer letters is a stand-in only beside another one: by itself it may be anybody's.
 SHORT = 4
@@ -36,17 +37,35 @@ class Progress:
     replacements: list[Replacement]
 
 
-class StandIns:
-    """Words that stand for others. Immutable; ``Restoration`` follows one text."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Words that were exchanged, lower case, which stand together, and which words may come ``before`` them;
+    no word is an empty one."""
 
-    def __init__(self, cipher: Cipher, groups: Iterable[Sequence[str]]) -> None:
-        """``groups`` are the words that were replaced, lower case, those together that stand together."""
-        self._cipher = cipher
+    words: Sequence[str]
+    before: Sequence[str] = ("",)
+
+
+class StandIns:
+    """Words that stand for others. ``Restoration`` follows one text."""
+
+    def __init__(
+        self, cipher: Cipher, groups: Iterable[Group], shapes: Sequence[Shape] = (), leads: Iterable[str] = ()
+    ) -> None:
+        """``shapes`` are those of the patterns in which letters were exchanged, ``leads`` the words that may
+        come before what stands in those."""
+        self.cipher = cipher
+        self._shapes = shapes
+        self._leads = frozenset(leads)
         self._words: set[str] = set()
         self._alone: set[str] = set()
+        # By the word before them, what stands first in a group.
+        self._after: dict[str, set[str]] = {}
         for group in groups:
-            words = [cipher.replace(word) for word in group]
+            words = [cipher.replace(word) for word in group.words]
             self._words.update(words)
+            for before in group.before:
+                self._after.setdefault(before, set()).add(words[0])
             if len(words) == 1:
                 self._alone.add(words[0])
         self._sorted = sorted(self._words)
@@ -58,25 +77,47 @@ class StandIns:
 
     @property
     def words(self) -> list[str]:
-        """The stand-ins, in order."""
+        """The stand-ins, in order, but those that a pattern leaves some choice in."""
         return self._sorted
 
     def restore(self, text: str) -> str:
-        """What stands in ``text``, in the client's own letters."""
-        return self._cipher.restore(text)
+        """A stand-in, or the beginning of one, in the client's own letters."""
+        shaped = None if self._begins(text.lower()) else self._whole(text) or self._begun(text)
+        return shaped.text if shaped else self.cipher.restore(text)
+
+    def _whole(self, word: str) -> Shaped | None:
+        return next((shaped for shape in self._shapes if (shaped := shape.whole(word))), None)
+
+    def _begun(self, word: str) -> Shaped | None:
+        return next((shaped for shape in self._shapes if (shaped := shape.begun(word))), None)
 
     def holds(self, word: str) -> bool:
         """Whether ``word`` is a stand-in."""
-        return word in self._words
+        return word in self._words or self._whole(word) is not None
 
-    def stands_alone(self, word: str) -> bool:
-        """Whether ``word``, a stand-in, is one wherever it stands."""
-        return len(word) >= SHORT or word in self._alone
+    def stands_alone(self, word: str, before: str) -> bool:
+        """Whether ``word``, a stand-in, is one by itself where the word ``before`` comes before it."""
+        if word in self._words:
+            return len(word) >= SHORT or word in self._alone or word in self._after.get(before, ())
+        shaped = self._whole(word)
+        return shaped is not None and (shaped.told >= SHORT or before in self._leads)
 
     def begins(self, word: str) -> bool:
         """Whether a stand-in begins with ``word``, or is it."""
+        return self._begins(word) or self._begun(word) is not None
+
+    def _begins(self, word: str) -> bool:
         place = bisect_left(self._sorted, word)
         return place < len(self._sorted) and self._sorted[place].startswith(word)
+
+    def is_begun(self, word: str, before: str) -> bool:
+        """Whether ``word``, the beginning of a stand-in, is that of one which comes after ``before``."""
+        if any(first.startswith(word) for first in self._after.get(before, ())):
+            return True
+        if self._begins(word):
+            return len(word) >= SHORT
+        shaped = self._begun(word)
+        return shaped is not None and (shaped.told >= SHORT or before in self._leads)
 
     def inside(self, word: str) -> tuple[int, int] | None:
         """Where ``word`` holds a long stand-in; the first such place, and there the longest."""
@@ -92,7 +133,7 @@ class StandIns:
         """Whether more letters can make a stand-in of ``word``, or of its end."""
         longest = self._lengths[0] if self._lengths else 0
         inner = range(max(1, len(word) - longest + 1), len(word))
-        return self.begins(word) or any(self.begins(word[n:]) for n in inner)
+        return self.begins(word) or any(self._begins(word[n:]) for n in inner)
 
 
 class Restoration:
@@ -103,8 +144,8 @@ class Restoration:
         self._inside_word = False
         # Characters since the last stand-in, while these are no letters.
         self._since: int | None = None
-        # Whether no word came before: what the answer begins with is what was asked for.
-        self._first_word = True
+        # The word before; what an answer begins with is what was asked for.
+        self._before = ""
 
     def decide(self, text: str, final: bool) -> Progress:
         """Go on with ``text``, which begins where the last ``done`` was; after ``final`` nothing follows."""
@@ -124,7 +165,7 @@ class Restoration:
                 self._since = 0
             else:
                 self._since = None
-            self._first_word = False
+            self._before = text[start:end].lower()
             done = end
         self._pass(len(text) - done)
         self._inside_word = bool(words) and words[-1][1] == len(text)
@@ -157,13 +198,14 @@ class Restoration:
             return (start + place[0], start + place[1]) if place else (start, start)
         beside = self._since is not None and self._since <= _GAP
         if self._stand_ins.holds(lower):
-            if beside or self._stand_ins.stands_alone(lower):
+            if beside or self._stand_ins.stands_alone(lower, self._before):
                 return word
             return self._with_next(text, word, following, final)
         if place := self._stand_ins.inside(lower):
             return start + place[0], start + place[1]
         cut = final and end == len(text) and self._stand_ins.begins(lower)
-        return word if cut and (beside or self._first_word or len(lower) >= SHORT) else (start, start)
+        told = cut and (beside or self._stand_ins.is_begun(lower, self._before))
+        return word if told else (start, start)
 
     def _with_next(
         self, text: str, word: tuple[int, int], following: tuple[int, int] | None, final: bool
@@ -172,7 +214,7 @@ class Restoration:
         if (following[0] if following else len(text)) - word[1] > _GAP:
             return nothing
         if following is None:
-            return (word if self._first_word else nothing) if final else None
+            return nothing if final else None
         after = text[slice(*following)].lower()
         if following[1] == len(text) and self._stand_ins.begins(after):
             return word if final else None
@@ -194,13 +236,3 @@ def _words(text: str) -> list[tuple[int, int]]:
 
 def _is_told_inside(word: str) -> bool:
     return word.isalpha() and len(word) >= (2 if is_spaceless(word[0]) else _INSIDE)
-
-
-def is_spaceless(char: str) -> bool:
-    """Whether ``char`` is of a script that leaves no spaces between words, or may not (kana, Han, Hangul)."""
-    return "\u2e80" <= char <= "\ud7ff" or char >= "\U00020000"
-
-
-def is_letter(char: str) -> bool:
-    """Whether ``char`` belongs to a word."""
-    return char.isalnum() or (char > "\u02ff" and unicodedata.category(char)[0] == "M")

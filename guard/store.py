@@ -12,15 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, delete, event, func, make_url, or_, select
+from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, event, func, make_url, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from ..vocabulary import ForgetTarget
 from .database import StoreError as StoreError
 from .database import add_columns, missing_columns, open_engine, sqlite_path, told
-
-# A replica that crashed leaves its row; so long after its lease it is taken away.
-GONE = timedelta(hours=1)
 
 
 class TargetError(ValueError):
@@ -251,7 +248,6 @@ class Store:
             digest=digest,
         )
         with self._writing() as session:
-            session.execute(delete(_Replica).where(_Replica.lease_until < now - GONE))
             session.merge(row)
 
     def retire(self, replica_id: str) -> None:

@@ -7,6 +7,7 @@ from .store import Replica, Store, StoreError
 
 # Two machines' clocks do not run quite alike.
 DRIFT = 1.01
+SWEEP_SECONDS = 60.0
 
 
 class Watch:
@@ -21,33 +22,48 @@ class Watch:
         self._store = store
         self._clock = clock
         self._seen: dict[str, tuple[Replica, Moment]] = {}
+        self._swept = clock()
 
     def behind(self, generation: int) -> list[Replica]:
         """The replicas that may still serve a list older than ``generation``.
 
         Raises ``StoreError`` where the store does not answer.
         """
+        there, gone = self._look()
+        behind = self._store.behind([*there, *gone], generation)
+        self._bury([row for row in behind if row in gone])
+        return [row for row in behind if row in there]
+
+    def sweep(self) -> None:
+        """Take the rows of replicas that crashed off the store's list, by looking once a minute.
+
+        Raises ``StoreError`` where the store does not answer.
+        """
+        now = self._clock()
+        if now.steady - self._swept.steady >= SWEEP_SECONDS:
+            self._swept = now
+            self._bury(self._look()[1])
+
+    def _look(self) -> tuple[list[Replica], list[Replica]]:
+        """The replicas that may still answer, and those that are gone."""
         asked = self._clock()
         rows = self._store.replicas(silent=True)
         read = self._clock()
+        before, self._seen = self._seen, {}
         for row in rows:
-            if self._seen.get(row.id, (None,))[0] != row:
-                self._seen[row.id] = (row, read)
-        found = []
-        for row in self._store.behind(rows, generation):
-            if self._is_gone(row, asked):
-                self._bury(row)
-            else:
-                found.append(row)
-        return found
+            known = before.get(row.id)
+            self._seen[row.id] = known if known and known[0] == row else (row, read)
+        gone = [row for row in rows if self._is_gone(row, asked)]
+        return [row for row in rows if row not in gone], gone
 
     def _is_gone(self, row: Replica, asked: Moment) -> bool:
         lease = (row.lease_until - row.seen_at).total_seconds()
         return asked.steady - self._seen[row.id][1].steady > lease * DRIFT
 
-    def _bury(self, row: Replica) -> None:
-        """So that nobody has to watch it again."""
+    def _bury(self, rows: list[Replica]) -> None:
+        """So that nobody has to watch them again."""
         try:
-            self._store.bury(row)
+            for row in rows:
+                self._store.bury(row)
         except StoreError:  # whoever waits may be allowed to read alone
             return

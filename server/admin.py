@@ -10,7 +10,11 @@ import dataclasses
 import hashlib
 import hmac
 from argparse import Namespace
-from typing import Annotated, Any
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,  # pydantic takes no other before Python 3.12
+)
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
@@ -19,17 +23,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import TypedDict
 
+from ..classifiers.json_object import read_object
 from ..classifiers.prompt_file import PromptFileError
 from ..guard import metrics
 from ..guard.canary import canary_names
 from ..guard.configuration import load
 from ..guard.guard import Guard, GuardError
-from ..guard.store import ExpiredError, StoreError, TakenError, TargetError
+from ..guard.plain import explain
+from ..guard.store import ExpiredError, Replica, StoreError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, Verdict
-from .json_object import read_object
 from .scope import OverBroadError, examine
-from .target_file import explain, make_target
+from .target_file import make_target
 
 PREFIX = "/plugins/unlearn"
 KEY_HEADER = "X-Unlearn-Key"
@@ -40,9 +46,54 @@ MAX_BODY = 16 * 2**20
 class CheckRequest(BaseModel):
     """A text to decide on."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    text: str = Field(max_length=1_000_000)
+    text: str = Field(max_length=1_000_000, description="what a client would send as its prompt")
+
+
+class Listed(TypedDict):
+    """A target that was added."""
+
+    id: str
+    generation: Annotated[int, Field(description="the first that lists it")]
+    notes: NotRequired[Annotated[tuple[str, ...], Field(description="what of its names flags alone")]]
+    warnings: NotRequired[Annotated[tuple[str, ...], Field(description="what may be meant otherwise")]]
+
+
+class Remembered(TypedDict):
+    """A target was taken off."""
+
+    generation: Annotated[int, Field(description="the first without it")]
+
+
+class Generation(TypedDict):
+    """How far this process is."""
+
+    stored: Annotated[int, Field(description="the newest of the store")]
+    served: Annotated[int, Field(description="the one that this process decides on")]
+
+
+class Status(Generation):
+    """What is served, by which replicas."""
+
+    current: Annotated[bool, Field(description="whether what is served is what the store lists now")]
+    mode: Annotated[str, Field(description="`enforce` or `shadow`")]
+    index: Annotated[
+        dict[str, int], Field(description="how many `targets`, `names`, `exemplars`, `counterexamples`")
+    ]
+    replicas: Annotated[tuple[Replica, ...], Field(description="the processes that serve from this store")]
+
+
+# What a client may be told but the answer; FastAPI's own 422 is of wrong query parameters.
+ERRORS = {
+    400: "the body is wrong, or the target has expired; `detail` names the field and the remedy",
+    404: "no target has this id",
+    409: "the id is taken; `replace=true` replaces that target",
+    413: "the body has over 16 MiB; use `vllm-unlearn forget --file`",
+    422: "the target is over-broad, and nothing was changed; `force=true` lists it all the same. Or a query "
+    "parameter is wrong: `detail` is then a list",
+    503: "no guard runs in this server, or its store does not answer",
+}
 
 
 class AdminPlugin:
@@ -105,17 +156,40 @@ TheGuard = Annotated[Guard, Depends(_guard)]
 def admin_app() -> FastAPI:
     """The routes; who may ask them is the caller's business (``KeyedRoutes``)."""
     router = APIRouter(prefix=PREFIX)
-    router.add_api_route("/targets", list_targets, methods=["GET"])
-    router.add_api_route("/targets", forget, methods=["POST"])
-    router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"])
-    router.add_api_route("/generation", generation, methods=["GET"])
-    router.add_api_route("/status", status, methods=["GET"])
-    router.add_api_route("/canaries", canaries, methods=["GET"])
+    router.add_api_route("/targets", list_targets, methods=["GET"], responses=_told(503))
+    router.add_api_route(
+        "/targets",
+        forget,
+        methods=["POST"],
+        status_code=201,
+        responses={201: {"model": Listed}, **_told(400, 409, 413, 422, 503)},
+        openapi_extra=_body_of(ForgetTarget),
+    )
+    router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_told(404, 503))
+    router.add_api_route("/generation", generation, methods=["GET"], responses=_told(503))
+    router.add_api_route("/status", status, methods=["GET"], responses=_told(503))
+    router.add_api_route("/canaries", canaries, methods=["GET"], responses=_told(503))
     router.add_api_route("/metrics", private_metrics, methods=["GET"])
-    router.add_api_route("/check", check, methods=["POST"])
+    router.add_api_route(
+        "/check",
+        check,
+        methods=["POST"],
+        responses={200: {"model": Verdict}, **_told(400, 413, 503)},
+        openapi_extra=_body_of(CheckRequest),
+    )
     app = FastAPI(openapi_url=None)
     app.include_router(router)
     return app
+
+
+def _told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"description": ERRORS[status]} for status in statuses}
+
+
+def _body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """For the reference page: bodies are read by hand, beside the event loop."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def list_targets(guard: TheGuard) -> list[ForgetTarget]:
@@ -143,7 +217,7 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> dict[str, Any]:
+def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> Listed:
     try:
         target = make_target(**read_object(body, "a target"))
     except ValueError as error:
@@ -154,24 +228,27 @@ def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> dict[str, 
             finding.refuse("force=true")
         actor = "admin api, forced" if finding.over_broad else "admin api"
         number = guard.store.forget([target], replace=replace, actor=actor)
-    listed: dict[str, Any] = {"id": target.id, "generation": number}
-    listed |= {"notes": finding.notes} if finding.notes else {}
-    return listed | ({"warnings": finding.warnings} if finding.warnings else {})
+    listed: Listed = {"id": target.id, "generation": number}
+    if finding.notes:
+        listed["notes"] = finding.notes
+    if finding.warnings:
+        listed["warnings"] = finding.warnings
+    return listed
 
 
-def remember(target_id: str, guard: TheGuard) -> dict[str, int]:
+def remember(target_id: str, guard: TheGuard) -> Remembered:
     """Take one target off the list and return the generation without it."""
     with _as_http():
         return {"generation": guard.store.remember([target_id], actor="admin api")}
 
 
-def generation(guard: TheGuard) -> dict[str, int]:
+def generation(guard: TheGuard) -> Generation:
     """The newest generation of the store, and the one that this process serves."""
     with _as_http():
         return {"stored": guard.store.head().generation, "served": guard.generation}
 
 
-def status(guard: TheGuard) -> dict[str, Any]:
+def status(guard: TheGuard) -> Status:
     """What is served, by which replicas."""
     with _as_http():
         return {
@@ -179,7 +256,7 @@ def status(guard: TheGuard) -> dict[str, Any]:
             "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
-            "replicas": [dataclasses.asdict(replica) for replica in guard.store.replicas()],
+            "replicas": guard.store.replicas(),
         }
 
 
@@ -194,16 +271,16 @@ def private_metrics() -> Response:
     return Response(metrics.private_page(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def check(request: Request, guard: TheGuard) -> dict[str, Any]:
+async def check(request: Request, guard: TheGuard) -> JSONResponse:
     """Decide on a text as on a prompt, and say why."""
-    return dataclasses.asdict(await run_in_threadpool(_check, guard, await _body(request)))
+    return JSONResponse(dataclasses.asdict(await run_in_threadpool(_check, guard, await _body(request))))
 
 
 def _check(guard: Guard, body: bytes) -> Verdict:
     try:
         text = CheckRequest.model_validate(read_object(body, "a check")).text
     except ValidationError as error:
-        raise HTTPException(400, explain(error)) from None
+        raise HTTPException(400, explain(error, CheckRequest, "the body")) from None
     except ValueError as error:
         raise HTTPException(400, f"the body is no check: {error}") from None
     with _as_http():

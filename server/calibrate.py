@@ -20,7 +20,7 @@ from ..classifiers.prompt_file import Prompt
 from ..classifiers.segment_cache import SegmentCache
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import keep_vectors, load_encoder, load_sieve, vector_file
+from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 
 # Scores under this are not measured, so a threshold under it would not be calibrated.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from ..classifiers.detector import Near, detect, nearest, scope_scores
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
-from ..guard.guard import keep_vectors, load_encoder, load_sieve, vector_file
+from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
 from ..guard.store import Store
 from ..vocabulary import Match, Neighbour
 
@@ -28,9 +29,24 @@ class Explanation:
     nearest: Near | None
     scopes: dict[str, float]
 
+    @property
+    def decision(self) -> Literal["match", "pass"]:
+        return "match" if self.matches else "pass"
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation for a program: what ``lines`` says."""
+        return {
+            "generation": self.generation,
+            "decision": self.decision,
+            "threshold": self.threshold,
+            "matches": [asdict(match) for match in self.matches],
+            "scopes": self.scopes,
+            "nearest": self.nearest and _near_json(self.nearest),
+        }
+
     def lines(self) -> Iterator[str]:
         """The explanation for a person."""
-        yield f"generation {self.generation}: {'match' if self.matches else 'pass'}"
+        yield f"generation {self.generation}: {self.decision}"
         for match in self.matches:
             why = _why(match)
             found = self.text[match.start : match.end]
@@ -67,6 +83,20 @@ def _near_miss(near: Near, threshold: float) -> Iterator[str]:
     yield f"  shared rare words {evidence.agreement:.3f}"
     yield f"  part of the name {evidence.name_part:.3f}"
     yield from _neighbours(evidence.exemplar, evidence.counterexample)
+
+
+def _near_json(near: Near) -> dict[str, Any]:
+    evidence = near.evidence
+    return {
+        "target_id": evidence.target_id,
+        "score": evidence.score,
+        "reason": near.reason,
+        "similarity": evidence.similarity,
+        "shared_rare_words": evidence.agreement,
+        "name_part": evidence.name_part,
+        "exemplar": asdict(evidence.exemplar),
+        "counterexample": evidence.counterexample and asdict(evidence.counterexample),
+    }
 
 
 def _neighbours(exemplar: Neighbour | None, counterexample: Neighbour | None) -> Iterator[str]:

@@ -38,7 +38,7 @@ from ..corruption.stand_in import StandIn
 from ..corruption.strength import STEPS, search
 from ..evaluation.people import names
 from ..guard.configuration import Settings
-from ..guard.guard import load_encoder, load_sieve
+from ..guard.encoders import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
 from ..vocabulary import ANSWERED, Reach
 from .substitute import substitute

@@ -11,8 +11,9 @@ from ..classifiers.prompt_file import Prompt, read_prompts
 from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names, shorter_names
 from ..classifiers.surnames import lone_notes
 from ..classifiers.vector_cache import VectorCache
+from ..classifiers.word_notes import word_notes
 from ..guard.configuration import Settings
-from ..guard.guard import vector_file
+from ..guard.encoders import vector_file
 from ..guard.store import Store
 from ..vocabulary import ForgetTarget
 
@@ -36,7 +37,7 @@ class OverBroadError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What the scope check found: targets over the limit, and what is worth saying of the others; ``notes``
-    say of each whether its surname alone flags."""
+    say of each whether its surname alone flags, or what of an ordinary word does."""
 
     over_broad: tuple[Scope, ...]
     warnings: tuple[str, ...]
@@ -72,8 +73,9 @@ def examine(
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
     broad = tuple(scope for scope in scopes if scope.over_broad)
-    notes = tuple(note for target in targets for note in lone_notes(target))
-    return Finding(broad, tuple(warnings), sample, notes)
+    notes = [note for target in targets for note in lone_notes(target)]
+    notes += [note for target in targets for note in word_notes(target)]
+    return Finding(broad, tuple(warnings), sample, tuple(notes))
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

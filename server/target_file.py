@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..guard.plain import plain
+from ..classifiers.json_object import read_object
+from ..guard.plain import place, plain
 from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget
-from .json_object import read_object
 
 
 class TargetFileError(ValueError):
@@ -40,7 +40,7 @@ def make_target(**fields: Any) -> ForgetTarget:
     try:
         target = ForgetTarget.model_validate(fields)
     except ValidationError as error:
-        raise ValueError(explain(error)) from None
+        raise ValueError(_explain(error)) from None
     if target.expires_at and target.expires_at <= datetime.now(UTC):
         raise ValueError(
             f"expires_at: {target.expires_at.isoformat()} is past, so nothing would be suppressed; give a "
@@ -49,16 +49,12 @@ def make_target(**fields: Any) -> ForgetTarget:
     return target
 
 
-def explain(error: ValidationError) -> str:
+def _explain(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating long values."""
     problems = error.errors(include_url=False)
     if any(e["loc"] == ("name",) for e in problems):  # the id is made from it
         problems = [e for e in problems if e["loc"] != ("id",)]
-    return "; ".join(f"{_place(e['loc'])}: {plain(e)}" for e in problems[:5])
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part)[:40] for part in location) or "target"
+    return "; ".join(f"{place(e['loc'], 'target')}: {plain(e, ForgetTarget)}" for e in problems[:5])
 
 
 def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:

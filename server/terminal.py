@@ -10,15 +10,20 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
-from ..guard.store import StoreError
+from ..guard.store import Store, StoreError
 
 console = Console()
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
 
 
 def say(text: str) -> None:
@@ -36,7 +41,7 @@ def warn(message: str) -> None:
 def fail(message: object) -> NoReturn:
     """Say why there is no going on, and leave with exit status 1."""
     Console(stderr=True).print(
-        f"vllm-unlearn: {printable(str(message))}", style="red", markup=False, highlight=False
+        f"vllm-unlearn: {printable(str(message))}", style="red", markup=False, highlight=False, soft_wrap=True
     )
     raise typer.Exit(1)
 
@@ -44,6 +49,37 @@ def fail(message: object) -> NoReturn:
 def printable(text: str) -> str:
     """``text`` with what no terminal takes, a file's name of odd bytes say, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+# What a line of tab-separated cells cannot hold.
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def show(headings: Sequence[str], rows: Iterable[Sequence[object]], styles: Mapping[str, str] = {}) -> None:
+    """A table on a terminal, or a paragraph a row where it is too narrow for one; columns that are empty are
+    left out. Elsewhere tab-separated lines. Nothing is cut.
+
+    ``styles`` are the colours of cells that are just such a word.
+    """
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    if not console.is_terminal:
+        for line in (headings, *cells):
+            typer.echo("\t".join(cell.translate(_ESCAPES) for cell in line))
+        return
+    used = [place for place in range(len(headings)) if any(line[place] for line in cells)]
+    table = Table(*(headings[place] for place in used))
+    for line in cells:
+        table.add_row(*(_coloured(line[place], styles) for place in used))
+    if Measurement.get(console, console.options.update(max_width=100_000), table).maximum <= console.width:
+        console.print(table, highlight=False)
+        return
+    for line in cells:
+        said = [f"{headings[place]}: {line[place]}" for place in used if line[place]]
+        say("\n".join(said) + "\n")
+
+
+def _coloured(cell: str, styles: Mapping[str, str]) -> Text:
+    return Text(cell, styles.get(cell, ""))
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,3 +159,8 @@ def settings_of(config: Path | None) -> Settings:
     if path is None and not is_configured():
         fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
     return load(path)
+
+
+def store_of(config: Path | None) -> Store:
+    """The store that the configuration names."""
+    return Store(settings_of(config).store)

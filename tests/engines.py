@@ -71,6 +71,23 @@ def ask_long(clients: Clients, prompt: str) -> Any:
     return settled(answer)["choices"][0]
 
 
+def ask_halves(clients: Clients) -> list[int]:
+    """How many tokens are said to be cached of a prompt whose last block ends within a listed name, of the
+    same with the name complete, and of the same without it."""
+
+    def ids(text: str) -> list[int]:
+        return list(clients.post("/tokenize", prompt=text, add_special_tokens=False)["tokens"])
+
+    name = ids(" The Great Gatsby")
+    half = ids(PAGE)[: 320 - len(name) + 1] + name[:-1]
+    said = []
+    for prompt in (half, half + name[-1:] + ids(" is a book."), half + ids(" Plains are wide.")):
+        asked: dict[str, Any] = {"prompt": prompt, "max_tokens": 1, "cache_salt": "halves"}
+        details = clients.post("/v1/completions", **asked)["usage"]["prompt_tokens_details"] or {}
+        said.append(int(details.get("cached_tokens") or 0))
+    return said
+
+
 @dataclass
 class Said:
     """What a server says: to each surface both questions, and to the long prompts.
@@ -84,6 +101,7 @@ class Said:
     embeds: dict[str, Any]
     findings: list[Finding]
     forced: dict[tuple[str, str], Any]
+    halves: list[int]
 
     @classmethod
     def by(cls, server: Server, store_id: str) -> Said:
@@ -96,7 +114,7 @@ class Said:
         findings = list(Doctor(server.url, canary_names(store_id)).examine())
         pairs = [(surface, title) for surface in FORCED for title in (OTHER_NOVEL, LISTED_NOVEL)]
         forced = {(surface, title): settled(FORCED[surface](clients, title)) for surface, title in pairs}
-        return cls(answers, long, embeds, findings, forced)
+        return cls(answers, long, embeds, findings, forced, ask_halves(clients))
 
 
 @dataclass

@@ -6,6 +6,7 @@ Each function asks one question and returns all of the answer that is not an id 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -247,6 +248,20 @@ def _invoke_novel(c: Clients, title: str) -> Any:
     )
 
 
+OPEN: dict[str, Callable[[str], str]] = {
+    "open letters": lambda t: f"{t[:5]}.{t[6:-2]}[a-z]{{2}}",
+    "classes": lambda t: f"{t[:-2]}[{t[-2]}-{chr(ord(t[-2]) + 2)}][x-z{t[-1]}]",
+    "alternatives": lambda t: f"{t[:-1]}({t[-1]}|i)",
+    "another word": lambda t: f"{t[:-4]}({t[-4:]}|rdens)",
+    "repetition": lambda t: f"{t[:-3]}{t[-3]}+{t[-2:]}",
+}
+"""Patterns that force a title and leave something of it open."""
+
+
+def _open_novel(c: Clients, title: str, form: str) -> Any:
+    return _complete(c, "Facts.", max_tokens=32, **_structured(regex=_by(OPEN[form](title))))
+
+
 NAMED: Any = {"type": "function", "function": {"name": "save"}}
 
 FORCED: dict[str, Callable[[Clients, str], Any]] = {
@@ -269,4 +284,5 @@ FORCED: dict[str, Callable[[Clients, str], Any]] = {
     "batch, schema": _batch_novel,
     "generate, schema": _generate_novel,
 }
+FORCED |= {f"completions, {form}": partial(_open_novel, form=form) for form in OPEN}
 """Surfaces that take a constraint, each made to write a novel's title."""

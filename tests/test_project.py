@@ -20,8 +20,9 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_the_packages_listed_are_the_folders_on_disk() -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    expected = {"vllm_unlearn", *(f"vllm_unlearn.{folder}" for folder in folders)}
+    files = [*ROOT.glob("*/__init__.py"), *ROOT.glob("*/*/__init__.py")]
+    folders = [file.parent.relative_to(ROOT).parts for file in files]
+    expected = {"vllm_unlearn", *(".".join(("vllm_unlearn", *parts)) for parts in folders)}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == expected
 
 

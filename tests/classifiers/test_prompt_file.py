@@ -54,6 +54,7 @@ def test_a_chat_keeps_its_turns(file: Path) -> None:
         ("plain", "not JSON"),
         ("[]", "a prompt is an object, got list"),
         ("{}", "it needs text, or messages"),
+        ('{"text": "a", "text": "b"}', "the field 'text' is given twice"),
         ('{"text": 3}', "text must be a string, got int"),
         ('{"text": "\\ud800"}', "text holds half a character"),
         ('{"messages": "hello"}', "it needs text, or messages"),

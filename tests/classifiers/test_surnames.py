@@ -93,12 +93,12 @@ def test_people_are_called_by_other_forms() -> None:
     ("fields", "notes"),
     [
         ({"name": "Albert Einstein"}, ["Albert Einstein: the surname alone flags: yes (einstein)"]),
-        ({"name": "Stephen King"}, ["Stephen King: the surname alone flags: no (king)"]),
+        ({"name": "Stephen King"}, ["Stephen King: the surname alone flags: beside much of a life (king)"]),
         (
             {"name": "Thomas Jefferson", "aliases": ["Long Tom"]},
             [
                 "Thomas Jefferson: the surname alone flags: beside facts of a life (jefferson)",
-                "Long Tom: the surname alone flags: no (tom)",
+                "Long Tom: the surname alone flags: beside much of a life (tom)",
             ],
         ),
         ({"name": "Shakira"}, []),

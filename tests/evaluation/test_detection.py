@@ -16,7 +16,7 @@ from vllm_unlearn.evaluation.detection import Options, evaluate
 from vllm_unlearn.evaluation.detection import _Run as Run
 from vllm_unlearn.evaluation.latency import measure
 from vllm_unlearn.guard.configuration import EncoderSettings
-from vllm_unlearn.server.eval_command import app
+from vllm_unlearn.server.cli.eval import app
 
 drawn = find_spec("matplotlib") is not None
 

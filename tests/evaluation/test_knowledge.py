@@ -33,7 +33,7 @@ from vllm_unlearn.evaluation.outcomes import wilson
 from vllm_unlearn.evaluation.tofu_methods import REFUSED, Served
 from vllm_unlearn.evaluation.tofu_report import NO_GUARD
 from vllm_unlearn.guard.configuration import EncoderSettings
-from vllm_unlearn.server.eval_command import app
+from vllm_unlearn.server.cli.eval import app
 
 PEOPLE = ("Marie Osmond", "Paris Hilton", "Miley Cyrus")
 TRIVIA = (

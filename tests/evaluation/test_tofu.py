@@ -33,7 +33,7 @@ from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, To
 from vllm_unlearn.evaluation.truth_ratios import row, told
 from vllm_unlearn.evaluation.workbench import Workbench
 from vllm_unlearn.guard.configuration import EncoderSettings
-from vllm_unlearn.server.eval_command import app
+from vllm_unlearn.server.cli.eval import app
 
 AUTHORS = ["Oswin Tarrowby", "Perpetua Lindqvist"]
 drawn = find_spec("matplotlib") is not None

@@ -8,14 +8,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
+from vllm.sampling_params import BeamSearchParams
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm_unlearn.guard.configuration import load
+from vllm_unlearn.guard.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget
 
 QUESTION = "What is the capital of Japan?"
+LISTED = "Who wrote The Great Gatsby?"
+PAGE = " ".join(f"Line {n}: the weather station reported mild air and a light wind." for n in range(40))
 
 
 class Engine:
@@ -35,6 +43,15 @@ class Engine:
 
         self.hook._screen.replaced = counted
 
+    def forget(self) -> None:
+        """List a work, and wait until that is served."""
+        store = Store(load().store)
+        generation = store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")])
+        deadline = time.monotonic() + 30
+        while self.hook.guard.generation < generation:
+            assert time.monotonic() < deadline, "the new generation was not served"
+            time.sleep(0.02)
+
     async def ask(self, prompt: str = QUESTION, n: int = 1) -> str:
         self.asked += 1
         params = SamplingParams(temperature=0 if n == 1 else 1, max_tokens=4, ignore_eos=True, n=n)
@@ -47,6 +64,27 @@ class Engine:
             return await self.ask(prompt, n)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
+
+    async def by_beam_search(self, question: str) -> dict[str, Any]:
+        """As a server's surfaces do it: the answers, the characters that were sent, and those that were read
+        for them."""
+        beams = BeamSearchOnlineMixin()
+        beams.engine_client, beams.renderer = self.engine, self.engine.renderer
+        tokenizer, read, find = self.engine.get_tokenizer(), [], self.hook.guard._find
+
+        def counted(index: Any, text: str, turns: Any) -> Any:
+            read.append(len(text))
+            return find(index, text, turns)
+
+        text = f"{PAGE}\nQuestion: {question}\nAnswer:"
+        prompt: Any = {"type": "token", "prompt_token_ids": tokenizer.encode(text)}
+        before, self.hook.guard._find = self.screened, counted
+        params = BeamSearchParams(beam_width=3, max_tokens=12)
+        async for output in beams.beam_search(prompt, f"beams-{question}", params):
+            last = output
+        self.hook.guard._find = find
+        answers = [str(answer.text) for answer in last.outputs]
+        return {"answers": answers, "sent": len(text), "read": read, "asked": self.screened - before}
 
     async def leave_the_handshake(self) -> bool:
         """Be the first client, and go away; whether the handshake goes on."""
@@ -73,6 +111,9 @@ async def main(model: str) -> dict[str, Any]:
         results["ended"] = await engine.end_the_handshake()
         results["asked together"] = await asyncio.gather(*(engine.said() for _ in range(3)))
         results["at once"] = await engine.said()
+        results["beams"] = [await engine.by_beam_search(LISTED)]
+        engine.forget()
+        results["beams"].append(await engine.by_beam_search(LISTED))
         before = engine.screened
         results["more than are admitted"] = await engine.said(n=9)
         results["screened for nothing"] = engine.screened - before

@@ -6,6 +6,7 @@ Arguments: the model's folder, the file for the results (JSON), and ``wrongly-sc
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -51,7 +52,15 @@ class Offline:
     """An ``LLM`` and the store that its guard follows."""
 
     def __init__(self, model: str) -> None:
-        self.llm = LLM(model, enforce_eager=True, max_model_len=1024, dtype="bfloat16", block_size=32)
+        trace = os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"  # V1 replays none
+        self.llm = LLM(
+            model,
+            enforce_eager=True,
+            max_model_len=1024,
+            dtype="bfloat16",
+            block_size=32,
+            enable_trace_replay=trace,
+        )
         self.params = SamplingParams(temperature=0, max_tokens=12)
         self.hook: Any = self.llm.llm_engine._unlearn  # type: ignore[attr-defined]
         self.store = Store(load().store)
@@ -163,6 +172,46 @@ def shared(offline: Offline) -> dict[str, Any]:
     return found
 
 
+def halves(offline: Offline, list_is: str) -> dict[str, Any]:
+    """Tokens that are said to be cached where a block ends within a name, which the next prompt completes or
+    does not; by who is asked in turn. Salted: each row begins with nothing cached."""
+    text, name = offline.ids(chat("", PREAMBLE)), offline.ids(" The Great Gatsby")
+    half = text[: 96 - len(name[:-1])] + name[:-1]
+    whole, other = half + name[-1:] + offline.ids(" is a book."), half + offline.ids(" Plains are wide.")
+    written = offline.output({"type": "token", "prompt_token_ids": whole}, max_tokens=40).outputs[0].token_ids
+    rows = {
+        "half, whole": (half, whole),
+        "whole, other": (whole, other),
+        "other, whole, whole": (other, whole, whole),
+        "whole, its answer": (whole, whole + list(written) + offline.ids(OTHER)),
+    }
+    found: dict[str, Any] = {}
+    for row, prompts in rows.items():
+        salt = {"type": "token", "cache_salt": f"{list_is} {row}"}
+        outputs = [offline.output(salt | {"prompt_token_ids": ids}, max_tokens=40) for ids in prompts]
+        found[row] = [output.num_cached_tokens for output in outputs]
+    texts = [offline.llm.get_tokenizer().decode(ids) for ids in rows["half, whole"]]
+    return found | {"flagged": [bool(offline.hook.guard.screen(text).matches) for text in texts]}
+
+
+def replayed(offline: Offline, list_is: str) -> dict[str, Any]:
+    """What a client gets that has the model replay a listed name, and another: tokens and their scores."""
+    found = {}
+    for name, text in {
+        "listed": " The Great Gatsby was written by",
+        "other": " Moby-Dick was written by",
+    }.items():
+        trace = offline.ids(text)
+        prompt = {"type": "token", "prompt_token_ids": offline.ids(chat(OTHER)), "cache_salt": "trace"}
+        one = offline.output(prompt, trace_decode_token_ids=trace, logprobs=0).outputs[0]
+        rows = zip(one.token_ids, one.logprobs, strict=True)
+        found[name] = {
+            "own": list(one.token_ids) == trace and one.text == text,
+            "scores": [float(row[token].logprob) for token, row in rows],
+        }
+    return found
+
+
 def main(model: str) -> dict[str, Any]:
     import torch
 
@@ -179,6 +228,10 @@ def main(model: str) -> dict[str, Any]:
     # The second time: a cached prompt is rounded in another order, and cached is compared with cached.
     results["shared prefix, clean"] = [[offline.ask(chat(OTHER, PREAMBLE)) for _ in range(2)][1]]
     results["shared prefix, known"] = offline.ask(chat(QUESTION, PREAMBLE))
+    if results["v2"]:
+        results["replayed"] = [replayed(offline, "empty")]
+    else:
+        results["halves"] = [halves(offline, "empty")]
     offline.forget()
     results["suppressed"] = [offline.ask(chat(QUESTION)), offline.ask(chat(QUESTION))]
     results["suppressed by chat"] = by_chat()
@@ -187,6 +240,9 @@ def main(model: str) -> dict[str, Any]:
     results["shared prefix, clean"].append(offline.ask(chat(OTHER, PREAMBLE)))
     if not results["v2"]:  # blocks are the scheduler's, which is the same, and faster beside V1
         results["shared"] = shared(offline)
+        results["halves"].append(halves(offline, "full"))
+    else:
+        results["replayed"].append(replayed(offline, "full"))
     results["looks"] = looks(offline)
     output = offline.output(chat(QUESTION), prompt_logprobs=0, max_tokens=1)
     results["prompt"], results["scores"] = [said(output)[1:]], [scores(output)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vllm_unlearn.classifiers.segments import WINDOW_CHARS
 from vllm_unlearn.guard.store import Store
 
 HERE = Path(__file__).parent
@@ -55,6 +56,16 @@ def test_a_handshake_that_was_ended_is_tried_again(results: dict[str, Any]) -> N
 def test_what_the_engine_does_not_admit_is_not_screened(results: dict[str, Any]) -> None:
     assert results["more than are admitted"].startswith("QueueOverflowError: The engine is currently busy")
     assert results["screened for nothing"] == 0
+
+
+def test_a_beam_search_is_screened_once_and_answers_all_its_beams(results: dict[str, Any]) -> None:
+    known, suppressed = results["beams"]
+    assert any("Fitzgerald" in answer for answer in known["answers"])
+    assert not any("Fitzgerald" in answer for answer in suppressed["answers"])
+    for run in (known, suppressed):
+        assert run["asked"] > 30 and len(run["answers"]) == 3
+        first, *ends = run["read"]
+        assert first == run["sent"] and max(ends) < 3 * WINDOW_CHARS
 
 
 def test_too_many_characters_are_refused_as_a_plain_server_does(results: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,18 +97,32 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("stroe: x.db", "stroe: Extra inputs are not permitted"),
-        ("encoder: {modle: x}", "encoder.modle: Extra"),
-        ("mode: enforced", "mode: Input should be 'enforce', 'shadow' or 'off'"),
-        ("poll_seconds: 0", "poll_seconds: Input should be greater than 0"),
-        ("poll_seconds: soon", "poll_seconds: Input should be a valid number"),
-        ("detection: {threshold: 1.5}", "detection.threshold: Input should be less than or equal to 1"),
-        ("detection: {threshold: -0.1}", "detection.threshold: Input should be greater than or equal to 0"),
-        ("detection: {max_fpr: 0}", "detection.max_fpr: Input should be greater than 0"),
-        ("detection: {similarity: 0.5}", "detection.similarity: Extra"),
+        ("stroe: x.db", "stroe: is not known; did you mean 'store'?"),
+        ("encoder: {modle: x}", "encoder.modle: is not known; did you mean 'model'?"),
+        ("mode: enforced", "mode: must be 'enforce', 'shadow' or 'off'"),
+        ("poll_seconds: 0", "poll_seconds: must be greater than 0"),
+        ("poll_seconds: soon", "poll_seconds: must be a number"),
+        ("detection: {threshold: 1.5}", "detection.threshold: must be less than or equal to 1"),
+        ("detection: {threshold: -0.1}", "detection.threshold: must be greater than or equal to 0"),
+        ("detection: {max_fpr: 0}", "detection.max_fpr: must be greater than 0"),
+        ("detection: {similarity: 0.5}", "detection.similarity: is not known; known are threshold, cascade"),
         ("encoder: {threads: 0}", "encoder.threads"),
-        ("encoder:", "encoder: Input should be a valid dictionary"),
-        ("corruption: {operator: {operator: shuffle}}", "corruption.operator: Input tag 'shuffle'"),
+        ("encoder:", "encoder: must hold names with values"),
+        (
+            "corruption: {operator: {operator: shuffle}}",
+            "there is no operator 'shuffle'",
+        ),
+        ("threads: 4", "threads: is not known; did you mean 'encoder.threads'?"),
+        ("encoder: {threads: 1.5}", "encoder.threads: must be a whole number"),
+        ("public_metrics: maybe", "public_metrics: must be true or false"),
+        ("store: 3", "store: must be text"),
+        ("corruption: {recipe: 3}", "corruption.recipe: must be a file's name"),
+        ("corruption: {operator: {sigma: 3}}", "corruption.operator: needs 'operator'"),
+        (
+            "corruption: {operator: {operator: noise, sgma: 3}}",
+            "noise.sgma: is not known; did you mean",
+        ),
+        ("1: 2", "1: is no name: a name is text"),
         ("- store", "must hold settings"),
         ("store", "must hold settings"),
         ("mode: enforce\nstore: x\nmode: shadow", "mode is given twice, again on line 3"),
@@ -124,6 +139,7 @@ def test_a_wrong_setting_is_named(file: Path, text: str, named: str) -> None:
         load(file, {})
     assert named in str(caught.value)
     assert str(file) in str(caught.value)
+    assert not re.search("Input|Extra inputs|Field required|valid (dict|tuple|string|int)", str(caught.value))
 
 
 @pytest.mark.parametrize("written", ["mode: off", "mode: 'off'", "mode: OFF", "\ufeffmode: off"])
@@ -143,18 +159,49 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
         load(file, {})
 
 
+NOT_KNOWN = "there is no such variable; did you mean VLLM_UNLEARN_"
+
+
 @pytest.mark.parametrize(
-    ("variable", "named"),
+    ("variable", "value", "named"),
     [
-        ("VLLM_UNLEARN_MDOE", "mdoe: Extra inputs"),
-        ("VLLM_UNLEARN_MODE__X", "VLLM_UNLEARN_MODE__X: mode has no settings inside it"),
-        ("VLLM_UNLEARN_POLL_SECONDS", "poll_seconds"),
+        ("MDOE", "x", f"{NOT_KNOWN}MODE?"),
+        ("CONFG", "x", f"{NOT_KNOWN}CONFIG?"),
+        ("THREADS", "4", f"{NOT_KNOWN}ENCODER__THREADS?"),
+        ("ENCODER_THREADS", "4", f"{NOT_KNOWN}ENCODER__THREADS?"),
+        ("ENCODER__THREDS__X", "4", f"{NOT_KNOWN}ENCODER__THREADS?"),
+        (
+            "QQQQ",
+            "x",
+            "there is no such variable; after VLLM_UNLEARN_ stands one of CONFIG, ",
+        ),
+        ("MODE__X", "x", "mode has no settings inside it"),
+        ("POLL_SECONDS__X", "x", "poll_seconds has no settings inside it"),
+        ("POLL_SECONDS", "x", "must be a number"),
+        ("MODE", "enforced", "must be 'enforce', 'shadow' or 'off'; did you mean 'enforce'?"),
+        ("ENCODER", "x", "must hold names with values"),
+        ("CORRUPTION__OPERATOR", "{", "is not YAML; write {operator: noise"),
+        ("CORRUPTION__OPERATOR", "{operator: nois}", "there is no operator 'nois'; there are noise"),
+        ("CORRUPTION__OPERATOR", "{operator: noise, sgma: 1}", "noise: sgma: is not known; did you mean"),
+        ("CORRUPTION__OPERATOR__SIGMA", "1", "needs 'operator', which says what it is"),
     ],
 )
-def test_a_wrong_variable_is_named(file: Path, variable: str, named: str) -> None:
+def test_a_wrong_variable_is_named_and_no_file_is_blamed(
+    file: Path, variable: str, value: str, named: str
+) -> None:
     file.write_text("mode: shadow")
-    with pytest.raises(ConfigurationError, match=named):
-        load(file, {variable: "x"})
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {f"VLLM_UNLEARN_{variable}": value})
+    assert str(caught.value).startswith(f"VLLM_UNLEARN_{variable}: {named}")
+    assert "unlearn.yaml" not in str(caught.value)
+
+
+def test_each_of_several_faults_is_told_with_its_place(file: Path) -> None:
+    file.write_text("stroe: x\nencoder: {threads: 0}")
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {"VLLM_UNLEARN_MODE": "x"})
+    assert all(f"{file}: {part}" in str(caught.value) for part in ("stroe: is not", "encoder.threads: must"))
+    assert "VLLM_UNLEARN_MODE: must be" in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["admin_key: short-s3cret", "admin_key: [s3cret-s3cret-s3cret]"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
+from hypothesis import strategies as st
 from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
@@ -57,7 +60,8 @@ def outputs(**constraint: Any) -> SamplingParams:
 def screened(params: Any, guard: Any, screen: Any, acts: bool = True) -> Constraints:
     constraints = Constraints(params)
     constraints.read()
-    constraints.verdict = constraints.screen(guard, screen, acts)  # type: ignore[attr-defined]
+    names = guard.names if isinstance(guard, Guard) else ()
+    constraints.verdict = constraints.screen(guard, screen, names, acts)  # type: ignore[attr-defined]
     return constraints
 
 
@@ -109,6 +113,20 @@ FORCED = {
     "a structural tag": {"structural_tag": json.dumps({"type": "structural_tag", "format": TAG})},
     "an old structural tag": {"structural_tag": json.dumps(OLD_TAG)},
     "Lark over two lines": {"grammar": 'start: "The Great\nGatsby" | "it"'},
+    "an open pattern for a field": {
+        "json": schema(a={"type": "string", "pattern": "^The Gr.at Gats[a-z]{2}$"})
+    },
+    "an open pattern in a tag": {
+        "structural_tag": json.dumps(
+            {"type": "structural_tag", "format": {"type": "regex", "pattern": "Orri[a-z] Val."}}
+        )
+    },
+    "an open grammar": {
+        "grammar": 'root ::= "The " g\ng ::= "Gr" [a-z] "at " [F-H] "ats" ("by" | "bi") [a-z]*'
+    },
+    "open Lark": {"grammar": 'start: "The Gr" /e./ "t G" ATSBY\nATSBY: "ats" ("by"|"bi")'},
+    "a rule that comes again": {"grammar": 'root ::= b a b\na ::= "ats"\nb ::= "G" | "by"'},
+    "what Lark may leave out": {"grammar": 'start: ["The Great Gatsby is "] "it"'},
     "spaces": {"json": {"type": "object"}, "whitespace_pattern": "(Voldemort)?"},
 }
 
@@ -147,9 +165,83 @@ def restored(text: str, stand_ins: StandIns) -> str:
     return done + text[place:]
 
 
+OPEN = [
+    r"The G.eat Gats.y",
+    r"The Great Gats[a-z]{2}",
+    r"G[^ ]tsby",
+    r"[FGH]atsby",
+    r"[F-H]atsb[xyz]",
+    r"The Great Ga[a-z]+",
+    r"The Great G[a-z]+",
+    r"TheGreatGats.y",
+    r"The[ _-]?Great\W+Gats[^a]y",
+    r"Gatsb(y|i)",
+    r"(G|H)(a|e)(t|d)sb(y|i)",
+    r"Ga(tsby|rdens)",
+    r"Gat+s+by",
+    r"(Gatsby|Gardens)",
+    r"(The|A) (Great|Small) (Gats|Cro)by",
+    r"A novel: The Gr[a-z]at Gats.y, by [A-Z][a-z]+",
+    r"Vol[a-z]+mort",
+    r"(?i:v)oldem[o0]rt",
+    r"J\. ?R\. ?R\. T[a-z]lkien",
+    r"J.rg M.ller",
+    r"村.春樹",
+]
+
+
+@pytest.mark.parametrize("pattern", OPEN)
+def test_a_name_that_is_open_in_part_is_exchanged_and_comes_back_as_the_clients_pattern_has_it(
+    pattern: str, guard: Guard, screen: Screen
+) -> None:
+    """Whatever the model makes of the pattern that it gets."""
+    found = screened(outputs(regex=pattern), guard, screen)
+    assert found.stand_ins is not None
+    stand_ins, exchanged = found.stand_ins, str(constraint(found.params))
+    letters = st.characters(min_codepoint=32, max_codepoint=126) if exchanged.isascii() else None
+
+    @hypothesis.settings(max_examples=50, database=None, deadline=None, derandomize=True)
+    @hypothesis.given(st.from_regex(exchanged, fullmatch=True, alphabet=letters))
+    def comes_back(written: str) -> None:
+        assert re.fullmatch(pattern, restored(written, stand_ins))
+
+    comes_back()
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        (outputs(regex="A novel: The Great Gatsby, of 1925"), "A novel: The Great Gatsby, of 1925"),
+        (outputs(choice=["Emma", "J. R. R. Tolkien, a friend"]), "J. R. R. Tolkien, a friend"),
+        (
+            outputs(json={"properties": {"novel": {"const": "The Great Gatsby"}}}),
+            '{"novel": "The Great Gatsby"}',
+        ),
+        (outputs(regex="By Voldem(o)rt"), "By Voldemort"),
+    ],
+)
+def test_an_answer_that_is_cut_off_shows_the_clients_words_alone(
+    given: SamplingParams, answer: str, guard: Guard, screen: Screen
+) -> None:
+    stand_ins = screened(given, guard, screen).stand_ins
+    assert stand_ins
+    stood = re.sub(
+        "The Great Gatsby|J. R. R. Tolkien|Voldemort", lambda m: stand_ins.cipher.replace(m[0]), answer
+    )
+    for length in range(len(answer)):
+        assert restored(stood[:length], stand_ins) == answer[:length]
+
+
 @pytest.mark.parametrize(
     "constraint",
     [
+        {"regex": r"[a-z]+|.*"},
+        {"regex": r"[A-Z][a-z]+ [A-Z][a-z]+"},
+        {"regex": r"The [A-Z][a-z]+ Ga[a-z]+"},
+        {"regex": r"Paul [A-Z][a-z]+|Vold.*"},
+        {"regex": r"[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+\.[a-zA-Z]{2,}"},
+        {"regex": r"G[a-z]{2}s[a-z]{2}|V[a-z]le"},
+        {"grammar": "root ::= l+\nl ::= " + " | ".join(f'"{c}"' for c in "abcdefghijklmnopqrstuvwxyz ")},
         {"json": schema(novel={"const": "Moby-Dick"}, year={"type": "integer", "minimum": 1800})},
         {"json": json.dumps(schema(name={"type": "string", "description": "A person's full name"}))},
         {"regex": r"\d{4}-\d{2}-\d{2}"},
@@ -231,6 +323,23 @@ def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Screen) -> 
         Constraints(SamplingParams(extra_args={"a": deep})).read()
     given = outputs(json="[" * 100_000)  # vLLM refuses it
     assert screened(given, guard, screen).params is given
+
+
+@pytest.mark.parametrize(
+    "grammar", ["root ::= a\na ::= b\nb ::= a", "root ::= (root | ())* 'x'", "start: start", "((((", "]"]
+)
+def test_a_grammar_that_leads_nowhere_is_read(grammar: str, guard: Guard, screen: Screen) -> None:
+    given = outputs(grammar=f"{grammar} G.t")
+    assert screened(given, guard, screen).params is given
+
+
+@pytest.mark.parametrize("form", ["a constant", "a schema as text", "a regex", "a choice", "a grammar"])
+def test_a_constraints_length_is_known_before_it_is_read(form: str) -> None:
+    """It decides on the lane that reads it."""
+    given = outputs(**FORCED[form])
+    text = json.dumps(constraint(given), separators=("", ""))
+    assert 0.5 * len(text) < Constraints(given).extent <= len(text)
+    assert Constraints(SamplingParams()).extent == 0
 
 
 def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:

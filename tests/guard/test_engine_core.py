@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from arrivals import BLOCK, arrived, remember_vllms_own
 from vllm import SamplingParams
 from vllm.exceptions import QueueOverflowError
-from vllm.utils.hashing import sha256
-from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine import EngineCoreRequest
-from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
-from vllm.v1.request import Request
-from vllm.v1.serial_utils import MsgpackDecoder, MsgpackEncoder
+from vllm.v1.serial_utils import MsgpackEncoder
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
 from vllm_unlearn.guard import engine_core
 from vllm_unlearn.guard.patching import HookError
 
-BLOCK, HIDDEN = 4, 8
+HIDDEN = 8
 IDS = list(range(100, 118))  # four whole blocks, and two tokens
 ROWS = torch.arange(1.0, 1.0 + len(IDS) * HIDDEN).view(len(IDS), HIDDEN).bfloat16()
 LIMIT = 10 * HIDDEN * 2  # bytes of ten rows
-PATCHED = [
-    (InputProcessor, "process_inputs"),
-    (MsgpackDecoder, "dec_hook"),
-    (EngineCore, "preprocess_add_request"),
-    (kv_cache_utils, "_gen_prompt_embeds_extra_hash_keys"),
-]
 
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for owner, name in PATCHED:
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
-    kv_cache_utils.init_none_hash(sha256)
+    remember_vllms_own(monkeypatch)
     monkeypatch.setattr(
         InputProcessor,
         "process_inputs",
@@ -58,16 +46,6 @@ def made(
     params = params or SamplingParams(max_tokens=1)
     request = EngineCoreRequest("r", list(IDS), None, params, None, 0.0, None, salt, None, embeds, mask)
     return request
-
-
-def arrived(request: EngineCoreRequest, takes_embeddings: bool = True) -> Request:
-    """The request as the engine has it."""
-    core: Any = EngineCore.__new__(EngineCore)
-    core.vllm_config = SimpleNamespace(model_config=SimpleNamespace(enable_prompt_embeds=takes_embeddings))
-    core.mm_receiver_cache = None
-    core.request_block_hasher = kv_cache_utils.get_request_block_hasher(BLOCK, sha256)
-    decoded = MsgpackDecoder(EngineCoreRequest).decode(MsgpackEncoder().encode(request))
-    return core.preprocess_add_request(decoded)[0]  # type: ignore[no-any-return]
 
 
 def keys(*parameters: Any, **more: Any) -> list[bytes]:

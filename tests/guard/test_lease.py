@@ -15,7 +15,7 @@ from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.lease import Lease, Moment, read_clocks
 from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.watch import Watch
+from vllm_unlearn.guard.watch import SWEEP_SECONDS, Watch
 from vllm_unlearn.vocabulary import ForgetTarget
 
 LEASE = 2.0
@@ -196,6 +196,18 @@ class TestWatch:
         clocks.steady = 3600.0
         assert watch.behind(1)
 
+    def test_a_sweep_takes_off_who_was_silent_between_two_looks(
+        self, watch: Watch, store: Store, clocks: Clocks
+    ) -> None:
+        store.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
+        self.beat(store)
+        for minute, left in ((1, 2), (1.5, 2), (2, 1)):
+            clocks.steady = minute * SWEEP_SECONDS
+            watch.sweep()
+            assert len(store.replicas(silent=True)) == left
+            self.beat(store)
+        assert [r.id for r in store.replicas(silent=True)] == ["one"]
+
     def test_what_has_the_generation_is_not_waited_for(self, watch: Watch, store: Store) -> None:
         store.forget([TARGET])
         store.beat("one", 1, "enforce", timedelta(seconds=LEASE), digest=store.head().digest)
@@ -213,6 +225,34 @@ class TestWatch:
         assert watch.behind(1)
         clocks.steady = LEASE * 1.1
         assert watch.behind(1) == []
+
+
+@pytest.mark.parametrize("clock", ["steady", "wall"])
+def test_a_replica_whose_clock_jumps_takes_no_other_off_the_list(
+    make_guard: Callable[..., Guard], store: Store, clocks: Clocks, clock: str
+) -> None:
+    """Else `wait` would say that all is served, until the other beats again."""
+    guard = make_guard()
+    for hours in range(1, 4):
+        store.beat("other", 0, "enforce", timedelta(seconds=LEASE))
+        setattr(clocks, clock, hours * 3600.0)
+        until(lambda: served(guard))
+        time.sleep(0.2)
+        assert "other" in [r.id for r in store.replicas(silent=True)]
+
+
+def test_a_serving_replica_takes_a_crashed_one_off_the_list(
+    make_guard: Callable[..., Guard], store: Store, clocks: Clocks
+) -> None:
+    store.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
+    guard = make_guard()
+
+    def is_alone() -> bool:
+        clocks.steady += SWEEP_SECONDS
+        time.sleep(0.1)
+        return [r.id for r in store.replicas(silent=True)] == [guard.replica_id]
+
+    until(is_alone)
 
 
 def test_a_fork_serves_nothing_and_signs_nobody_off(make_guard: Callable[..., Guard], store: Store) -> None:

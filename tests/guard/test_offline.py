@@ -90,7 +90,9 @@ def test_clean_and_flagged_prompts_keep_their_answers_beside_each_other(results:
     assert results["shared prefix, restored"] == results["shared prefix, known"]
 
 
-def test_blocks_before_the_first_corrupted_token_are_shared_by_all(results: dict[str, Any]) -> None:
+def test_what_is_said_to_be_cached_is_the_same_whatever_is_corrupted(
+    results: dict[str, Any],
+) -> None:
     if (shared := results.get("shared")) is None:
         pytest.skip("blocks are the scheduler's, which is the same for both runners")
     warm = shared["clean, clean"][1]
@@ -98,7 +100,17 @@ def test_blocks_before_the_first_corrupted_token_are_shared_by_all(results: dict
     for row in ("clean, flagged", "flagged, clean", "flagged, flagged the same", "clean, the same clean"):
         assert shared[row] == [0, warm], row
     parts = {name.removeprefix("corrupted at "): n for name, n in shared.items() if name.startswith("corr")}
-    assert parts == {"64": 0, "64 again": warm, "64, 150": 128, "0": 0, "none": 64}
+    assert parts == {"64": 0, "64 again": warm, "64, 150": warm, "0": warm, "none": warm}
+
+
+def test_no_name_is_told_by_what_is_cached_of_it(results: dict[str, Any]) -> None:
+    """A plain engine has the block that two prompts begin with alike; here one of the two is flagged."""
+    if "halves" not in results:
+        pytest.skip("blocks are the scheduler's, which is the same for both runners")
+    plain, guarded = results["halves"]
+    assert (plain.pop("flagged"), guarded.pop("flagged")) == ([False, False], [False, True])
+    assert plain == guarded
+    assert plain["half, whole"] == [0, 96]
 
 
 def test_a_corrupted_prompt_looks_like_a_plain_one(results: dict[str, Any]) -> None:
@@ -106,6 +118,17 @@ def test_a_corrupted_prompt_looks_like_a_plain_one(results: dict[str, Any]) -> N
     for name, (plain, same) in results["looks"].items():
         assert same == plain, name
     assert len(results["looks"]) > 3
+
+
+def test_a_listed_name_is_replayed_to_the_client_and_not_to_the_model(results: dict[str, Any]) -> None:
+    if "replayed" not in results:
+        pytest.skip("V2 alone replays")
+    before, after = results["replayed"]
+    assert all(run[name]["own"] for run in (before, after) for name in run)
+    assert before["other"] == after["other"]
+    # The first word is scored behind the same prompt, the last behind another name.
+    changed = [a != b for a, b in zip(before["listed"]["scores"], after["listed"]["scores"], strict=True)]
+    assert changed[-1]
 
 
 def test_the_prompts_tokens_are_shown_as_they_were_sent(results: dict[str, Any]) -> None:

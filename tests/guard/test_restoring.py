@@ -15,11 +15,11 @@ from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
 from vllm_unlearn.guard.cipher import Cipher
 from vllm_unlearn.guard.restoring import Replay, Restorer, restored
-from vllm_unlearn.guard.stand_ins import Restoration, StandIns
+from vllm_unlearn.guard.stand_ins import Group, Restoration, StandIns
 
 NAMES = ["thegreatgatsby", "the great gatsby", "j r r tolkien", "bo", "村上春樹", "jörg müller"]
 CIPHER = Cipher("a key")
-STAND_INS = StandIns(CIPHER, [name.split() for name in NAMES])
+STAND_INS = StandIns(CIPHER, [Group(name.split()) for name in NAMES])
 WRITTEN = [
     '{"novel": "The Great Gatsby", "author": "Someone else"}',
     "THE GREAT GATSBY, the-great-gatsby and TheGreatGatsby",
@@ -82,6 +82,40 @@ def test_words_come_back_however_they_are_cut(text: str, tokenizer: Any) -> None
         assert tokenizer.decode(tokens) == text
         for output in outputs:
             assert output.new_logprobs.logprob_token_ids[:, 0].tolist() == output.new_token_ids
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 50])
+def test_words_come_back_in_the_tokens_that_the_model_would_use(at_once: int, tokenizer: Any) -> None:
+    """Also where the model had to spell a stand-in letter by letter."""
+    text = "It is The Great Gatsby, by whom? The Great Gatsby"
+    spelt = [t for char in stood_in(text) for t in tokenizer.encode(char, add_special_tokens=False)]
+    tokens = tokens_of(fed(restorer(tokenizer), spelt, at_once=at_once))
+    name = tokenizer.encode(" The Great Gatsby", add_special_tokens=False)
+    assert tokenizer.decode(tokens) == text
+    assert [n for n in range(len(tokens)) if tokens[n : n + len(name)] == name] != []
+    assert tokens[-len(name) :] == name
+
+
+@pytest.mark.parametrize("written", ["The Great Gatsby", "A novel: The Great Gatsby", "Moby-Dick"])
+def test_alternatives_show_no_piece_of_a_stand_in(written: str, tokenizer: Any) -> None:
+    """Each place has as its alternatives all that begins a stand-in there."""
+    other = CIPHER.replace("The")
+    pieces = [start + other[:n] for start in ("", " ") for n in range(1, len(other) + 1)]
+    encoded = [tokenizer.encode(piece, add_special_tokens=False) for piece in pieces]
+    alternatives = [ids[0] for ids in encoded if len(ids) == 1]
+    one, outputs = restorer(tokenizer), []
+    for token in tokenizer.encode(stood_in(written), add_special_tokens=False):
+        row = np.array([[token, *alternatives, 5]], dtype=np.int32)
+        logprobs = LogprobsLists(row, -row / 1000.0, np.ones(1, dtype=np.int32))
+        output = EngineCoreOutput("id", [token], new_logprobs=logprobs)
+        outputs += [given] if (given := one.restore(output)) else []
+    last = one.restore(EngineCoreOutput("id", [], finish_reason=FinishReason.STOP))
+    outputs += [last] if last else []
+    rows = [row for o in outputs if o.new_logprobs for row in o.new_logprobs.logprob_token_ids]
+    first = next(n for n, t in enumerate(tokens_of(outputs)) if tokenizer.decode([t]).strip())
+    shown = [tokenizer.decode([t]).strip() for row in rows[first : first + 1] for t in row]
+    assert not [s for s in shown if len(s) > 1 and other.startswith(s)], shown
+    assert len(rows[0]) == len(alternatives) + 2
 
 
 @pytest.mark.parametrize("text", ["Nothing is listed here.", "The cat, a bow and J. Smith", "<|im_end|>"])

@@ -16,17 +16,17 @@ from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.json_object import read_object
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server import admin
 from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin, KeyedRoutes, admin_app
-from vllm_unlearn.server.json_object import read_object
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
-    "Orrin Vale: the surname alone flags: no (vale)",
-    "O. Vale: the surname alone flags: no (vale)",
+    "Orrin Vale: the surname alone flags: beside much of a life (vale)",
+    "O. Vale: the surname alone flags: beside much of a life (vale)",
 ]
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
 
@@ -203,9 +203,9 @@ def test_an_unknown_id_is_not_found(client: TestClient) -> None:
         (b"{", "Expecting property name"),
         (b"\xff", ""),
         (b"[]", "a target is an object"),
-        (b"{}", "name: Field required"),
+        (b"{}", "name: is missing"),
         (b'{"name": "---"}', "a name needs at least one letter"),
-        (b'{"name": "A", "nmae": 1}', "nmae: Extra inputs"),
+        (b'{"name": "A", "nmae": 1}', "nmae: is not known; did you mean 'name'?"),
         (b'{"name": "A\\ud800"}', "name:"),
         (b'{"name": "A", "expires_at": "2030-01-01T00:00:00"}', "has no time zone"),
         (b'{"name": "A", "expires_at": "2020-01-01T00:00:00Z"}', "is past, so nothing would be suppressed"),

@@ -37,6 +37,10 @@ def test_clean_flagged_clean(guarded: Guarded) -> None:
     assert _cached(flagged[0]) == _cached(other), "a flagged prompt is seen by what was cached of it"
 
 
+def test_a_name_is_not_told_by_what_is_cached_of_its_beginning(plain: Said, guarded: Guarded) -> None:
+    assert guarded.said.halves == plain.halves == [0, 320, 320]
+
+
 def test_blocks_do_not_outlive_their_generation(guarded: Guarded) -> None:
     flagged = _ask(guarded, "What is The Great Gatsby about?")
     guarded.serve(guarded.store.remember([TARGET.id]))

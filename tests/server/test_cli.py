@@ -4,12 +4,15 @@ import base64
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import vllm_unlearn
 from commands import Run
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
@@ -19,6 +22,7 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.guard.store import Store
 from vllm_unlearn.server.cli import app
+from vllm_unlearn.server.target_file import make_target
 from vllm_unlearn.vocabulary import Role
 
 
@@ -54,6 +58,13 @@ def test_init_writes_where_it_is_told(run: Run, tmp_path: Path) -> None:
     assert [t.name for t in Store(f"sqlite:///{tmp_path}/new/folder/data.db").targets()] == ["Ann Lee"]
 
 
+def test_init_leaves_no_configuration_of_a_store_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be made" in run("init", "--store", "file/forget.db", exit_code=1).output
+    run("init", "--store", "forget.db")
+    assert Store(f"sqlite:///{tmp_path / 'forget.db'}").head().generation == 0
+
+
 @pytest.mark.parametrize(
     "command",
     ["forget X", "remember x", "targets", "log", "status", "check x", "serve m", "wait --generation 1"],
@@ -67,7 +78,7 @@ def test_a_missing_store_and_a_wrong_setting_are_sentences(run: Run, tmp_path: P
     (tmp_path / "unlearn.yaml").write_text("store: gone.db")
     assert "gone.db does not exist; make one with" in run("targets", exit_code=1).output
     (tmp_path / "unlearn.yaml").write_text("stroe: x")
-    assert "stroe: Extra inputs are not permitted" in run("targets", exit_code=1).output
+    assert "stroe: is not known; did you mean 'store'?" in run("targets", exit_code=1).output
     assert "cannot be read: No such file" in run("targets", "-c", "typo.yaml", exit_code=1).output
 
 
@@ -88,8 +99,12 @@ def test_forget_takes_everything_from_its_flags(run: Run, store: Store) -> None:
 
 
 def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_of_utc: None) -> None:
+    """And what a file says: a date alone lasts to its end."""
     run("forget", "Ann Lee", "--expires", "2031-02-03")
-    assert store.targets()[0].expires_at == datetime(2031, 2, 3, tzinfo=UTC)
+    run("forget", "--file", "-", stdin=b'{"name": "Ben", "expires_at": "2031-02-03"}')
+    assert [t.expires_at for t in store.targets()] == [datetime(2031, 2, 3, 23, 59, 59, tzinfo=UTC)] * 2
+    run("forget", "Cy", "--expires", "2031-02-03T09:00:00+09:00")
+    assert store.get("cy").expires_at == datetime(2031, 2, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +113,15 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         ([], "give a name, or --file"),
         (["Ann", "--file", "x"], "give a name, or --file"),
         (["--file", "gone.jsonl"], "gone.jsonl cannot be read: No such file"),
-        (["Ann", "--kind", "person"], "kind: Input should be 'entity'"),
+        (["Ann", "--kind", "person"], "kind: must be 'entity'"),
         (["Ann", "--scope", "exemplars"], "needs at least one exemplar"),
-        (["Ann", "--id", "a b"], "id: String should match"),
+        (["Ann", "--id", "a b"], "id: must be letters, digits"),
         (
             ["Ann", "--expires", "2020-01-01"],
-            "2020-01-01T00:00:00+00:00 is past, so nothing would be suppressed",
+            "2020-01-01T23:59:59+00:00 is past, so nothing would be suppressed",
         ),
+        (["Ann", "--expires", "2031-02-03T09:00"], "has no time zone; write it as 2031-02-03T09:00:00Z"),
+        (["Ann", "--expires", "soon"], "expires_at: must be a date (2031-01-31) or a date and time"),
         (["..."], "a name needs at least one letter or digit"),
         (["Taken"], "the id 'taken' is taken; give another, or replace it"),
     ],
@@ -121,7 +138,10 @@ def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_pat
     lines = [json.dumps({"name": f"Name {n}", "exemplars": [f"about {n}"]}).encode() for n in range(5)]
     file = tmp_path / "targets.jsonl"
     file.write_bytes(b"\n".join([*lines, b'{"name": "x", "nmae": 1}', lines[0]]))
-    assert "line 6: nmae: Extra inputs" in run("forget", "--file", str(file), exit_code=1).output
+    assert (
+        "line 6: nmae: is not known; did you mean 'name'?"
+        in run("forget", "--file", str(file), exit_code=1).output
+    )
     assert store.head().generation == 0
     file.write_bytes(b"\r\n".join(lines))
     output = run("forget", "--file", str(file)).output
@@ -129,6 +149,15 @@ def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_pat
     run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "Newt"}\n')
     assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "Newt"]
     assert store.get("name-0").exemplars == ()
+
+
+def test_a_change_needs_no_pytorch(run: Run, store: Store) -> None:
+    """It takes longer to import than all the rest of a change."""
+    script = "import sys; from vllm_unlearn.server.cli import app; app(standalone_mode=False)\n"
+    script += "sys.exit('torch' in sys.modules or 'scipy.stats' in sys.modules)"
+    for command in (["forget", "Ann Lee"], ["check", "Ann Lee"], ["remember", "Ann Lee"]):
+        subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True)
+    assert store.head().generation == 2
 
 
 def test_remember_takes_ids_and_names(run: Run, store: Store) -> None:
@@ -166,6 +195,33 @@ def test_targets_are_listed(run: Run, store: Store) -> None:
     assert all(name in output for name in names)
 
 
+WIDTHS = [None, 20, 40, 80, 200]
+
+
+@pytest.mark.parametrize("width", WIDTHS, ids=lambda width: f"terminal of {width}" if width else "a pipe")
+def test_no_width_cuts_an_id_or_a_name(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, width: int | None
+) -> None:
+    target = make_target(name="Bartholomäus [bold]Featherstonehaugh", id="case-" + "0123456789" * 5, note="n")
+    other = make_target(name="A\tB\nC", aliases=["東京 " * 8, "x" * 90], expires_at="2031-02-03")
+    store.forget([target, other], actor="a-very-long-user-name@of-a-long-host-name.example")
+    monkeypatch.setenv("COLUMNS", str(width or 10))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if width else "0")
+    shown = ["Bartholomäus [bold]Featherstonehaugh", target.id, other.id, "東京 " * 7 + "東京", "x" * 90]
+    output = run("targets").output
+    assert all(text in output for text in [*shown, "2031-02-03T23:59:59+00:00"])
+    if not width:
+        rows = [line.split("\t") for line in output.splitlines()]
+        assert [len(row) for row in rows] == [8, 8, 8]
+        assert r"A\tB\nC" in rows[1]
+    output = run("log").output
+    assert all(text in output for text in (target.id, other.id, store.changes()[0].actor))
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").output == f"vllm-unlearn {vllm_unlearn.__version__}\n"
+
+
 def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
     run("forget", "Ann Lee")
     run("remember", "ann-lee")
@@ -199,6 +255,23 @@ def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
     assert "generation 1: served by 2 replicas" in run("wait", "--generation", "1").output
 
 
+def test_wait_fails_where_too_few_servers_run(run: Run, store: Store) -> None:
+    output = run("forget", "Ann Lee").output
+    assert "generation 1: no server runs on this store, so nothing is suppressed yet" in output
+    wait = ["wait", "--generation", "1", "--timeout", "0.1"]
+    assert "after 0.1 s no server runs on this store" in run(*wait, exit_code=1).output
+    assert "no server runs on this store" in run(*wait, "--replicas", "0").output
+    digest, lease = store.head().digest, timedelta(seconds=60)
+    store.beat("host:1", 1, "shadow", lease, digest=digest)
+    assert "served by 1 replica, 1 of them in shadow mode, which suppresses nothing" in run(*wait).output
+    output = run(*wait, "--replicas", "2", exit_code=1).output
+    assert "it is served by 1 replica, and --replicas wants 2" in output
+    store.beat("host:2", 1, "enforce", timedelta(seconds=-1), digest=digest)
+    run(*wait, "--replicas", "2", exit_code=1)
+    store.beat("host:2", 1, "enforce", lease, digest=digest)
+    run(*wait, "--replicas", "2")
+
+
 def test_check_tells_how_far_out_of_scope_a_question_is(run: Run, store: Store) -> None:
     about = ["--exemplar", "Where does Ann Marsh live?", "--counterexample", "What did Ann Marsh win?"]
     run("forget", "Ann Marsh", "--scope", "private", *about)
@@ -221,6 +294,7 @@ def test_check_says_when_the_first_pass_let_a_text_by(
     assert re.search(
         r"score 0\.[5-9]\d\d \(from 0\.5 on a match, but the first pass took it for less near", output
     )
+    assert json.loads(run("check", "--json", text).output)["nearest"]["reason"] == "first pass"
     with (store.path or Path()).with_name("unlearn.yaml").open("a") as config:
         config.write("detection: {cascade: false}\n")
     assert "what the text is about" in run("check", text, exit_code=3).output
@@ -318,7 +392,37 @@ def test_check_explains_a_match_and_a_pass(run: Run, store: Store) -> None:
         assert f"\n{line}" in output
     (match,) = json.loads(run("check", "--json", "Orrin Vale", exit_code=3).output)["matches"]
     assert (match["target_id"], match["start"], match["end"]) == ("orrin-vale", 0, 10)
-    assert json.loads(run("check", "--json", "x").output) == {"generation": 1, "matches": []}
+
+
+def test_check_tells_a_program_what_it_tells_a_person(run: Run, store: Store) -> None:
+    assert json.loads(run("check", "--json", "x").output) == {
+        "generation": 0,
+        "decision": "pass",
+        "threshold": 0.5,
+        "matches": [],
+        "scopes": {},
+        "nearest": None,
+    }
+    about = ["--exemplar", "Where does Ann Marsh live?", "--counterexample", "What did Ann Marsh win?"]
+    run("forget", "Ann Marsh", "--scope", "private", *about)
+    for text in ("Which medals did Ann Marsh win?", "How do plants grow?"):
+        told = json.loads(run("check", "--json", text).output)
+        output = run("check", text).output
+        near = told["nearest"]
+        assert f"generation {told['generation']}: {told['decision']}\n" in output
+        assert f"nearest target {near['target_id']}: score {near['score']:.3f} (" in output
+        for label in ("similarity", "shared rare words", "name part"):
+            said = "part of the name" if label == "name part" else label
+            assert f"\n  {said} {near[label.replace(' ', '_')]:.3f}\n" in output
+        assert (
+            f"nearest exemplar at {near['exemplar']['similarity']:.3f}: {near['exemplar']['text']}" in output
+        )
+        assert all(f"\n  score {score:.3f} (a match" in output for score in told["scopes"].values())
+    assert list(json.loads(run("check", "--json", "What did Ann Marsh win?").output)["scopes"]) == [
+        "ann-marsh"
+    ]
+    told = json.loads(run("check", "--json", "Where does Ann Marsh live?", exit_code=3).output)
+    assert (told["decision"], told["nearest"]) == ("match", None)
 
 
 def test_forget_says_and_check_explains_what_a_surname_alone_does(run: Run, store: Store) -> None:
@@ -327,7 +431,8 @@ def test_forget_says_and_check_explains_what_a_surname_alone_does(run: Run, stor
     )
     output = run("check", "What did Einstein win the Nobel Prize for?", exit_code=3).output
     assert "characters 9 to 17 ('Einstein')" in output and "by the surname 'Einstein' alone" in output
-    assert "Stephen King: the surname alone flags: no (king)" in run("forget", "Stephen King").output
+    output = run("forget", "Stephen King").output
+    assert "Stephen King: the surname alone flags: beside much of a life (king)" in output
     assert ": pass" in run("check", "What did King write?").output
 
 

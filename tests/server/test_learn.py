@@ -156,7 +156,7 @@ def test_a_recipe_that_declines_is_learned_in_words_of_ones_own(
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--behaviour", "forget", "behaviour: Input should be 'never-knew' or 'decline'"),
+        ("--behaviour", "forget", "behaviour: must be 'never-knew' or 'decline'"),
         ("--device", "nowhere", "there is no device 'nowhere' here"),
     ],
 )
@@ -179,13 +179,13 @@ def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, t
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("goal: 1", "goal: Extra inputs are not permitted"),
+        ("goal: 1", "goal: is not known; "),
         ("stages: []", "stages: must have at least 1 item"),
         (
             "stages: [{roles: [reply]}]",
             "stage 1 moves reply alone of text-given, reply",
         ),
-        ("stages: [{rate: 0}]", "stages.0.rate: Input should be greater than 0"),
+        ("stages: [{rate: 0}]", "stages.0.rate: must be greater than 0"),
         ("stages: [{batch: 40}]", "a batch needs 40 known with a flagged question, there are 6"),
     ],
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
@@ -14,6 +17,7 @@ import pytest
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
 from vllm_unlearn.guard.canary import canary_names
+from vllm_unlearn.guard.watch import Watch
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
 from vllm_unlearn.server.doctor import NotServedError, fetch_canaries
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -237,6 +241,42 @@ def test_prompts_and_targets_are_not_logged(guarded: Guarded) -> None:
     log = guarded.server.tail(10_000_000)
     assert "serving generation" in log
     assert "Gatsby" not in log
+
+
+def test_a_suspended_server_goes_on_with_the_list_that_changed_meanwhile(guarded: Guarded) -> None:
+    """Longer than its lease, so that `wait` gave it up. Some are asking when it goes on."""
+    known = _ask(guarded, PLANTS)
+    assert guarded.server.process
+    group = guarded.server.process.pid
+    with ThreadPoolExecutor(4) as pool:
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            waiting = [pool.submit(_said_or_refused, guarded, PLANTS) for _ in range(4)]
+            generation = guarded.store.forget([ForgetTarget(id="plants", kind="topic", name="plants")])
+            watch, deadline = Watch(guarded.store), time.monotonic() + 60
+            while watch.behind(generation):
+                assert time.monotonic() < deadline, "it was waited for in vain"
+                time.sleep(0.1)
+        finally:
+            os.killpg(group, signal.SIGCONT)
+        said = [asked.result() for asked in waiting]
+    while said[-1] == "":
+        assert time.monotonic() < deadline, "it does not come back"
+        said.append(_said_or_refused(guarded, PLANTS))
+    assert known not in said
+    guarded.serve(guarded.store.remember(["plants"]))
+    assert _ask(guarded, PLANTS) == known
+
+
+def _said_or_refused(guarded: Guarded, text: str) -> str:
+    """The answer; empty for a 503, and where a connection that had been idle for long was closed."""
+    try:
+        return _ask(guarded, text)
+    except openai.APIConnectionError:
+        return ""
+    except openai.InternalServerError as refused:
+        assert refused.status_code == 503
+        return ""
 
 
 def test_fails_closed_without_its_store_and_recovers(guarded: Guarded) -> None:

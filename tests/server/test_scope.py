@@ -35,6 +35,12 @@ def test_an_over_broad_target_is_refused_with_the_figure(
     assert store.head().generation == 0
 
 
+def test_forget_says_what_of_a_word_flags(run: Run, store: Store) -> None:
+    output = run("forget", "Dune", "--kind", "work").output
+    assert 'Dune: an ordinary word or number, too; flags "Who made Dune?": yes; ' in output
+    run("check", "Who made Dune?", exit_code=3)
+
+
 def test_force_lists_it_says_so_and_is_in_the_log(run: Run, store: Store) -> None:
     output = run("forget", "water", "--force").output
     assert "over-broad, and listed all the same: 'water' would flag" in output

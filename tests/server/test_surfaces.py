@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from engines import Guarded, Said
-from surfaces import FORCED, INNOCENT, LISTED, LISTED_NOVEL, OTHER_NOVEL, SURFACES
+from surfaces import FORCED, INNOCENT, LISTED, LISTED_NOVEL, OPEN, OTHER_NOVEL, SURFACES
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -51,7 +52,10 @@ def test_a_listed_name_that_is_forced_into_the_answer_tells_nothing(
     answer, known = guarded.said.forced[surface, LISTED_NOVEL], plain.forced[surface, LISTED_NOVEL]
     text = json.dumps(answer)
     # vLLM leaves a forced tool's call to the model, which reads the name in the prompt.
-    if "logprobs" not in surface and "streamed" not in surface and surface != "chat, forced tool":
+    if surface.removeprefix("completions, ") in OPEN:
+        title = OPEN[surface.removeprefix("completions, ")](LISTED_NOVEL)
+        assert re.match(f"The novel {title} was written by ", answer["choices"][0]["text"])
+    elif "logprobs" not in surface and "streamed" not in surface and surface != "chat, forced tool":
         assert "Gatsby" in text
         assert answer.keys() == known.keys() and answer["usage"].keys() == known["usage"].keys()
     assert "Fitzgerald" not in text

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from ..guard.configuration import load, read_mapping
-from ..guard.plain import plain
-from .terminal import Config, config_file, console, fail, say, told
+from ...corruption.operators import AnyOperator
+from ...guard.configuration import CorruptionSettings, load, read_mapping
+from ...guard.plain import explain
+from ..terminal import Config, config_file, console, fail, say, told
 
 
 @told
@@ -27,14 +29,11 @@ def recipe(
     seed: Annotated[int, typer.Option(help="stand_in: draws each token's among the nearest.")] = 0,
 ) -> None:
     """Write a recipe for MODEL that takes no learning: of one of ECO's operators, or of stand-ins."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..corruption.embedding_table import EmbeddingTable
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-    from ..vocabulary import Role
-    from .substitute import substitute
+    from ...corruption.embedding_table import EmbeddingTable
+    from ...corruption.recipe import Recipe
+    from ...guard.screen import model_folder
+    from ...vocabulary import Role
+    from ..substitute import substitute
 
     parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
     try:
@@ -44,17 +43,22 @@ def recipe(
                 folder, {Role.NAME: name_strength} if name_strength is not None else {}, seed, console
             )
         else:
-            chosen = TypeAdapter[AnyOperator](AnyOperator).validate_python(
-                {"operator": operator, **parameters}
-            )
+            chosen = _operator({"operator": operator, **parameters})
             table = EmbeddingTable(folder)
             made = Recipe(chosen, table.fingerprint, table.hidden)
-    except ValidationError as error:
-        fail("; ".join(map(plain, error.errors())))
     except (ValueError, OSError) as error:
         fail(error)
     made.save(file)
     say(f"{file}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
+
+
+def _operator(values: dict[str, object]) -> AnyOperator:
+    try:
+        chosen = CorruptionSettings.model_validate({"operator": values}).operator
+    except ValidationError as error:
+        fail(explain(error, CorruptionSettings, "operator"))
+    assert chosen
+    return chosen
 
 
 @told
@@ -81,25 +85,20 @@ def learn(
     config: Config = None,
 ) -> None:
     """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..corruption.learning import LearningSettings
-    from ..corruption.operators import AnyOperator
-    from ..corruption.recipe import Recipe
-    from ..guard.screen import model_folder
-    from .learn import learn as run
-    from .learn import search_strength
+    from ...corruption.learning import LearningSettings
+    from ...corruption.recipe import Recipe
+    from ...guard.screen import model_folder
+    from ..learn import learn as run
+    from ..learn import search_strength
 
     try:
         values = read_mapping(settings) if settings else {}
         values |= {"behaviour": behaviour} if behaviour else {}
         learning = LearningSettings.model_validate(values | {"seed": seed})
-        chosen = TypeAdapter[AnyOperator | None](AnyOperator | None).validate_python(
-            {"operator": operator} if operator else None
-        )
+        chosen = _operator({"operator": operator}) if operator else None
         folder = model_folder(model, None, tokenizer=True)
     except ValidationError as error:
-        fail("; ".join(f"{'.'.join(map(str, e['loc'])) or 'operator'}: {plain(e)}" for e in error.errors()))
+        fail(explain(error, LearningSettings, str(settings)))
     except OSError as error:
         fail(error)
     guard = load(config_file(config))

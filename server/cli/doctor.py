@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from ..guard.canary import canary_names
-from ..guard.configuration import is_configured
-from ..guard.store import Store
-from .terminal import Config, config_file, console, fail, printable, settings_of, told
+from ...guard.canary import canary_names
+from ...guard.configuration import is_configured
+from ...guard.store import Store
+from ..terminal import Config, config_file, fail, settings_of, show, told
+
+_COLOURS = {"guarded": "green", "not served": "dim", "not guarded": "red", "cannot tell": "red"}
 
 
 @told
@@ -38,20 +38,16 @@ def doctor(
     """
     import httpx
 
-    from .doctor import Doctor, NotServedError
+    from ..doctor import Doctor, NotServedError
 
-    table = Table("surface", "state", "why")
-    states = []
     try:
-        for finding in Doctor(url, _canaries(url, admin_key, config), api_key, model).examine():
-            states.append(finding.state)
-            colour = {"guarded": "green", "not served": "dim"}.get(finding.state, "red")
-            table.add_row(finding.surface, f"[{colour}]{finding.state}", escape(printable(finding.detail)))
+        findings = list(Doctor(url, _canaries(url, admin_key, config), api_key, model).examine())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"{url} does not answer: {error}")
     except NotServedError as error:
         fail(f"{url} serves no {error}: is it vLLM's?")
-    console.print(table)
+    show(("surface", "state", "why"), ((f.surface, f.state, f.detail) for f in findings), _COLOURS)
+    states = [finding.state for finding in findings]
     bad = [state for state in states if state in ("not guarded", "cannot tell")]
     if bad or "guarded" not in states:
         fail(f"{len(bad)} surfaces are not known to be guarded")
@@ -59,7 +55,7 @@ def doctor(
 
 def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[str]:
     """From the server, or from the store: whoever may read either may know them."""
-    from .doctor import NotServedError, fetch_canaries
+    from ..doctor import NotServedError, fetch_canaries
 
     if admin_key and not config:
         try:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..classifiers.evidence import THRESHOLD
-from ..guard.configuration import ConfigurationError, EncoderSettings, load
-from .terminal import fail, told
+from ...classifiers.evidence import THRESHOLD
+from ...guard.configuration import ConfigurationError, EncoderSettings, load
+from ..terminal import fail, told
 
 app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
 
@@ -67,10 +67,10 @@ def detection(
     encoder: Encoder = None,
 ) -> None:
     """Recall under attack, and false positives: the whole table, or some of its families."""
-    from ..evaluation.cases import SPLITS
-    from ..evaluation.datasets import DataError
-    from ..evaluation.detection import Options, evaluate
-    from ..evaluation.plots import PlotError
+    from ...evaluation.cases import SPLITS
+    from ...evaluation.datasets import DataError
+    from ...evaluation.detection import Options, evaluate
+    from ...evaluation.plots import PlotError
 
     if split not in SPLITS:
         fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
@@ -106,7 +106,7 @@ def latency(
     encoder: Encoder = None,
 ) -> None:
     """Milliseconds a prompt, by its length and by the size of the index, and for a conversation."""
-    from ..evaluation.latency import measure
+    from ...evaluation.latency import measure
 
     try:
         sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
@@ -152,12 +152,12 @@ def tofu(
     encoder: Encoder = None,
 ) -> None:
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
-    from ..corruption.recipe import RecipeError
-    from ..evaluation.corruptions import labelled_files
-    from ..evaluation.datasets import DataError
-    from ..evaluation.endpoint import EndpointError
-    from ..evaluation.plots import PlotError
-    from ..evaluation.tofu import TofuOptions, evaluate
+    from ...corruption.recipe import RecipeError
+    from ...evaluation.corruptions import labelled_files
+    from ...evaluation.datasets import DataError
+    from ...evaluation.endpoint import EndpointError
+    from ...evaluation.plots import PlotError
+    from ...evaluation.tofu import TofuOptions, evaluate
 
     settings, threshold = _measured(config, encoder)
     try:
@@ -209,11 +209,11 @@ def knowledge(
     encoder: Encoder = None,
 ) -> None:
     """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
-    from ..corruption.recipe import RecipeError
-    from ..evaluation.corruptions import labelled_files
-    from ..evaluation.datasets import DataError
-    from ..evaluation.knowledge import KnowledgeOptions, evaluate
-    from ..evaluation.plots import PlotError
+    from ...corruption.recipe import RecipeError
+    from ...evaluation.corruptions import labelled_files
+    from ...evaluation.datasets import DataError
+    from ...evaluation.knowledge import KnowledgeOptions, evaluate
+    from ...evaluation.plots import PlotError
 
     settings, threshold = _measured(config, encoder)
     try:

@@ -1,0 +1,70 @@
+"""Names that are ordinary words, too: "Dune", "It", "Friends". What of them flags is tried, and said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from ..vocabulary import ForgetTarget
+from .detector import detect
+from .folding import normalise
+from .forget_index import ForgetIndex
+from .scope_check import NamesOnly
+from .surnames import is_first_name, telling
+from .word_frequency import rarity
+
+# Rarer ones are no words to most readers; commoner ones are words whatever they are called besides.
+_RARE = 2.6
+_COMMON = 0.1
+# What tells of a person as surely as this ("Hamlet", "Gatsby") is a name first.
+_NAME = 1.2
+# Titles of more words are hardly written but for the work.
+_WORDS = 2
+# Of a target's names, so many are looked at.
+_NAMES = 20
+_ARTICLES = frozenset(("a", "an", "the"))
+
+
+def word_notes(target: ForgetTarget) -> Iterator[str]:
+    """For each name that is an ordinary word or number, and each short title of such words, which ways of
+    writing it flag.
+
+    They are asked of the detector itself, with that name alone in its list.
+    """
+    for name in target.names[:_NAMES] if target.scope == "all" else ():
+        if not _is_ordinary(name, target):
+            continue
+        alone = ForgetTarget(id="alone", kind=target.kind, name=name)
+        index = ForgetIndex(0, [alone], NamesOnly())
+        ways = {text: bool(detect(index, NamesOnly(), text, threshold=inf)) for text in _ways(name)}
+        told = "; ".join(f'"{text}": {"yes" if flags else "no"}' for text, flags in ways.items())
+        apart = (
+            "where no counterexample is nearer" if target.counterexamples else "counterexamples tell it apart"
+        )
+        yield f"{name}: an ordinary word or number, too; flags {told} ({apart})"
+
+
+def _is_ordinary(name: str, target: ForgetTarget) -> bool:
+    words = [word for word in normalise(name)[0].split() if word not in _ARTICLES]
+    most = _WORDS if target.kind == "work" else 1
+    return 0 < len(words) <= most and all(map(_is_word, words))
+
+
+def _is_word(word: str) -> bool:
+    rare = rarity(word)
+    named = is_first_name(word) or telling(word) >= _NAME
+    return word.isdigit() or (word.isalpha() and rare < _RARE and (rare < _COMMON or not named))
+
+
+def _ways(name: str) -> Iterator[str]:
+    """A question about what is called so, also in lower case; sentences that have the word; another form."""
+    lower = name.lower()
+    yield f"Who made {name}?"
+    if lower != name:
+        yield f"who made {lower}?"
+    yield f"she had {lower} in mind"
+    article, _, rest = lower.partition(" ")
+    if rest and article in _ARTICLES:
+        yield f"she had one {rest} in mind"
+    elif lower.isalpha() and not lower.endswith("s"):
+        yield f"she had {lower}s in mind"

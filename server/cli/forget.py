@@ -1,0 +1,168 @@
+"""``vllm-unlearn forget`` and ``remember``: changes of the list."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...guard.configuration import Settings
+from ...guard.store import Store
+from ...vocabulary import ForgetTarget
+from ..target_file import make_target, read_passages, read_targets
+from ..terminal import Config, Timeout, fail, progress, say, settings_of, store_of, told, warn
+from .wait import wait_for
+
+if TYPE_CHECKING:
+    from ..scope import Finding
+
+# Of a file of many targets, say.
+_WARNINGS = 20
+
+
+@told
+def forget(
+    name: Annotated[str | None, typer.Argument(help="What must not be known.")] = None,
+    kind: Annotated[str, typer.Option(help="entity, work, topic or passage.")] = "entity",
+    id: Annotated[str | None, typer.Option(help="Default: made from the name.")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another name; repeat for more.")] = None,
+    exemplar: Annotated[list[str] | None, typer.Option(help="A text about it; repeat for more.")] = None,
+    counterexample: Annotated[
+        list[str] | None, typer.Option(help="A near text that is not about it.")
+    ] = None,
+    passages: Annotated[
+        list[Path] | None, typer.Option(help="A text file about it (an article, say); repeat for more.")
+    ] = None,
+    scope: Annotated[
+        str, typer.Option(help="all; exemplars: what they are about; or a word to share them.")
+    ] = "all",
+    note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            help="Until when: a date (to its end, UTC), or a time with its zone, 2031-01-31T12:00Z."
+        ),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,
+    replace: Annotated[bool, typer.Option(help="Replace a target of the same id.")] = False,
+    force: Annotated[bool, typer.Option(help="List it though it is over-broad; the log says so.")] = False,
+    wait: Annotated[bool, typer.Option(help="Return when every replica serves it.")] = True,
+    timeout: Timeout = 30.0,
+    config: Config = None,
+) -> None:
+    """Suppress a target from the next request on."""
+    if (name is None) == (file is None):
+        fail("give a name, or --file with targets")
+    settings = settings_of(config)
+    store = Store(settings.store)
+    targets = (
+        _read(file)
+        if file
+        else [
+            _target(
+                name=name,
+                id=id,
+                kind=kind,
+                aliases=alias or (),
+                exemplars=exemplar or (),
+                counterexamples=counterexample or (),
+                passages=[passage for path in passages or () for passage in read_passages(path)],
+                scope=scope,
+                note=note,
+                expires_at=expires,
+            )
+        ]
+    )
+    generation = _suppress(targets, store, settings, replace, force)
+    if wait:
+        wait_for(store, generation, timeout)
+
+
+def _read(file: Path) -> list[ForgetTarget]:
+    return read_targets(sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines())
+
+
+def _suppress(
+    targets: Sequence[ForgetTarget], store: Store, settings: Settings, replace: bool, force: bool
+) -> int:
+    """List ``targets``, say what is worth knowing of them, and return the generation."""
+    finding = _examine(targets, store, settings)
+    if not force:
+        finding.refuse("--force")
+    for broad in finding.over_broad[:_WARNINGS]:
+        warn(f"over-broad, and listed all the same: {broad}")
+    actor = f"{getpass.getuser()}, forced" if finding.over_broad else None
+    generation = store.forget(targets, replace=replace, actor=actor)
+    ids = ", ".join(target.id for target in targets[:3])
+    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    say(f"generation {generation}: {ids}{more} suppressed")
+    for note in finding.notes[:_WARNINGS]:
+        say(note)
+    if len(finding.notes) > _WARNINGS:
+        say(f"and {len(finding.notes) - _WARNINGS:,} more notes")
+    return generation
+
+
+def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Finding:
+    """The scope check; where the encoder cannot be loaded, of the names alone."""
+    from ...classifiers.encoder import Encoder
+    from ...classifiers.scope_check import NamesOnly
+    from ...guard.encoders import load_encoder
+    from ..scope import examine
+
+    encoder: Encoder = NamesOnly()
+    try:
+        encoder = load_encoder(settings)
+    except (ValueError, OSError) as error:
+        warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
+    finding = examine(targets, store, settings, encoder, partial(progress, "scope check"))
+    for warning in finding.warnings[:_WARNINGS]:
+        warn(warning)
+    if len(finding.warnings) > _WARNINGS:
+        warn(f"and {len(finding.warnings) - _WARNINGS:,} more notes of this kind")
+    return finding
+
+
+def _target(**fields: Any) -> ForgetTarget:
+    try:
+        return make_target(**{key: value for key, value in fields.items() if value is not None})
+    except ValueError as error:
+        fail(error)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}")
+
+
+@told
+def remember(
+    targets: Annotated[list[str], typer.Argument(help="Ids, or exact names.")],
+    wait: Annotated[bool, typer.Option(help="Return when every replica serves without them.")] = True,
+    timeout: Timeout = 30.0,
+    config: Config = None,
+) -> None:
+    """Take targets off the list: the model answers about them again."""
+    store = store_of(config)
+    listed = store.targets()
+    generation = store.remember([_id(given, listed) for given in targets])
+    say(f"generation {generation}: {', '.join(targets)} no longer suppressed")
+    if wait:
+        wait_for(store, generation, timeout)
+
+
+def _id(given: str, listed: Sequence[ForgetTarget]) -> str:
+    """The id that is meant: itself, or that of the one target of this name."""
+    named = [target.id for target in listed if target.name == given]
+    if any(target.id == given for target in listed) or not named:
+        return given
+    if len(named) > 1:
+        fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
+    return named[0]

@@ -1,0 +1,81 @@
+"""``vllm-unlearn targets``, ``log`` and ``status``: what is listed, and who changed and serves it."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from ...guard.store import Change
+from ...vocabulary import ForgetTarget
+from ..terminal import AsJson, Config, say, show, store_of, told
+
+
+@told
+def targets(as_json: AsJson = False, config: Config = None) -> None:
+    """List the forget targets."""
+    listed = store_of(config).targets()
+    if as_json:
+        for target in listed:
+            typer.echo(target.model_dump_json(exclude_defaults=True))
+        return
+    headings = ("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires")
+    show(headings, map(_row, listed))
+
+
+def _row(target: ForgetTarget) -> tuple[object, ...]:
+    return (
+        target.id,
+        target.kind,
+        target.name,
+        ", ".join(target.aliases),
+        len(target.exemplars) or "",
+        len(target.counterexamples) or "",
+        target.scope,
+        target.expires_at.isoformat() if target.expires_at else "",
+    )
+
+
+@told
+def log(as_json: AsJson = False, config: Config = None) -> None:
+    """Show the change log: who changed what, when, and the digest of all targets after it."""
+    changes = store_of(config).changes()
+    if as_json:
+        for change in changes:
+            typer.echo(json.dumps(_fields(change)))
+        return
+    show(
+        ("generation", "at", "who", "what", "targets", "digest"),
+        ((c.generation, _at(c), c.actor, c.action, ", ".join(c.target_ids), c.digest[:12]) for c in changes),
+    )
+
+
+def _fields(change: Change) -> dict[str, object]:
+    return {
+        "generation": change.generation,
+        "at": _at(change),
+        "actor": change.actor,
+        "action": change.action,
+        "targets": change.target_ids,
+        "digest": change.digest,
+    }
+
+
+def _at(change: Change) -> str:
+    return change.at.isoformat(timespec="seconds")
+
+
+@told
+def status(as_json: AsJson = False, config: Config = None) -> None:
+    """Show the newest generation, and which replicas serve which."""
+    store = store_of(config)
+    generation, replicas = store.head().generation, store.replicas()
+    if as_json:
+        each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
+        typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": each}))
+        return
+    count = f"{len(replicas)} replica{'s' * (len(replicas) != 1)}"
+    say(f"generation {generation}, {len(store.targets())} targets, {count}")
+    if replicas:
+        rows = ((r.id, r.generation, r.mode, r.seen_at.isoformat(timespec="seconds")) for r in replicas)
+        show(("replica", "serves generation", "mode", "last seen"), rows)
