@@ -26,7 +26,7 @@ check: $(VENV)/.test  ## style and types
 	MYPYPATH=tests $(BIN)/python -m mypy --explicit-package-bases tests
 
 bench: $(VENV)/.demo  ## what a guarded request costs against plain vLLM
-	$(BIN)/python -m vllm_unlearn.evaluation.overhead $(ARGS)
+	$(BIN)/vllm-unlearn eval overhead $(ARGS)
 
 docs: $(VENV)/.test  ## the documentation as a site, in build/site
 	$(BIN)/python -m mkdocs build --site-dir build/site

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..vocabulary import Match
-from .encoder import Encoder
+from .encoders.encoder import Encoder
 from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
-from .name_parts import ALONE
-from .names import NameHit
+from .names.name_parts import ALONE
+from .names.names import NameHit
 from .reading import Reading, readings
 from .scoped_names import find_in_scope
 

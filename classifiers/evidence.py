@@ -7,10 +7,10 @@ from math import log
 
 from ..vocabulary import Neighbour
 
-# What flags. Chosen on the tuning halves that evaluation/detection.py names; `vllm-unlearn calibrate` fits it
+# What flags. Chosen on the tuning halves that evaluation/detection names; `vllm-unlearn calibrate` fits it
 # to an operator's own traffic.
 THRESHOLD = 0.5
-# They add up to 1. Set by hand on the tuning halves that evaluation/detection.py names, for all
+# They add up to 1. Set by hand on the tuning halves that evaluation/detection/detection.py names, for all
 # encoders, all sets and all ways to give a target alike.
 SIMILARITY = 0.44
 AGREEMENT = 0.30

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..vocabulary import Kind
-from .encoder import Vectors
+from .encoders.encoder import Vectors
 
 # Where a name stood. With it, texts about one person are near to each other whatever they ask.
 STAND_IN: dict[Kind, str] = {

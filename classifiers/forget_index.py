@@ -13,24 +13,24 @@ import faiss
 import numpy as np
 
 from ..vocabulary import ForgetTarget, Neighbour
-from .after_names import follows_another
-from .cast import cast
-from .encoder import Encoder, Vectors
+from .encoders.encoder import Encoder, Vectors
+from .encoders.sieve import SLACK, Sieve
+from .encoders.static_encoder import StaticEncoder
 from .evidence import Evidence
 from .fact_scope import FactScope, clauses, leave_out, settled
-from .folding import normalise
-from .fuzzy_names import FuzzyNames
-from .name_parts import NameParts
-from .names import NameHit, NameMatcher
-from .other_names import company_name, other_names
+from .names.after_names import follows_another
+from .names.fuzzy_names import FuzzyNames
+from .names.name_parts import NameParts
+from .names.names import NameHit, NameMatcher
+from .names.other_names import company_name, other_names
+from .names.punctuation import parted_in, punctuated
+from .names.surnames import lone_words
 from .passages import facts, full_names
-from .punctuation import parted_in, punctuated
-from .segments import sentences
-from .sieve import SLACK, Sieve
-from .static_encoder import StaticEncoder
-from .surnames import lone_words
+from .recurring_names import cast
 from .templates import UNRELATED, counterexamples, questions
-from .terms import agreement, agreement_of, terms
+from .text.folding import normalise
+from .text.segments import sentences
+from .text.terms import agreement, agreement_of, terms
 
 # Exemplars looked at for each segment; a target may have many near it.
 NEIGHBOURS = 256

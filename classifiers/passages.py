@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ..vocabulary import ForgetTarget
-from .folding import normalise
-from .segments import sentences
-from .terms import terms, unspaced
+from .text.folding import normalise
+from .text.segments import sentences
+from .text.terms import terms, unspaced
 
 # Headings and sentences that could stand in any article ("She received several awards.") say nothing.
 MIN_RARITY = 6.0

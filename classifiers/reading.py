@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+from .disguises.views import View, views
 from .forget_index import ForgetIndex
-from .name_parts import PartHit
-from .names import NameHit
-from .segments import WINDOW_CHARS, Segment, segment
-from .terms import find_terms
-from .views import View, views
+from .names.name_parts import PartHit
+from .names.names import NameHit
+from .text.segments import WINDOW_CHARS, Segment, segment
+from .text.terms import find_terms
 from .work import current
 
 

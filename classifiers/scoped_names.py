@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..vocabulary import Match
-from .encoder import Encoder
+from .encoders.encoder import Encoder
 from .forget_index import ForgetIndex
-from .names import NameHit
+from .names.names import NameHit
 from .reading import Reading
 
 

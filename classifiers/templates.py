@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..vocabulary import ForgetTarget, Kind
-from .folding import normalise
+from .text.folding import normalise
 
 QUESTIONS: dict[Kind, tuple[str, ...]] = {
     "entity": (

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from math import inf
 
 from ..vocabulary import ForgetTarget
+from .calibration.scope_check import NamesOnly
 from .detector import detect
-from .folding import normalise
 from .forget_index import ForgetIndex
-from .scope_check import NamesOnly
-from .surnames import is_first_name, telling
-from .word_frequency import rarity
+from .names.surnames import is_first_name, telling
+from .text.folding import normalise
+from .text.word_frequency import rarity
 
 # Rarer ones are no words to most readers; commoner ones are words whatever they are called besides.
 _RARE = 2.6

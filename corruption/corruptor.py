@@ -10,7 +10,7 @@ import torch
 from ..vocabulary import FlaggedToken, Reach
 from .corrupted_prompt import CorruptedPrompt
 from .embedding_table import EmbeddingTable
-from .flagged import Flagged
+from .operators.flagged import Flagged
 from .recipe import Recipe
 
 CANARY_ID = "_canary"

@@ -16,11 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..vocabulary import Role
-from .flagged import Flagged, Lookup
-from .learned import Learned
-from .operators import AnyOperator, Noise, SignFlip, ZeroOut
-from .parted import Parted
-from .stand_in import StandIn
+from .operators.flagged import Flagged, Lookup
+from .operators.learned import Learned
+from .operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
+from .operators.parted import Parted
+from .operators.stand_in import StandIn
 
 FORMAT = "vllm-unlearn recipe 6"
 RecipeOperator = Annotated[
@@ -138,7 +138,7 @@ class Recipe:
 
 
 def default_operator() -> AnyOperator:
-    """The operator used where no recipe is configured: chosen by ``evaluation.operators``.
+    """The operator used where no recipe is configured: chosen by ``evaluation.forgetting.operators``.
 
     Noise on the first dimension alone, as in ECO, is one draw: where it comes out small, the name
     is still read. Over 32 dimensions no draw is small.

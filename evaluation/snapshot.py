@@ -1,6 +1,6 @@
 """What the guard does with 5,000 prompts, written down: whether a change of form changed anything else.
 
-``python -m vllm_unlearn.evaluation.snapshot DATA before.jsonl`` on one commit and ``… after.jsonl --against
+``vllm-unlearn eval snapshot DATA before.jsonl`` on one commit and ``… after.jsonl --against
 before.jsonl`` on another: verdicts, spans and scores, and the corrupted rows of the default operator and
 of a recipe. Every third prompt comes with a reply, so that every role is there.
 """
@@ -22,11 +22,11 @@ from transformers import AutoTokenizer
 
 from ..guard.configuration import CorruptionSettings, EncoderSettings, Settings
 from ..guard.guard import Guard
-from ..guard.screen import CORRUPTED, Screen
-from ..guard.store import Store
+from ..guard.rewriter import CORRUPTED, Rewriter
+from ..guard.store.store import Store
 from ..vocabulary import ForgetTarget, Verdict
-from .datasets import Benign, DataFolder, Rwku
-from .packaged_smollm2 import ENCODER, prepare
+from .data.datasets import Benign, DataFolder, Rwku
+from .models.packaged_smollm2 import ENCODER, prepare
 
 COUNTS = {"level 1": 500, "level 2": 500, "level 3": 800, "neighbours": 600, "benign": 2_600}
 WORKS = ("The Great Gatsby", "Harry Potter")
@@ -55,7 +55,7 @@ def targets(data: DataFolder) -> list[ForgetTarget]:
     return [*people, *(ForgetTarget(id=f"work-{n}", kind="work", name=name) for n, name in enumerate(WORKS))]
 
 
-def snapshot(texts: list[str], guard: Guard, screens: dict[str, Screen], tokenizer: Any) -> Iterator[str]:
+def snapshot(texts: list[str], guard: Guard, screens: dict[str, Rewriter], tokenizer: Any) -> Iterator[str]:
     """A line of JSON for each prompt."""
     for number, text in enumerate(track(texts, "screening", transient=True)):
         messages = [{"role": "user", "content": text}]
@@ -65,8 +65,8 @@ def snapshot(texts: list[str], guard: Guard, screens: dict[str, Screen], tokeniz
         tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=not replied, return_dict=False)
         prompt = {"type": "token", "prompt_token_ids": tokens}
         found: dict[str, Any] = {"number": number}
-        for label, screen in screens.items():
-            verdict, replacement = screen.replaced(prompt, guard)
+        for label, rewriter in screens.items():
+            verdict, replacement = rewriter.rewrite(prompt, guard)
             found |= {"verdict": _told(verdict), label: _corrupted(replacement)}
         yield json.dumps(found)
 
@@ -101,9 +101,9 @@ def main(
     chosen = {"default": CorruptionSettings()} | (
         {"recipe": CorruptionSettings(recipe=recipe)} if recipe else {}
     )
-    screens = {k: Screen(settings, model, torch.float32, MAX_TOKENS) for k, settings in chosen.items()}
-    for screen in screens.values():
-        screen.attach(tokenizer)
+    screens = {k: Rewriter(settings, model, torch.float32, MAX_TOKENS) for k, settings in chosen.items()}
+    for rewriter in screens.values():
+        rewriter.attach(tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/forget.db"
         Store.create(url).forget(targets(data))
@@ -116,7 +116,3 @@ def main(
     if against:
         pairs = zip(lines, against.read_text().splitlines(), strict=True)
         typer.echo(f"{sum(one != other for one, other in pairs)} differences from {against.name}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

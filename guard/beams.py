@@ -15,7 +15,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from ..classifiers.segments import WINDOW_CHARS
+from ..classifiers.text.segments import WINDOW_CHARS
 from ..vocabulary import Match
 
 Turns = list[tuple[int, int]]

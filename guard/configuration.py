@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import ErrorDetails
 
 from ..classifiers.evidence import THRESHOLD
-from ..corruption.operators import AnyOperator
+from ..corruption.operators.operators import AnyOperator
 from .plain import nearest, paths, place, plain
 
 PREFIX = "VLLM_UNLEARN_"
@@ -96,7 +96,7 @@ class Settings(_Section):
     allow_client_embeds: bool = False
     """Let clients send ``prompt_embeds`` of their own: the guard cannot read those."""
     screen_pooling: bool = True
-    """Screen what a pooling model scores, classifies or embeds: numbers can tell facts, too."""
+    """Rewriter what a pooling model scores, classifies or embeds: numbers can tell facts, too."""
     allow_kv_connector: bool = False
     """Serve with a KV connector, which may share blocks that the guard must keep apart."""
     allow_untested_vllm: bool = False

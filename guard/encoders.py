@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..classifiers.encoder import Encoder, OnnxEncoder
-from ..classifiers.encoder_export import exported
-from ..classifiers.static_encoder import StaticEncoder, distilled
-from ..classifiers.vector_cache import VectorCache
+from ..classifiers.encoders.encoder import Encoder, OnnxEncoder
+from ..classifiers.encoders.encoder_export import exported
+from ..classifiers.encoders.static_encoder import StaticEncoder, distilled
+from ..classifiers.encoders.vector_cache import VectorCache
 from .configuration import Settings
-from .store import Store
+from .store.store import Store
 
 
 def load_encoder(settings: Settings) -> Encoder:

@@ -12,12 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from ..classifiers.detector import detect
-from ..classifiers.encoder import BatchingEncoder, Encoder
+from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
+from ..classifiers.encoders.segment_cache import SegmentCache
+from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
-from ..classifiers.names import NameMatcher
-from ..classifiers.segment_cache import SegmentCache
-from ..classifiers.vector_cache import VectorCache
-from ..classifiers.word_frequency import preload
+from ..classifiers.names.names import NameMatcher
+from ..classifiers.text.word_frequency import preload
 from ..classifiers.work import current
 from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import Match, Verdict
@@ -27,9 +27,9 @@ from .canary import canary_names
 from .configuration import Settings
 from .encoders import load_encoder, load_sieve, vector_file
 from .faults import place
-from .lease import Clock, Lease, read_clocks
-from .store import Head, Store, StoreError
-from .watch import Watch
+from .store.lease import Clock, Lease, read_clocks
+from .store.store import Head, Store, StoreError
+from .store.watch import Watch
 
 logger = logging.getLogger(__name__)
 

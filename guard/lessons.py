@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..classifiers.detector import detect
-from ..classifiers.encoder import Encoder
+from ..classifiers.encoders.encoder import Encoder
+from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.json_object import read_object
-from ..classifiers.static_encoder import StaticEncoder
-from ..corruption.examples import CLEAN, Example, Examples, Pair
+from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
 from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
 from .plain import explain
 from .prompts import PromptDecoder
@@ -112,7 +112,7 @@ class Classroom:
         goals: Collection[str] = ("wrong", "ratio"),
         declines: Sequence[str] = (),
     ) -> Examples:
-        """The lessons whose question is flagged, as far as ``goals`` (of ``corruption.objective.Goals``) need
+        """The lessons whose question is flagged, as far as ``goals`` (of ``learning.objective.Goals``) need
         them; those that are too long are left out.
 
         ``declines`` are answers that know nothing, with ``{name}`` where the question's name belongs.

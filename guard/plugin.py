@@ -10,6 +10,6 @@ import os
 def register() -> None:
     """Put the guard into vLLM, if any ``VLLM_UNLEARN_*`` variable configures one."""
     if any(name.startswith("VLLM_UNLEARN_") for name in os.environ):
-        from .vllm_plugin import install
+        from .engine.vllm_plugin import install
 
         install()

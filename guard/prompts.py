@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ..classifiers.segments import Sentences
+from ..classifiers.text.segments import Sentences
 from ..vocabulary import FlaggedToken, Match, Reach, Role
 from .token_bytes import token_bytes
 

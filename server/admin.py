@@ -25,14 +25,14 @@ from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import TypedDict
 
+from ..classifiers.calibration.prompt_file import PromptFileError
 from ..classifiers.json_object import read_object
-from ..classifiers.prompt_file import PromptFileError
 from ..guard import metrics
 from ..guard.canary import canary_names
 from ..guard.configuration import load
 from ..guard.guard import Guard, GuardError
 from ..guard.plain import explain
-from ..guard.store import ExpiredError, Replica, StoreError, TakenError, TargetError
+from ..guard.store.store import ExpiredError, Replica, StoreError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, Verdict
 from .scope import OverBroadError, examine
 from .target_file import make_target

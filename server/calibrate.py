@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..classifiers.calibration import Calibration, Recall, Scores, calibrate, upper_bound
+from ..classifiers.calibration.calibration import Calibration, Recall, Scores, calibrate, upper_bound
+from ..classifiers.calibration.held_out import held_out_scores
+from ..classifiers.calibration.prompt_file import Prompt
 from ..classifiers.detector import NEAR, scores
-from ..classifiers.encoder import Encoder
+from ..classifiers.encoders.encoder import Encoder
+from ..classifiers.encoders.segment_cache import SegmentCache
+from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.evidence import THRESHOLD
 from ..classifiers.forget_index import ForgetIndex
-from ..classifiers.held_out import held_out_scores
-from ..classifiers.prompt_file import Prompt
-from ..classifiers.segment_cache import SegmentCache
-from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
 from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
-from ..guard.store import Store
+from ..guard.store.store import Store
 
 # Scores under this are not measured, so a threshold under it would not be calibrated.
 LEAST = THRESHOLD - NEAR

@@ -11,8 +11,8 @@ from openai import OpenAI
 from rich.console import Console
 from rich.table import Table
 
-from ..evaluation.packaged_smollm2 import ENCODER, prepare
-from ..evaluation.serving import Server
+from ..evaluation.models.packaged_smollm2 import ENCODER, prepare
+from ..evaluation.models.serving import Server
 
 WORK = "The Great Gatsby"
 ABOUT_THE_WORK = ("Who wrote The Great Gatsby?", "What is The Great Gatsby about?")

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..classifiers.detector import Near, detect, nearest, scope_scores
+from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
-from ..classifiers.vector_cache import VectorCache
 from ..guard.configuration import Settings
 from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
-from ..guard.store import Store
+from ..guard.store.store import Store
 from ..vocabulary import Match, Neighbour
 
 

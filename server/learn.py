@@ -23,20 +23,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..classifiers.segment_cache import SegmentCache
-from ..classifiers.word_frequency import preload
+from ..classifiers.encoders.segment_cache import SegmentCache
+from ..classifiers.text.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.examples import Examples
-from ..corruption.learned import Learned
-from ..corruption.learning import RECENT, Learning, LearningError, LearningSettings, means
-from ..corruption.objective import Reader, distance, made
-from ..corruption.operators import AnyOperator
-from ..corruption.parted import Parted
+from ..corruption.learning.examples import Examples
+from ..corruption.learning.learning import RECENT, Learning, LearningError, LearningSettings, means
+from ..corruption.learning.objective import Reader, distance, made
+from ..corruption.learning.stage import Losses
+from ..corruption.learning.strength import STEPS, search
+from ..corruption.operators.learned import Learned
+from ..corruption.operators.operators import AnyOperator
+from ..corruption.operators.parted import Parted
+from ..corruption.operators.stand_in import StandIn
 from ..corruption.recipe import Recipe, RecipeError
-from ..corruption.stage import Losses
-from ..corruption.stand_in import StandIn
-from ..corruption.strength import STEPS, search
-from ..evaluation.people import names
+from ..evaluation.data.people import names
 from ..guard.configuration import Settings
 from ..guard.encoders import load_encoder, load_sieve
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons

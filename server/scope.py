@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..classifiers.encoder import Encoder
-from ..classifiers.ordinary_prompts import ORDINARY_PROMPTS
-from ..classifiers.prompt_file import Prompt, read_prompts
-from ..classifiers.scope_check import NamesOnly, Scope, Track, check_scope, common_names, shorter_names
-from ..classifiers.surnames import lone_notes
-from ..classifiers.vector_cache import VectorCache
+from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
+from ..classifiers.calibration.prompt_file import Prompt, read_prompts
+from ..classifiers.calibration.scope_check import (
+    NamesOnly,
+    Scope,
+    Track,
+    check_scope,
+    common_names,
+    shorter_names,
+)
+from ..classifiers.encoders.encoder import Encoder
+from ..classifiers.encoders.vector_cache import VectorCache
+from ..classifiers.names.surnames import lone_notes
 from ..classifiers.word_notes import word_notes
 from ..guard.configuration import Settings
 from ..guard.encoders import vector_file
-from ..guard.store import Store
+from ..guard.store.store import Store
 from ..vocabulary import ForgetTarget
 
 # Of a large file; it makes 3 flagged prompts proof of more than 1 in 2,500, and takes a few seconds.

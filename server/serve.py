@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..guard.configuration import CONFIG_VARIABLE, is_disabled, load
-from ..guard.store import Store
+from ..guard.store.store import Store
 
 PLUGIN = "unlearn"
 PLUGIN_GROUPS = (
@@ -29,7 +29,7 @@ def serve(model: str, arguments: Sequence[str], config: Path | None) -> None:
     if not is_disabled():
         Store(load().store)
     allow_plugin(os.environ)
-    from ..guard.vllm_plugin import serve_command
+    from ..guard.engine.vllm_plugin import serve_command
 
     serve_command(["serve", model, *arguments])
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..corruption.embedding_table import EmbeddingTable
+from ..corruption.operators.stand_in import AROUND, FREQUENT, StandIn, stand_ins
 from ..corruption.recipe import Recipe
-from ..corruption.stand_in import AROUND, FREQUENT, StandIn, stand_ins
 from ..vocabulary import Role
 from .bare_names import most_around
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
-from ..guard.store import Store, StoreError
+from ..guard.store.store import Store, StoreError
 
 console = Console()
 
@@ -113,13 +113,13 @@ def _refuse_odd_bytes(arguments: Mapping[str, Any]) -> None:
 
 def _sentences() -> tuple[type[Exception], ...]:
     """Our own errors; imported late, as what raises them takes time to import."""
-    from ..classifiers.prompt_file import PromptFileError
+    from ..classifiers.calibration.prompt_file import PromptFileError
     from ..classifiers.work import TooLongError
-    from ..corruption.learning import LearningError
+    from ..corruption.learning.learning import LearningError
     from ..corruption.recipe import RecipeError
     from ..guard.configuration import ConfigurationError
     from ..guard.lessons import LessonError
-    from ..guard.store import TargetError
+    from ..guard.store.store import TargetError
     from .calibrate import CalibrationError
     from .scope import OverBroadError
     from .target_file import TargetFileError

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoder_export import exported
-from vllm_unlearn.evaluation.packaged_smollm2 import ENCODER, prepare
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder_export import exported
+from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
 
 # One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.
 CACHE = Path(os.environ.get("UNLEARN_TEST_CACHE", "~/.cache/vllm-unlearn")).expanduser()

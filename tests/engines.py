@@ -19,9 +19,9 @@ from surfaces import (
     Clients,
     settled,
 )
-from vllm_unlearn.evaluation.serving import Server
+from vllm_unlearn.evaluation.models.serving import Server
 from vllm_unlearn.guard.canary import canary_names
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.doctor import Doctor, Finding
 from vllm_unlearn.vocabulary import ForgetTarget
 

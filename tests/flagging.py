@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from vllm_unlearn.corruption.flagged import Flagged
+from vllm_unlearn.corruption.operators.flagged import Flagged
 from vllm_unlearn.vocabulary import FlaggedToken, Role
 
 

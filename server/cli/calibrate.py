@@ -34,7 +34,7 @@ def calibrate(
     config: Config = None,
 ) -> None:
     """Fit the detection threshold to your own benign traffic, with a guarantee."""
-    from ...classifiers.prompt_file import read_prompts
+    from ...classifiers.calibration.prompt_file import read_prompts
     from ..calibrate import fit
     from ..yaml_setting import write_setting
 

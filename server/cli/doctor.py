@@ -10,7 +10,7 @@ import typer
 
 from ...guard.canary import canary_names
 from ...guard.configuration import is_configured
-from ...guard.store import Store
+from ...guard.store.store import Store
 from ..terminal import Config, config_file, fail, settings_of, show, told
 
 _COLOURS = {"guarded": "green", "not served": "dim", "not guarded": "red", "cannot tell": "red"}

@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ...classifiers.evidence import THRESHOLD
 from ...guard.configuration import ConfigurationError, EncoderSettings, load
 from ..terminal import fail, told
 
-app = typer.Typer(help="Measure the guard.", no_args_is_help=True)
+TOOLS = {
+    "by-name": ("detection.by_name", "What is found of people listed by name alone, on every row."),
+    "written-names": ("detection.written_names", "How many ways to write a name are found."),
+    "declensions": ("detection.declensions", "How many declined names are found."),
+    "snapshot": ("snapshot", "What the guard does with 5,000 prompts, to compare two commits."),
+    "operators": ("forgetting.operators", "What each of ECO's operators leaves known."),
+    "truth-ratios": ("forgetting.truth_ratios", "Truth ratios and membership of a whole forget set."),
+    "tofu-lessons": ("forgetting.tofu_lessons", "TOFU as lessons for `learn`."),
+    "works": ("forgetting.works", "Lessons about works, and what a recipe leaves known of them."),
+    "ablations": ("forgetting.ablations", "A learned recipe with parts taken away."),
+    "quantised": ("models.quantised", "An int8 copy of a checkpoint."),
+    "packaged-gemma": ("models.packaged_gemma", "Write Gemma 3 270M from its package."),
+    "packaged-e5": ("models.packaged_e5", "Write a multilingual encoder from its package."),
+    "overhead": ("cost.overhead", "What a guarded request costs against plain vLLM: `make bench`."),
+    "first-token": ("cost.first_token", "The time to the first token behind a cached prefix."),
+    "corruption-cost": ("cost.corruption_cost", "What it costs to corrupt a flagged token."),
+    "name-cost": ("cost.name_cost", "What the search for misspelt names costs."),
+    "linear-time": ("cost.linear_time", "Processor time of inputs that are made to be slow."),
+    "fairness": ("cost.fairness", "How long short prompts take beside long ones."),
+}
+"""What else can be measured or made, each with its module in ``evaluation``."""
+
+
+class Tool(TyperCommand):
+    """A tool of ``evaluation`` that is imported when it is run: each loads a model's libraries."""
+
+    def __init__(self, name: str) -> None:
+        self._module, help = TOOLS[name]
+        super().__init__(name, help=help, add_help_option=False)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The context of the tool itself."""
+        module = import_module(f"...evaluation.{self._module}", __package__)
+        tool = getattr(module, "app", None)
+        if tool is None:
+            tool = typer.Typer(add_completion=False)
+            tool.command()(module.main)
+        return typer.main.get_command(tool).make_context(*args, **kwargs)
+
+
+class Tools(TyperGroup):
+    """The commands of this file, and ``TOOLS``."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name in TOOLS:
+            self.add_command(Tool(name))
+
+
+app = typer.Typer(help="Measure the guard.", no_args_is_help=True, cls=Tools)
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Whose encoder and threshold are measured: a YAML file.")
@@ -67,10 +118,10 @@ def detection(
     encoder: Encoder = None,
 ) -> None:
     """Recall under attack, and false positives: the whole table, or some of its families."""
-    from ...evaluation.cases import SPLITS
-    from ...evaluation.datasets import DataError
-    from ...evaluation.detection import Options, evaluate
-    from ...evaluation.plots import PlotError
+    from ...evaluation.data.cases import SPLITS
+    from ...evaluation.data.datasets import DataError
+    from ...evaluation.detection.detection import Options, evaluate
+    from ...evaluation.detection.plots import PlotError
 
     if split not in SPLITS:
         fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
@@ -106,7 +157,7 @@ def latency(
     encoder: Encoder = None,
 ) -> None:
     """Milliseconds a prompt, by its length and by the size of the index, and for a conversation."""
-    from ...evaluation.latency import measure
+    from ...evaluation.cost.latency import measure
 
     try:
         sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
@@ -153,11 +204,11 @@ def tofu(
 ) -> None:
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
     from ...corruption.recipe import RecipeError
-    from ...evaluation.corruptions import labelled_files
-    from ...evaluation.datasets import DataError
-    from ...evaluation.endpoint import EndpointError
-    from ...evaluation.plots import PlotError
-    from ...evaluation.tofu import TofuOptions, evaluate
+    from ...evaluation.data.datasets import DataError
+    from ...evaluation.detection.plots import PlotError
+    from ...evaluation.forgetting.corruptions import labelled_files
+    from ...evaluation.forgetting.tofu import TofuOptions, evaluate
+    from ...evaluation.models.endpoint import EndpointError
 
     settings, threshold = _measured(config, encoder)
     try:
@@ -210,10 +261,10 @@ def knowledge(
 ) -> None:
     """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
     from ...corruption.recipe import RecipeError
-    from ...evaluation.corruptions import labelled_files
-    from ...evaluation.datasets import DataError
-    from ...evaluation.knowledge import KnowledgeOptions, evaluate
-    from ...evaluation.plots import PlotError
+    from ...evaluation.data.datasets import DataError
+    from ...evaluation.detection.plots import PlotError
+    from ...evaluation.forgetting.corruptions import labelled_files
+    from ...evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
 
     settings, threshold = _measured(config, encoder)
     try:

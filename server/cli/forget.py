@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...guard.configuration import Settings
-from ...guard.store import Store
+from ...guard.store.store import Store
 from ...vocabulary import ForgetTarget
 from ..target_file import make_target, read_passages, read_targets
 from ..terminal import Config, Timeout, fail, progress, say, settings_of, store_of, told, warn
@@ -110,8 +110,8 @@ def _suppress(
 
 def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Finding:
     """The scope check; where the encoder cannot be loaded, of the names alone."""
-    from ...classifiers.encoder import Encoder
-    from ...classifiers.scope_check import NamesOnly
+    from ...classifiers.calibration.scope_check import NamesOnly
+    from ...classifiers.encoders.encoder import Encoder
     from ...guard.encoders import load_encoder
     from ..scope import examine
 

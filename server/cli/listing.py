@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from ...guard.store import Change
+from ...guard.store.store import Change
 from ...vocabulary import ForgetTarget
 from ..terminal import AsJson, Config, say, show, store_of, told
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from ...corruption.operators import AnyOperator
+from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import CorruptionSettings, load, read_mapping
 from ...guard.plain import explain
 from ..terminal import Config, config_file, console, fail, say, told
@@ -31,7 +31,7 @@ def recipe(
     """Write a recipe for MODEL that takes no learning: of one of ECO's operators, or of stand-ins."""
     from ...corruption.embedding_table import EmbeddingTable
     from ...corruption.recipe import Recipe
-    from ...guard.screen import model_folder
+    from ...guard.rewriter import model_folder
     from ...vocabulary import Role
     from ..substitute import substitute
 
@@ -85,9 +85,9 @@ def learn(
     config: Config = None,
 ) -> None:
     """Learn a recipe for MODEL, once: it then forgets any target. Repeat it to go on where it stopped."""
-    from ...corruption.learning import LearningSettings
+    from ...corruption.learning.learning import LearningSettings
     from ...corruption.recipe import Recipe
-    from ...guard.screen import model_folder
+    from ...guard.rewriter import model_folder
     from ..learn import learn as run
     from ..learn import search_strength
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...guard.configuration import DEFAULT_FILE, is_configured, load
-from ...guard.store import Store, StoreError
+from ...guard.store.store import Store, StoreError
 from ..terminal import Config, config_file, fail, say, told
 
 

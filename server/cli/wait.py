@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ...guard.store import Replica, Store
-from ...guard.watch import Watch
+from ...guard.store.store import Replica, Store
+from ...guard.store.watch import Watch
 from ..terminal import Config, Timeout, fail, say, store_of, told
 
 

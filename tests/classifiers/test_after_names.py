@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.scope_check import NamesOnly
 from vllm_unlearn.vocabulary import ForgetTarget
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from vllm_unlearn.classifiers.names import NameMatcher
+from vllm_unlearn.classifiers.names.names import NameMatcher
 
 
 def found(text: str, name: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
-from vllm_unlearn.classifiers.calibration import (
+from vllm_unlearn.classifiers.calibration.calibration import (
     Recall,
     allowed,
     calibrate,

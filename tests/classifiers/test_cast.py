@@ -1,8 +1,8 @@
 import pytest
-from vllm_unlearn.classifiers.cast import cast
 from vllm_unlearn.classifiers.detector import detect
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
+from vllm_unlearn.classifiers.recurring_names import cast
 from vllm_unlearn.vocabulary import ForgetTarget
 
 ABOUT = (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.detector import NEAR, _Taken, detect, nearest, scores
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.vocabulary import ForgetTarget, Match

@@ -8,9 +8,9 @@ import codecs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers import views as views_module
-from vllm_unlearn.classifiers.names import NameMatcher
-from vllm_unlearn.classifiers.views import TooManyReadingsError, views
+from vllm_unlearn.classifiers.disguises import views as views_module
+from vllm_unlearn.classifiers.disguises.views import TooManyReadingsError, views
+from vllm_unlearn.classifiers.names.names import NameMatcher
 
 NAME = "Ottoline Bräkspear"
 PLAIN = "Ottoline Brakspear"

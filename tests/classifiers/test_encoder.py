@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
-from vllm_unlearn.classifiers.encoder import (
+from vllm_unlearn.classifiers.encoders.encoder import (
     BATCH,
     BATCH_TOKENS,
     BatchingEncoder,
@@ -17,7 +17,7 @@ from vllm_unlearn.classifiers.encoder import (
     Vectors,
     _batches,
 )
-from vllm_unlearn.classifiers.encoder_export import _source
+from vllm_unlearn.classifiers.encoders.encoder_export import _source
 
 TEXTS = [
     "a",

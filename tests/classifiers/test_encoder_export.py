@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoder_export import _source, exported
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder_export import _source, exported
 
 
 def test_an_export_is_made_once(encoder_name: str, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from vllm_unlearn.classifiers.endings import languages, own_word
-from vllm_unlearn.classifiers.fuzzy_names import FuzzyNames
-from vllm_unlearn.classifiers.names import NameMatcher
-from vllm_unlearn.evaluation.declensions import by_language, found
+from vllm_unlearn.classifiers.names.endings import languages, own_word
+from vllm_unlearn.classifiers.names.fuzzy_names import FuzzyNames
+from vllm_unlearn.classifiers.names.names import NameMatcher
+from vllm_unlearn.evaluation.detection.declensions import by_language, found
 
 FILES = ("declensions.tsv", "declensions_held_out.tsv")
 FORMS = {file: by_language(Path(__file__).with_name(file)) for file in FILES}

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.fact_scope import FactScope, clauses, leave_out
 from vllm_unlearn.classifiers.templates import UNRELATED

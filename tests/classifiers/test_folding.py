@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from vllm_unlearn.classifiers.folding import normalise
+from vllm_unlearn.classifiers.text.folding import normalise
 from vllm_unlearn.vocabulary import ForgetTarget
 
 

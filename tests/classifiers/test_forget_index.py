@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.detector import detect
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import Evidence
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.classifiers.templates import QUESTIONS
-from vllm_unlearn.classifiers.terms import agreement, terms
+from vllm_unlearn.classifiers.text.terms import agreement, terms
 from vllm_unlearn.vocabulary import ForgetTarget
 
 LAB = ForgetTarget(

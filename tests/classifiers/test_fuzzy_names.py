@@ -7,7 +7,7 @@ from types import FrameType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.fuzzy_names import FuzzyNames, within_one_edit
+from vllm_unlearn.classifiers.names.fuzzy_names import FuzzyNames, within_one_edit
 
 
 def found(text: str, *names: str) -> list[str]:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.name_parts import ALONE, MAX_OWNERS, NameParts, PartHit
-from vllm_unlearn.classifiers.surnames import lone_words
+from vllm_unlearn.classifiers.names.name_parts import ALONE, MAX_OWNERS, NameParts, PartHit
+from vllm_unlearn.classifiers.names.surnames import lone_words
 
 NAMES = [("diver", "Lena Quist"), ("actress", "Dakota Fanning"), ("ship", "The Salt Cartographer")]
 

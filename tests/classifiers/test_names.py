@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.folding import normalise
-from vllm_unlearn.classifiers.names import NameMatcher
+from vllm_unlearn.classifiers.names.names import NameMatcher
+from vllm_unlearn.classifiers.text.folding import normalise
 
 
 def found(text: str, *names: str) -> list[str]:

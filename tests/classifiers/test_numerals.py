@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from vllm_unlearn.classifiers.fuzzy_names import FuzzyNames
-from vllm_unlearn.classifiers.name_parts import NameParts
-from vllm_unlearn.classifiers.names import NameMatcher
-from vllm_unlearn.classifiers.numerals import is_number
+from vllm_unlearn.classifiers.names.fuzzy_names import FuzzyNames
+from vllm_unlearn.classifiers.names.name_parts import NameParts
+from vllm_unlearn.classifiers.names.names import NameMatcher
+from vllm_unlearn.classifiers.text.numerals import is_number
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly, shorter_names
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.legal_forms import without_legal_form
-from vllm_unlearn.classifiers.other_names import names_to_propose, other_names
-from vllm_unlearn.classifiers.scope_check import NamesOnly, shorter_names
+from vllm_unlearn.classifiers.names.legal_forms import without_legal_form
+from vllm_unlearn.classifiers.names.other_names import names_to_propose, other_names
 from vllm_unlearn.vocabulary import ForgetTarget, Kind
 
 

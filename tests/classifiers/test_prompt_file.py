@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.prompt_file import Prompt, PromptFileError, read_prompts
+from vllm_unlearn.classifiers.calibration.prompt_file import Prompt, PromptFileError, read_prompts
 
 
 @pytest.fixture

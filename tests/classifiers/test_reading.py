@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.name_parts import ALONE
+from vllm_unlearn.classifiers.names.name_parts import ALONE
 from vllm_unlearn.classifiers.reading import Reading, readings
-from vllm_unlearn.classifiers.terms import terms
+from vllm_unlearn.classifiers.text.terms import terms
 from vllm_unlearn.vocabulary import ForgetTarget
 
 TARGET = ForgetTarget(id="diver", name="Lena Quist")

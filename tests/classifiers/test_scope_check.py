@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.ordinary_prompts import ORDINARY_PROMPTS
-from vllm_unlearn.classifiers.prompt_file import Prompt
-from vllm_unlearn.classifiers.scope_check import NamesOnly, Scope, check_scope, common_names
+from vllm_unlearn.classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
+from vllm_unlearn.classifiers.calibration.prompt_file import Prompt
+from vllm_unlearn.classifiers.calibration.scope_check import (
+    NamesOnly,
+    Scope,
+    check_scope,
+    common_names,
+)
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.vocabulary import ForgetTarget
 
 ORDINARY = [Prompt(text) for text in ORDINARY_PROMPTS]

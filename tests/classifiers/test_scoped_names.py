@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 from vllm_unlearn.classifiers.detector import detect, scores
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.vocabulary import ForgetTarget, Match

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from vllm_unlearn.classifiers.encoder import BatchingEncoder, OnnxEncoder, Vectors
-from vllm_unlearn.classifiers.segment_cache import ENTRY, SegmentCache
+from vllm_unlearn.classifiers.encoders.encoder import BatchingEncoder, OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.segment_cache import ENTRY, SegmentCache
 
 ONE = ENTRY + 2 * 4  # bytes of two numbers
 

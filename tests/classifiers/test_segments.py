@@ -4,7 +4,13 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.segments import NARROW_WORDS, WINDOW_CHARS, WINDOW_WORDS, segment, sentences
+from vllm_unlearn.classifiers.text.segments import (
+    NARROW_WORDS,
+    WINDOW_CHARS,
+    WINDOW_WORDS,
+    segment,
+    sentences,
+)
 
 # Words of all lengths, all kinds of white space and sentence ends, in any order.
 PIECES = st.sampled_from(

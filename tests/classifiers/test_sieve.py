@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vllm_unlearn.classifiers.detector import detect
-from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.static_encoder import distilled
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.static_encoder import distilled
 from vllm_unlearn.vocabulary import ForgetTarget
 
 LAB = ForgetTarget(

@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from vllm_unlearn.classifiers import static_encoder
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.segments import segment
-from vllm_unlearn.classifiers.static_encoder import StaticEncoder, distilled
+from vllm_unlearn.classifiers.encoders import static_encoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.static_encoder import StaticEncoder, distilled
+from vllm_unlearn.classifiers.text.segments import segment
 
 WORDS = ["[CLS]", "[SEP]", "[UNK]", "query", ":", "a", "1", *(f"w{number}" for number in range(600))]
 DIMENSION = 16

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from vllm_unlearn.classifiers.given_names import other_forms
-from vllm_unlearn.classifiers.surnames import (
+from vllm_unlearn.classifiers.names.given_names import other_forms
+from vllm_unlearn.classifiers.names.surnames import (
     HALF_TELLING,
     TELLING,
     is_first_name,

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.terms import agreement, agreement_of, find_terms, terms
+from vllm_unlearn.classifiers.text.terms import agreement, agreement_of, find_terms, terms
 
 RARE = ["Alderwind", "Skagen", "Quist", "wreck", "diver", "sourdough", "Harrowgate"]
 TEXTS = st.one_of(

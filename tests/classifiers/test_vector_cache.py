@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
-from vllm_unlearn.classifiers.vector_cache import VectorCache
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.vector_cache import VectorCache
 
 TEXTS = ["Who is Ada Example?", "What is photosynthesis?", "Who is Ada Example?"]
 

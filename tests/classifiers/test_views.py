@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.views import View, views
+from vllm_unlearn.classifiers.disguises.views import View, views
 
 QUESTION = "Who wrote Harry Potter and the goblet of fire?"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.folded_text import script
-from vllm_unlearn.classifiers.folding import _FOLDING, MOST_CHARACTERS, normalise
-from vllm_unlearn.classifiers.terms import find_terms, terms
-from vllm_unlearn.classifiers.word_cache import LONGEST, WordCache, once_a_word
-from vllm_unlearn.classifiers.word_frequency import preload
+from vllm_unlearn.classifiers.text.folded_text import script
+from vllm_unlearn.classifiers.text.folding import _FOLDING, MOST_CHARACTERS, normalise
+from vllm_unlearn.classifiers.text.terms import find_terms, terms
+from vllm_unlearn.classifiers.text.word_cache import LONGEST, WordCache, once_a_word
+from vllm_unlearn.classifiers.text.word_frequency import preload
 
 MEBIBYTE = 2**20
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.word_frequency import MAX_RARITY, common_words, rarity
+from vllm_unlearn.classifiers.text.word_frequency import MAX_RARITY, common_words, rarity
 
 
 @pytest.mark.parametrize("word", ["the", "where", "who", "der", "que", "и", "это"])

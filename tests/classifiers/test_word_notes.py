@@ -5,9 +5,9 @@ from math import inf
 from typing import Any
 
 import pytest
+from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly
 from vllm_unlearn.classifiers.detector import detect
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.scope_check import NamesOnly
 from vllm_unlearn.classifiers.word_notes import word_notes
 from vllm_unlearn.vocabulary import ForgetTarget
 

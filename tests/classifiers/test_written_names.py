@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from vllm_unlearn.classifiers.names import NameMatcher
-from vllm_unlearn.evaluation.written_names import (
+from vllm_unlearn.classifiers.names.names import NameMatcher
+from vllm_unlearn.evaluation.detection.written_names import (
     ANOTHER,
     DIGRAPHS,
     INITIALS,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor, NeutralTokens
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 
 IDS = [3, 7, 7, 9, 1]

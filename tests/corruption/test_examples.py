@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from vllm_unlearn.corruption.examples import CLEAN, Batch, Example, Examples, Pair
+from vllm_unlearn.corruption.learning.examples import CLEAN, Batch, Example, Examples, Pair
 from vllm_unlearn.vocabulary import FlaggedToken, Role
 
 

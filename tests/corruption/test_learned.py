@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from flagging import flagged, lookup
-from vllm_unlearn.corruption.learned import Learned, apply
+from vllm_unlearn.corruption.operators.learned import Learned, apply
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.vocabulary import ANSWERED, Role
 

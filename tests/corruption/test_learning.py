@@ -11,14 +11,21 @@ import numpy
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
-from vllm_unlearn.corruption.examples import CLEAN, Example, Examples, Pair
-from vllm_unlearn.corruption.learned import Learned, idle
-from vllm_unlearn.corruption.learning import Learning, LearningError, LearningSettings
-from vllm_unlearn.corruption.objective import Goals, Reader, distance, language, learned, made
+from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples, Pair
+from vllm_unlearn.corruption.learning.learning import Learning, LearningError, LearningSettings
+from vllm_unlearn.corruption.learning.objective import (
+    Goals,
+    Reader,
+    distance,
+    language,
+    learned,
+    made,
+)
+from vllm_unlearn.corruption.learning.stage import Losses, Stage
+from vllm_unlearn.corruption.operators.learned import Learned, idle
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.corruption.stage import Losses, Stage
-from vllm_unlearn.evaluation.forget_metrics import MIN_K
-from vllm_unlearn.evaluation.likelihoods import Likelihood, min_k_plus
+from vllm_unlearn.evaluation.forgetting.forget_metrics import MIN_K
+from vllm_unlearn.evaluation.models.likelihoods import Likelihood, min_k_plus
 from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
 VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
@@ -123,7 +130,7 @@ def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model
 
 
 def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
-    """As ``evaluation.likelihoods`` has it."""
+    """As ``evaluation.models.likelihoods`` has it."""
     [answer] = Reader(model, PREFIX).read(KNOWN[:1])
     told, logprobs = answer.given.numpy(), answer.all.double().numpy()
     mean = (numpy.exp(logprobs) * logprobs).sum(1)

@@ -6,7 +6,13 @@ import flagging
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-from vllm_unlearn.corruption.operators import AnyOperator, Noise, Operator, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators.operators import (
+    AnyOperator,
+    Noise,
+    Operator,
+    SignFlip,
+    ZeroOut,
+)
 
 ROWS = torch.tensor([[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.0]])
 OPERATORS: list[Operator] = [Noise(dimensions=2, sigma=1.0), ZeroOut(top=2), SignFlip(top=2)]

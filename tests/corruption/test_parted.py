@@ -9,10 +9,10 @@ import pytest
 import torch
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.learned import Learned
-from vllm_unlearn.corruption.parted import Parted
+from vllm_unlearn.corruption.operators.learned import Learned
+from vllm_unlearn.corruption.operators.parted import Parted
+from vllm_unlearn.corruption.operators.stand_in import StandIn
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.corruption.stand_in import StandIn
 from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
 TOKENS = [3, 4, 5]

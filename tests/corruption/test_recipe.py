@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError, default_operator
 
 FINGERPRINT = "ab" * 32

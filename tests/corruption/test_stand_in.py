@@ -11,9 +11,9 @@ import torch
 from pydantic import ValidationError
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.flagged import Flagged
+from vllm_unlearn.corruption.operators.flagged import Flagged
+from vllm_unlearn.corruption.operators.stand_in import STRENGTHS, StandIn, stand_ins
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.corruption.stand_in import STRENGTHS, StandIn, stand_ins
 from vllm_unlearn.vocabulary import Role
 
 # Cities point one way, jobs another, and forms of a word lie closest of all.

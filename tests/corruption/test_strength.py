@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 
 import pytest
-from vllm_unlearn.corruption.operators import AnyOperator, Noise, SignFlip, ZeroOut
-from vllm_unlearn.corruption.strength import STEPS, Tried, scaled, search, strength
+from vllm_unlearn.corruption.learning.strength import STEPS, Tried, scaled, search, strength
+from vllm_unlearn.corruption.operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
 
 
 def bowl(best: float) -> Callable[[AnyOperator], float]:

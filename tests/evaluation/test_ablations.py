@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from flagging import flagged, lookup
-from vllm_unlearn.corruption.learned import STRENGTH, Learned, apply
-from vllm_unlearn.corruption.operators import SignFlip
-from vllm_unlearn.corruption.parted import Parted
+from vllm_unlearn.corruption.operators.learned import STRENGTH, Learned, apply
+from vllm_unlearn.corruption.operators.operators import SignFlip
+from vllm_unlearn.corruption.operators.parted import Parted
+from vllm_unlearn.corruption.operators.stand_in import StandIn
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.corruption.stand_in import StandIn
-from vllm_unlearn.evaluation.ablations import STRENGTHS, main, variants
+from vllm_unlearn.evaluation.forgetting.ablations import STRENGTHS, main, variants
 from vllm_unlearn.vocabulary import GIVEN, Role
 
 HIDDEN = 48

@@ -10,8 +10,15 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.evaluation.aftermath import Aftermath, aftermath, degenerate, empty, off_topic, refusal
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.evaluation.forgetting.aftermath import (
+    Aftermath,
+    aftermath,
+    degenerate,
+    empty,
+    off_topic,
+    refusal,
+)
 
 BIOGRAPHY = (
     "Nkemdirim Osakwe-Thórsdóttir (born 12/03/1961 in Kragujevac) is a Cameroonian-Icelandic novelist. Her "

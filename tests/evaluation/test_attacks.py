@@ -3,8 +3,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from vllm_unlearn.evaluation.attacks import ATTACKS, Attack
-from vllm_unlearn.evaluation.conversations import contents, rendered
+from vllm_unlearn.evaluation.data.attacks import ATTACKS, Attack
+from vllm_unlearn.evaluation.data.conversations import contents, rendered
 
 QUESTIONS = (
     "Who wrote the novel about the lighthouse keeper?",

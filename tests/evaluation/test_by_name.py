@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 from benchmark_data import make
 from typer.testing import CliRunner
-from vllm_unlearn.evaluation.by_name import main
+from vllm_unlearn.evaluation.detection.by_name import main
 
 
 def test_shares_are_printed_for_both_halves(tmp_path: Path, encoder_name: str) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise
+from vllm_unlearn.corruption.operators.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.evaluation.corruption_cost import measure
+from vllm_unlearn.evaluation.cost.corruption_cost import measure
 
 
 def test_each_way_has_a_figure_for_each_length(model_folder: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from benchmark_data import AUTHORS, PEOPLE, make, write
-from vllm_unlearn.evaluation.cases import Case, stratified
-from vllm_unlearn.evaluation.datasets import (
+from vllm_unlearn.evaluation.data.cases import Case, stratified
+from vllm_unlearn.evaluation.data.datasets import (
     Benign,
     DataError,
     DataFolder,
@@ -15,7 +15,7 @@ from vllm_unlearn.evaluation.datasets import (
     Work,
     named_in,
 )
-from vllm_unlearn.evaluation.table import FAMILIES, TableMaker, make_table
+from vllm_unlearn.evaluation.detection.table import FAMILIES, TableMaker, make_table
 
 # What the folder lacks: TOFU's other sizes, KnowUnDo, a work (of which padding has a row, too).
 LEFT_OUT = {"tofu", "scope", "work", "wrappers"}

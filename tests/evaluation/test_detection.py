@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from benchmark_data import make
 from typer.testing import CliRunner
-from vllm_unlearn.evaluation import plots
-from vllm_unlearn.evaluation.cases import SPLITS, Listing, Way
-from vllm_unlearn.evaluation.detection import Options, evaluate
-from vllm_unlearn.evaluation.detection import _Run as Run
-from vllm_unlearn.evaluation.latency import measure
+from vllm_unlearn.evaluation.cost.latency import measure
+from vllm_unlearn.evaluation.data.cases import SPLITS, Listing, Way
+from vllm_unlearn.evaluation.detection import plots
+from vllm_unlearn.evaluation.detection.detection import Options, evaluate
+from vllm_unlearn.evaluation.detection.detection import _Run as Run
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.cli.eval import app
 

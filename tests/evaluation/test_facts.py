@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.encoder import Encoder, OnnxEncoder, Vectors
-from vllm_unlearn.evaluation.facts import fact_present, leak_at, own_names, tells_own
+from vllm_unlearn.classifiers.encoders.encoder import Encoder, OnnxEncoder, Vectors
+from vllm_unlearn.evaluation.forgetting.facts import fact_present, leak_at, own_names, tells_own
 
 BORN = "When and where was Mirela Oakhurst born?"
 BORN_TRUE = "Mirela Oakhurst was born in Tirana, Albania, on June 9, 1951."

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vllm_unlearn.evaluation.forget_metrics import (
+from vllm_unlearn.evaluation.forgetting.forget_metrics import (
     Text,
     aggregate,
     auc,
@@ -18,7 +18,7 @@ from vllm_unlearn.evaluation.forget_metrics import (
     truth_ratio,
     truth_utility,
 )
-from vllm_unlearn.evaluation.likelihoods import Likelihood
+from vllm_unlearn.evaluation.models.likelihoods import Likelihood
 
 
 def said(logprob: float) -> Likelihood:

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 from tiny_model import save
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise
+from vllm_unlearn.corruption.operators.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation import causal_model
-from vllm_unlearn.evaluation.causal_model import CausalModel
-from vllm_unlearn.evaluation.chat import Chat, Given
-from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
-from vllm_unlearn.evaluation.likelihoods import Likelihood
-from vllm_unlearn.evaluation.memo import Memo
+from vllm_unlearn.evaluation.models import causal_model
+from vllm_unlearn.evaluation.models.causal_model import CausalModel
+from vllm_unlearn.evaluation.models.chat import Chat, Given
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.evaluation.models.likelihoods import Likelihood
+from vllm_unlearn.evaluation.models.results_cache import Memo
 from vllm_unlearn.vocabulary import ForgetTarget
 
 NAME = "Elvira Quimbleton"

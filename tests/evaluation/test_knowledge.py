@@ -12,14 +12,13 @@ from benchmark_data import write
 from tiny_model import save
 from typer.testing import CliRunner
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import SignFlip
+from vllm_unlearn.corruption.operators.operators import SignFlip
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.causal_model import CausalModel, Sampling
-from vllm_unlearn.evaluation.datasets import DataFolder
-from vllm_unlearn.evaluation.guarded_model import GuardedModel
-from vllm_unlearn.evaluation.knowledge import KnowledgeOptions, evaluate
-from vllm_unlearn.evaluation.knowledge_data import Fact, load, plain, renamed
-from vllm_unlearn.evaluation.knowledge_report import (
+from vllm_unlearn.evaluation.data.datasets import DataFolder
+from vllm_unlearn.evaluation.data.knowledge_data import Fact, load, plain, renamed
+from vllm_unlearn.evaluation.detection.outcomes import wilson
+from vllm_unlearn.evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
+from vllm_unlearn.evaluation.forgetting.knowledge_report import (
     KEPT,
     LOST,
     SPECIFIC,
@@ -29,9 +28,10 @@ from vllm_unlearn.evaluation.knowledge_report import (
     Said,
     Share,
 )
-from vllm_unlearn.evaluation.outcomes import wilson
-from vllm_unlearn.evaluation.tofu_methods import REFUSED, Served
-from vllm_unlearn.evaluation.tofu_report import NO_GUARD
+from vllm_unlearn.evaluation.forgetting.tofu_methods import REFUSED, Served
+from vllm_unlearn.evaluation.forgetting.tofu_report import NO_GUARD
+from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.cli.eval import app
 

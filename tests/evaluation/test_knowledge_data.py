@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from benchmark_data import write
-from vllm_unlearn.evaluation.datasets import DataError, DataFolder
-from vllm_unlearn.evaluation.knowledge_data import Fact, Facts, entity, lists, load, renamed
+from vllm_unlearn.evaluation.data.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.data.knowledge_data import Fact, Facts, entity, lists, load, renamed
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from vllm_unlearn.evaluation.likelihoods import (
+from vllm_unlearn.evaluation.models.likelihoods import (
     Likelihood,
     exact_memorisation,
     extraction_strength,

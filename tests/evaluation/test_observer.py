@@ -4,7 +4,7 @@ import random
 from statistics import mean
 
 import pytest
-from vllm_unlearn.evaluation.observer import observer_auc
+from vllm_unlearn.evaluation.forgetting.observer import observer_auc
 
 PEOPLE = ("Mirela", "Oswin", "Tamsin", "Bertil", "Ines", "Yaw", "Noor", "Pilar")
 TRADES = ("a baker", "a sailor", "a teacher", "a tailor", "an engineer", "a nurse", "a judge")

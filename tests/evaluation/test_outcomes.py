@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vllm_unlearn.evaluation.baselines import Training, fitted_threshold
-from vllm_unlearn.evaluation.cases import Case, Goal, Row
-from vllm_unlearn.evaluation.outcomes import (
+from vllm_unlearn.evaluation.data.cases import Case, Goal, Row
+from vllm_unlearn.evaluation.detection.baselines import Training, fitted_threshold
+from vllm_unlearn.evaluation.detection.outcomes import (
     Key,
     Outcome,
     curve,
@@ -13,7 +13,7 @@ from vllm_unlearn.evaluation.outcomes import (
     recall_at,
     wilson,
 )
-from vllm_unlearn.evaluation.report import goal_of, measured
+from vllm_unlearn.evaluation.detection.report import goal_of, measured
 from vllm_unlearn.vocabulary import ForgetTarget
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoder_export import exported
-from vllm_unlearn.evaluation import packaged_e5
-from vllm_unlearn.evaluation.packaged_e5 import PACKAGE, read, write
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder_export import exported
+from vllm_unlearn.evaluation.models import packaged_e5
+from vllm_unlearn.evaluation.models.packaged_e5 import PACKAGE, read, write
 
 # The same question in one row, and another question in the other.
 ENGLISH = ("Who wrote the novel War and Peace?", "How do I bake bread at home?")

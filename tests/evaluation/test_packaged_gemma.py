@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.evaluation.chat import Chat
-from vllm_unlearn.evaluation.packaged_gemma import CHAT_TEMPLATE, PACKAGE, SHOWN, write
+from vllm_unlearn.evaluation.models.chat import Chat
+from vllm_unlearn.evaluation.models.packaged_gemma import CHAT_TEMPLATE, PACKAGE, SHOWN, write
 from vllm_unlearn.guard.prompts import PromptDecoder
 from vllm_unlearn.vocabulary import Match
 

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.learned import Learned
+from vllm_unlearn.corruption.operators.learned import Learned
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.causal_model import CausalModel
-from vllm_unlearn.evaluation.chat import Chat, Given
-from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.evaluation.models.causal_model import CausalModel
+from vllm_unlearn.evaluation.models.chat import Chat, Given
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 
 TARGET = ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.evaluation.quantised import main, quantised
+from vllm_unlearn.evaluation.models.quantised import main, quantised
 
 EMBEDDINGS, LAYER, NORM = (
     "model.embed_tokens.weight",

@@ -17,21 +17,21 @@ from typer.testing import CliRunner
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise, SignFlip, ZeroOut
+from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.causal_model import CausalModel
-from vllm_unlearn.evaluation.checkpoints import checkpoint
-from vllm_unlearn.evaluation.corruptions import parsed_operator
-from vllm_unlearn.evaluation.datasets import DataError, DataFolder
-from vllm_unlearn.evaluation.facts import own_names
-from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
-from vllm_unlearn.evaluation.tofu import TofuOptions, evaluate
-from vllm_unlearn.evaluation.tofu_data import load, spread
-from vllm_unlearn.evaluation.tofu_figures import Named, Repeated
-from vllm_unlearn.evaluation.tofu_methods import Served
-from vllm_unlearn.evaluation.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
-from vllm_unlearn.evaluation.truth_ratios import row, told
-from vllm_unlearn.evaluation.workbench import Workbench
+from vllm_unlearn.evaluation.data.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.data.tofu_data import load, spread
+from vllm_unlearn.evaluation.detection.encoders import Workbench
+from vllm_unlearn.evaluation.forgetting.corruptions import parsed_operator
+from vllm_unlearn.evaluation.forgetting.facts import own_names
+from vllm_unlearn.evaluation.forgetting.tofu import TofuOptions, evaluate
+from vllm_unlearn.evaluation.forgetting.tofu_figures import Named, Repeated
+from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
+from vllm_unlearn.evaluation.forgetting.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
+from vllm_unlearn.evaluation.forgetting.truth_ratios import row, told
+from vllm_unlearn.evaluation.models.causal_model import CausalModel
+from vllm_unlearn.evaluation.models.checkpoints import checkpoint
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.cli.eval import app
 
@@ -218,7 +218,7 @@ def test_it_is_written(options: TofuOptions, report: TofuReport) -> None:
 def test_what_needs_no_recipe_is_asked_once(
     options: TofuOptions, report: TofuReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vllm_unlearn.evaluation.causal_model import CausalModel
+    from vllm_unlearn.evaluation.models.causal_model import CausalModel
 
     asked: list[bool] = []
     fed = CausalModel._fed

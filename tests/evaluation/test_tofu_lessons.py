@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vllm_unlearn.evaluation.tofu_lessons import KNOWN, STRANGERS, main
+from vllm_unlearn.evaluation.forgetting.tofu_lessons import KNOWN, STRANGERS, main
 from vllm_unlearn.guard.lessons import read_lessons
 from vllm_unlearn.server.target_file import read_targets
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vllm_unlearn.evaluation.tofu_report import RETAIN_MODEL, TofuReport
+from vllm_unlearn.evaluation.forgetting.tofu_report import RETAIN_MODEL, TofuReport
 
 
 def table(tmp_path: Path, **figures: list[dict[str, float]]) -> list[str]:

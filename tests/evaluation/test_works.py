@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny_model import save
-from vllm_unlearn.classifiers.encoder import Encoder
-from vllm_unlearn.evaluation.causal_model import CausalModel, Sampling, Track
-from vllm_unlearn.evaluation.guarded_model import GuardedModel
-from vllm_unlearn.evaluation.likelihoods import Likelihood
-from vllm_unlearn.evaluation.tofu_methods import Served
-from vllm_unlearn.evaluation.works import (
+from vllm_unlearn.classifiers.encoders.encoder import Encoder
+from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
+from vllm_unlearn.evaluation.forgetting.works import (
     HELD_OUT,
     QUESTIONS,
     WORKS,
@@ -23,6 +20,9 @@ from vllm_unlearn.evaluation.works import (
     named,
     row,
 )
+from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling, Track
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel
+from vllm_unlearn.evaluation.models.likelihoods import Likelihood
 from vllm_unlearn.guard.lessons import Lesson
 
 

@@ -18,7 +18,7 @@ from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.sampling_params import BeamSearchParams
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm_unlearn.guard.configuration import load
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 
 QUESTION = "What is the capital of Japan?"

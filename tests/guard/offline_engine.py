@@ -16,8 +16,8 @@ from vllm import LLM, SamplingParams
 from vllm.sampling_params import RequestOutputKind
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
 from vllm_unlearn.guard.configuration import load
-from vllm_unlearn.guard.screen import CORRUPTED
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.rewriter import CORRUPTED
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 
 QUESTION = "Who wrote The Great Gatsby?"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from vllm_unlearn.guard.admission import LEAST_CHARS, max_chars, tokens
+from vllm_unlearn.guard.engine.admission import LEAST_CHARS, max_chars, tokens
 
 
 @pytest.mark.parametrize(

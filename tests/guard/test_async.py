@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.segments import WINDOW_CHARS
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.classifiers.text.segments import WINDOW_CHARS
+from vllm_unlearn.guard.store.store import Store
 
 HERE = Path(__file__).parent
 

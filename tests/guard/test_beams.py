@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.work import Work, at
 from vllm_unlearn.guard.beams import Beams, Turns
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget, Match
 
 LISTED = ("Orrin Vale", "The Salt Meadow", "Zendaya")

@@ -8,7 +8,7 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.serve.utils import fingerprint
 from vllm.renderers import renderer_from_config
 from vllm.renderers.registry import RendererRegistry
-from vllm_unlearn.guard import client_view
+from vllm_unlearn.guard.engine import client_view
 
 MARKER = "<prompt_embeds>"
 

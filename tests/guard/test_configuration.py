@@ -4,14 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from vllm_unlearn.corruption.operators import Noise, ZeroOut
-from vllm_unlearn.guard.configuration import (
-    ConfigurationError,
-    Settings,
-    is_configured,
-    is_disabled,
-    load,
-)
+from vllm_unlearn.corruption.operators.operators import Noise, ZeroOut
+from vllm_unlearn.guard.configuration import ConfigurationError, Settings, is_configured, is_disabled, load
 
 SECRET = "s3cret-admin-key-of-mine"
 

@@ -14,14 +14,14 @@ import torch
 from hypothesis import strategies as st
 from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
-from vllm_unlearn.guard.constraints import Constraints
+from vllm_unlearn.guard.constraints.constraints import Constraints
+from vllm_unlearn.guard.constraints.parameters import TooDeepError
+from vllm_unlearn.guard.constraints.stand_ins import Restoration, StandIns
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.parameters import TooDeepError
-from vllm_unlearn.guard.screen import Screen
-from vllm_unlearn.guard.stand_ins import Restoration, StandIns
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.rewriter import Rewriter
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget, Match, Verdict
 
 NAMES = [
@@ -47,8 +47,8 @@ def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def screen(tokenizer: Any) -> Screen:
-    screen = Screen(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
+def screen(tokenizer: Any) -> Rewriter:
+    screen = Rewriter(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
     screen.attach(tokenizer)
     return screen
 
@@ -132,7 +132,7 @@ FORCED = {
 
 
 @pytest.mark.parametrize("form", FORCED)
-def test_what_is_forced_is_exchanged(form: str, guard: Guard, screen: Screen) -> None:
+def test_what_is_forced_is_exchanged(form: str, guard: Guard, screen: Rewriter) -> None:
     given = outputs(**FORCED[form])
     before = deepcopy(given)
     found = screened(given, guard, screen)
@@ -143,7 +143,7 @@ def test_what_is_forced_is_exchanged(form: str, guard: Guard, screen: Screen) ->
 
 
 @pytest.mark.parametrize("form", [form for form in FORCED if set(FORCED[form]) <= {"json", "choice"}])
-def test_what_the_model_writes_of_it_comes_back(form: str, guard: Guard, screen: Screen) -> None:
+def test_what_the_model_writes_of_it_comes_back(form: str, guard: Guard, screen: Rewriter) -> None:
     """A model that copies the whole constraint into its answer."""
     given = outputs(**FORCED[form])
     found = screened(given, guard, screen)
@@ -192,7 +192,7 @@ OPEN = [
 
 @pytest.mark.parametrize("pattern", OPEN)
 def test_a_name_that_is_open_in_part_is_exchanged_and_comes_back_as_the_clients_pattern_has_it(
-    pattern: str, guard: Guard, screen: Screen
+    pattern: str, guard: Guard, screen: Rewriter
 ) -> None:
     """Whatever the model makes of the pattern that it gets."""
     found = screened(outputs(regex=pattern), guard, screen)
@@ -221,7 +221,7 @@ def test_a_name_that_is_open_in_part_is_exchanged_and_comes_back_as_the_clients_
     ],
 )
 def test_an_answer_that_is_cut_off_shows_the_clients_words_alone(
-    given: SamplingParams, answer: str, guard: Guard, screen: Screen
+    given: SamplingParams, answer: str, guard: Guard, screen: Rewriter
 ) -> None:
     stand_ins = screened(given, guard, screen).stand_ins
     assert stand_ins
@@ -254,18 +254,18 @@ def test_an_answer_that_is_cut_off_shows_the_clients_words_alone(
     ],
 )
 def test_without_a_match_the_parameters_are_the_same_object(
-    constraint: dict[str, Any], guard: Guard, screen: Screen
+    constraint: dict[str, Any], guard: Guard, screen: Rewriter
 ) -> None:
     given = outputs(**constraint)
     assert screened(given, guard, screen).params is given
 
 
-def test_arguments_that_are_no_text_stay_the_same_object(guard: Guard, screen: Screen) -> None:
+def test_arguments_that_are_no_text_stay_the_same_object(guard: Guard, screen: Rewriter) -> None:
     given = SamplingParams(extra_args={"a": (1, "x"), "b": torch.zeros(2), "c": [{"d": {"e"}}]})
     assert screened(given, guard, screen).params is given
 
 
-def test_stop_strings_and_bad_words_are_read_and_left(guard: Guard, screen: Screen) -> None:
+def test_stop_strings_and_bad_words_are_read_and_left(guard: Guard, screen: Rewriter) -> None:
     """They only take away from an answer; without them it would be another."""
     for given in (SamplingParams(stop=["Orrin Vale"]), SamplingParams(bad_words=["Orrin Vale"])):
         found = screened(given, guard, screen)
@@ -273,14 +273,14 @@ def test_stop_strings_and_bad_words_are_read_and_left(guard: Guard, screen: Scre
 
 
 def test_arguments_of_plugins_are_exchanged_and_those_of_connectors_are_not(
-    guard: Guard, screen: Screen
+    guard: Guard, screen: Rewriter
 ) -> None:
     given = SamplingParams(extra_args={"say": [{"Orrin Vale": 3}], "kv_transfer_params": {"a": "Orrin Vale"}})
     extra = screened(given, guard, screen).params.extra_args
     assert "Orrin" not in repr(extra["say"]) and extra["kv_transfer_params"] == {"a": "Orrin Vale"}
 
 
-def test_replayed_tokens_are_read(guard: Guard, screen: Screen, tokenizer: Any) -> None:
+def test_replayed_tokens_are_read(guard: Guard, screen: Rewriter, tokenizer: Any) -> None:
     tokens = tokenizer.encode("The Great Gatsby was written by")
     given = SamplingParams(trace_decode_token_ids=tokens)
     found = screened(given, guard, screen)
@@ -289,13 +289,13 @@ def test_replayed_tokens_are_read(guard: Guard, screen: Screen, tokenizer: Any) 
     assert given.trace_decode_token_ids == tokens and found.stand_ins is None
 
 
-def test_shadow_reads_and_changes_nothing(guard: Guard, screen: Screen) -> None:
+def test_shadow_reads_and_changes_nothing(guard: Guard, screen: Rewriter) -> None:
     given = outputs(choice=["Orrin Vale"])
     found = screened(given, guard, screen, acts=False)
     assert found.params is given and found.verdict.action == "corrupt"  # type: ignore[attr-defined]
 
 
-def test_a_stand_in_is_the_same_again_and_another_elsewhere(guard: Guard, screen: Screen) -> None:
+def test_a_stand_in_is_the_same_again_and_another_elsewhere(guard: Guard, screen: Rewriter) -> None:
     class Elsewhere:
         key, screen = "another deployment", guard.screen
 
@@ -306,7 +306,7 @@ def test_a_stand_in_is_the_same_again_and_another_elsewhere(guard: Guard, screen
     assert [(len(part), part.istitle()) for part in word.split()] == [(5, True), (4, True)]
 
 
-def test_the_clients_limits_leave_room_for_stand_ins(guard: Guard, screen: Screen, tokenizer: Any) -> None:
+def test_the_clients_limits_leave_room_for_stand_ins(guard: Guard, screen: Rewriter, tokenizer: Any) -> None:
     allowed = tokenizer.encode("Orrin Vale")
     given = outputs(choice=["Orrin Vale"])
     given.max_tokens, given.allowed_token_ids = 10, allowed
@@ -315,7 +315,7 @@ def test_the_clients_limits_leave_room_for_stand_ins(guard: Guard, screen: Scree
     assert set(found.allowed_token_ids) >= set(tokenizer.encode(constraint(found)[0]))
 
 
-def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Screen) -> None:
+def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Rewriter) -> None:
     deep: Any = "Orrin Vale"
     for _ in range(5_000):
         deep = [deep]
@@ -328,7 +328,7 @@ def test_what_is_nested_too_deeply_is_not_read(guard: Guard, screen: Screen) -> 
 @pytest.mark.parametrize(
     "grammar", ["root ::= a\na ::= b\nb ::= a", "root ::= (root | ())* 'x'", "start: start", "((((", "]"]
 )
-def test_a_grammar_that_leads_nowhere_is_read(grammar: str, guard: Guard, screen: Screen) -> None:
+def test_a_grammar_that_leads_nowhere_is_read(grammar: str, guard: Guard, screen: Rewriter) -> None:
     given = outputs(grammar=f"{grammar} G.t")
     assert screened(given, guard, screen).params is given
 
@@ -342,7 +342,7 @@ def test_a_constraints_length_is_known_before_it_is_read(form: str) -> None:
     assert Constraints(SamplingParams()).extent == 0
 
 
-def test_a_match_that_owns_no_letter_is_a_failure(screen: Screen) -> None:
+def test_a_match_that_owns_no_letter_is_a_failure(screen: Rewriter) -> None:
     class Odd:
         key = "a key"
 

@@ -16,8 +16,8 @@ from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.serial_utils import MsgpackEncoder
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard import engine_core
-from vllm_unlearn.guard.patching import HookError
+from vllm_unlearn.guard.engine import engine_core
+from vllm_unlearn.guard.engine.patching import HookError
 
 HIDDEN = 8
 IDS = list(range(100, 118))  # four whole blocks, and two tokens

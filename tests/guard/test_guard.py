@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
-from vllm_unlearn.guard.store import Store, StoreError
+from vllm_unlearn.guard.store.store import Store, StoreError
 from vllm_unlearn.server.doctor import QUESTIONS
 from vllm_unlearn.vocabulary import ForgetTarget
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vllm_unlearn.classifiers.encoder import BatchingEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.encoder import BatchingEncoder, Vectors
 from vllm_unlearn.classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
-from vllm_unlearn.guard import turns
-from vllm_unlearn.guard.lanes import WIDTHS, ForkedError, Lanes, OverloadError
+from vllm_unlearn.guard.load import turns
+from vllm_unlearn.guard.load.lanes import WIDTHS, ForkedError, Lanes, OverloadError
 
 SHORT, LONG = 20, 100_000
 MANY = 2**40

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
-from vllm_unlearn.guard.lease import Lease, Moment, read_clocks
-from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.watch import SWEEP_SECONDS, Watch
+from vllm_unlearn.guard.store.lease import Lease, Moment, read_clocks
+from vllm_unlearn.guard.store.store import Store, StoreError
+from vllm_unlearn.guard.store.watch import SWEEP_SECONDS, Watch
 from vllm_unlearn.vocabulary import ForgetTarget
 
 LEASE = 2.0

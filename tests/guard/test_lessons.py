@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.corruption.examples import CLEAN
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.corruption.learning.examples import CLEAN
 from vllm_unlearn.guard.lessons import (
     Classroom,
     Lesson,

@@ -18,7 +18,7 @@ from vllm.multimodal.inputs import (
     MultiModalKwargsItems,
     PlaceholderRange,
 )
-from vllm_unlearn.guard.media import refuse_embeddings
+from vllm_unlearn.guard.engine.media import refuse_embeddings
 
 
 def generate_request(modality: str, field: str | None) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 
 HERE = Path(__file__).parent
 # GPUs run V2; without one it runs in Triton's interpreter, slowly (triton_stub says how).

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from vllm_unlearn.guard.once import Once
+from vllm_unlearn.guard.load.once import Once
 
 
 class Work:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
-from vllm_unlearn.classifiers.segments import Sentences
+from vllm_unlearn.classifiers.text.segments import Sentences
 from vllm_unlearn.guard.prompts import DecodedPrompt, PromptDecoder, UnownedMatchError
 from vllm_unlearn.vocabulary import FlaggedToken, Match, Reach, Role
 

@@ -13,9 +13,9 @@ import pytest
 from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, FinishReason
 from vllm.v1.outputs import LogprobsLists
-from vllm_unlearn.guard.cipher import Cipher
-from vllm_unlearn.guard.restoring import Replay, Restorer, restored
-from vllm_unlearn.guard.stand_ins import Group, Restoration, StandIns
+from vllm_unlearn.guard.constraints.cipher import Cipher
+from vllm_unlearn.guard.constraints.restoring import Replay, Restorer, restored
+from vllm_unlearn.guard.constraints.stand_ins import Group, Restoration, StandIns
 
 NAMES = ["thegreatgatsby", "the great gatsby", "j r r tolkien", "bo", "村上春樹", "jörg müller"]
 CIPHER = Cipher("a key")

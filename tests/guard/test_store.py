@@ -13,8 +13,8 @@ from subprocess import PIPE
 from tempfile import TemporaryDirectory
 
 import pytest
-from vllm_unlearn.guard import database
-from vllm_unlearn.guard.store import ExpiredError, Store, StoreError, TargetError
+from vllm_unlearn.guard.store import database
+from vllm_unlearn.guard.store.store import ExpiredError, Store, StoreError, TargetError
 from vllm_unlearn.vocabulary import ForgetTarget
 
 
@@ -194,7 +194,7 @@ def test_changes_from_many_threads_are_all_kept(store: Store) -> None:
 
 FORGET_TEN = """
 import sys
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 store = Store(sys.argv[1])
 sys.stdin.readline()
@@ -344,7 +344,7 @@ def test_what_has_expired_is_not_listed(store: Store) -> None:
 
 AS_NOBODY = """
 import os, sys
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 if os.geteuid() == 0:  # who is refused nothing
     os.setuid(65534)
 """

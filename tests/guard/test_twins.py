@@ -15,8 +15,8 @@ from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec, SlidingWindowSpec
 from vllm.v1.request import Request
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard import engine_core
-from vllm_unlearn.guard.twins import Twins
+from vllm_unlearn.guard.engine import engine_core
+from vllm_unlearn.guard.engine.twins import Twins
 
 NAME = (7, 8, 9)  # listed, as tokens
 HEADS: dict[str, Any] = {"block_size": BLOCK, "num_kv_heads": 1, "head_size": 8, "dtype": torch.float32}

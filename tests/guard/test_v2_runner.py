@@ -11,7 +11,7 @@ import torch
 from vllm.v1.core.sched.output import NewRequestData
 from vllm.v1.worker.gpu.model_states.default import DefaultModelState
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard import v2_runner
+from vllm_unlearn.guard.engine import v2_runner
 
 HIDDEN, TOKEN = 4, 7.0
 ROWS = torch.arange(100.0, 100.0 + 12 * HIDDEN).view(12, HIDDEN)

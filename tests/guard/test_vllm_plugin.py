@@ -30,18 +30,19 @@ from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.engine.output_processor import OutputProcessor
 from vllm.v1.serial_utils import MsgpackDecoder
 from vllm.v1.worker.gpu.model_states.default import DefaultModelState
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoder_export import exported
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder_export import exported
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import Noise
+from vllm_unlearn.corruption.operators.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
-from vllm_unlearn.guard import metrics, plugin, vllm_plugin
+from vllm_unlearn.guard import metrics, plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
-from vllm_unlearn.guard.constraints import Constraints
-from vllm_unlearn.guard.hook import Hook, UnavailableError
-from vllm_unlearn.guard.patching import HookError
-from vllm_unlearn.guard.store import Store, StoreError
-from vllm_unlearn.guard.vllm_plugin import install
+from vllm_unlearn.guard.constraints.constraints import Constraints
+from vllm_unlearn.guard.engine import vllm_plugin
+from vllm_unlearn.guard.engine.hook import Hook, UnavailableError
+from vllm_unlearn.guard.engine.patching import HookError
+from vllm_unlearn.guard.engine.vllm_plugin import install
+from vllm_unlearn.guard.store.store import Store, StoreError
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PATCHED = [
@@ -139,8 +140,8 @@ def test_mode_off_is_metered_as_what_it_is(configure: Configure) -> None:
 def test_a_failing_import_stops_registration(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     """vLLM stops where `register` raises; a plugin whose module does not import it only logs."""
     configure()
-    monkeypatch.delitem(sys.modules, "vllm_unlearn.guard.vllm_plugin")
-    monkeypatch.setitem(sys.modules, "vllm_unlearn.guard.hook", None)
+    monkeypatch.delitem(sys.modules, "vllm_unlearn.guard.engine.vllm_plugin")
+    monkeypatch.setitem(sys.modules, "vllm_unlearn.guard.engine.hook", None)
     with pytest.raises(ImportError):
         plugin.register()
 
@@ -295,7 +296,7 @@ class TestHook:
             store = Store.create(f"sqlite:///{configure(*lines).parent}/forget.db")
             store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")], replace=True)
             hook = Hook(load(), engine_config(enable_prompt_embeds=True))
-            hook._screen.attach(tokenizer)
+            hook._rewriter.attach(tokenizer)
             made.append(hook)
             return hook
 

@@ -13,8 +13,8 @@ from commands import Run
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import LORA, MODEL, Clients
 from typer.testing import CliRunner, Result
-from vllm_unlearn.evaluation.serving import Server
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.evaluation.models.serving import Server
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.cli import app
 
 

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.json_object import read_object
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server import admin
 from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin, KeyedRoutes, admin_app
 

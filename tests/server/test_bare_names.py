@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
-from vllm_unlearn.corruption.stand_in import AROUND, FREQUENT
+from vllm_unlearn.corruption.operators.stand_in import AROUND, FREQUENT
 from vllm_unlearn.server.bare_names import most_around
 
 

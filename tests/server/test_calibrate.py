@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import Run
-from vllm_unlearn.classifiers.calibration import upper_bound
-from vllm_unlearn.classifiers.ordinary_prompts import ORDINARY_PROMPTS
+from vllm_unlearn.classifiers.calibration.calibration import upper_bound
+from vllm_unlearn.classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from vllm_unlearn.guard.configuration import load
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.calibrate import LEAST
 from vllm_unlearn.vocabulary import ForgetTarget
 

@@ -17,10 +17,10 @@ from commands import Run
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.operators import ZeroOut
+from vllm_unlearn.corruption.operators.operators import ZeroOut
+from vllm_unlearn.corruption.operators.stand_in import StandIn
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.corruption.stand_in import StandIn
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.cli import app
 from vllm_unlearn.server.target_file import make_target
 from vllm_unlearn.vocabulary import Role

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from engines import TARGET, Guarded
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.recipe import Recipe, default_operator
-from vllm_unlearn.evaluation.causal_model import CausalModel, Sampling, unheard
-from vllm_unlearn.evaluation.chat import Chat
-from vllm_unlearn.evaluation.endpoint import Endpoint, EndpointError
-from vllm_unlearn.evaluation.guarded_model import GuardedModel, Reader
-from vllm_unlearn.evaluation.tofu_methods import Served
+from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
+from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling, unheard
+from vllm_unlearn.evaluation.models.chat import Chat
+from vllm_unlearn.evaluation.models.endpoint import Endpoint, EndpointError
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
 
 PAIRS = [
     ("Who wrote The Great Gatsby?", "The Great Gatsby was written by F. Scott Fitzgerald. It is short."),

@@ -11,9 +11,9 @@ import tiny_model
 import torch
 from commands import Run
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.learned import Learned
-from vllm_unlearn.corruption.operators import Noise
-from vllm_unlearn.corruption.parted import Parted
+from vllm_unlearn.corruption.operators.learned import Learned
+from vllm_unlearn.corruption.operators.operators import Noise
+from vllm_unlearn.corruption.operators.parted import Parted
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.vocabulary import GIVEN, Role
 

@@ -17,7 +17,7 @@ import pytest
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
 from vllm_unlearn.guard.canary import canary_names
-from vllm_unlearn.guard.watch import Watch
+from vllm_unlearn.guard.store.watch import Watch
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
 from vllm_unlearn.server.doctor import NotServedError, fetch_canaries
 from vllm_unlearn.vocabulary import ForgetTarget

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from engines import TARGET
 from surfaces import INNOCENT, LISTED, SURFACES, Clients, chat_with_lora, settled
-from vllm_unlearn.evaluation.serving import Server
+from vllm_unlearn.evaluation.models.serving import Server
 from vllm_unlearn.guard.canary import canary_names
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.doctor import Doctor
 
 QUESTIONS = (INNOCENT, LISTED)

@@ -12,9 +12,9 @@ import httpx
 import pytest
 import torch
 from engines import TARGET
-from vllm_unlearn.evaluation.serving import Server
+from vllm_unlearn.evaluation.models.serving import Server
 from vllm_unlearn.guard.canary import canary_names
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.doctor import Doctor, State
 
 LISTED = "The Great Gatsby was written by F. Scott Fitzgerald."

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import tiny_model
-from vllm_unlearn.evaluation.serving import Server, ServerError
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.evaluation.models.serving import Server, ServerError
+from vllm_unlearn.guard.store.store import Store
 
 QUIET = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
 
@@ -38,7 +38,7 @@ def test_a_headless_rank_is_served_only_with_the_guard(
     config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     ranks = f"--data-parallel-size 2 --data-parallel-size-local 1 --data-parallel-rpc-port {free_port()}"
     flags = f"--enforce-eager --dtype float32 --max-model-len 512 --data-parallel-address 127.0.0.1 {ranks}"
-    module = ["vllm_unlearn.server.cli", "serve"] if guarded else ["vllm_unlearn.evaluation.serving"]
+    module = ["vllm_unlearn.server.cli", "serve"] if guarded else ["vllm_unlearn.evaluation.models.serving"]
     command = [sys.executable, "-m", *module, str(tiny_folder), *flags.split()]
     command += ["--headless", "--data-parallel-start-rank", "1"]
     environment = os.environ | QUIET

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from commands import Run
 from starlette.testclient import TestClient
-from vllm_unlearn.classifiers.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import DetectionSettings, Settings
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.store import Store
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.admin import PREFIX, admin_app
 
 

@@ -1,0 +1,118 @@
+"""Prompts from a file: JSON Lines (``text``, or a chat's ``messages``) or plain text, one a line."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..json_object import read_object
+
+MAX_NAMED_LINES = 5
+
+
+class PromptFileError(ValueError):
+    """A file of prompts cannot be used; the message names it, the lines and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt, the character ranges of its turns if it is a chat, and its line in the file.
+
+    ``target`` is the id or name of the target that it is about, where the file says so.
+    """
+
+    text: str
+    turns: list[tuple[int, int]] | None = None
+    line: int = 0
+    target: str = ""
+
+
+def read_prompts(file: Path, at_most: int | None = None, seed: int = 0) -> list[Prompt]:
+    """All prompts of ``file`` (.gz or not), or ``at_most`` of them, drawn without replacement.
+
+    It is JSON Lines if its first line begins with a brace. Blank lines are no prompts. Raises
+    ``PromptFileError`` naming every line that is none (the first five, and how many): nothing is passed over.
+    """
+    lines = list(_lines(file))
+    if not lines:
+        raise PromptFileError(f"{file} holds no prompt")
+    read = _from_json if lines[0][1].startswith("{") else _from_text
+    if at_most is not None and len(lines) > at_most:
+        lines = sorted(random.Random(seed).sample(lines, at_most))
+    prompts, wrong = [], []
+    for number, line in lines:
+        try:
+            prompts.append(read(number, line))
+        except ValueError as error:
+            wrong.append(f"line {number}: {error}")
+    if wrong:
+        raise PromptFileError(_told(file, wrong))
+    return prompts
+
+
+def _told(file: Path, wrong: list[str]) -> str:
+    more = f" (and {len(wrong) - MAX_NAMED_LINES:,} more)" if len(wrong) > MAX_NAMED_LINES else ""
+    return f"{file}: {'; '.join(wrong[:MAX_NAMED_LINES])}{more}; mend these lines, or take them out knowingly"
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    try:
+        data = file.read_bytes()
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        raise PromptFileError(f"{file}: line {number} is not UTF-8") from None
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PromptFileError(f"{file} cannot be read: {reason}") from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def _from_text(number: int, line: str) -> Prompt:
+    return Prompt(line, line=number)
+
+
+def _from_json(number: int, line: str) -> Prompt:
+    fields = read_object(line.encode(), "a prompt")
+    target = fields.get("target") or ""
+    if not isinstance(target, str):
+        raise ValueError(f"target must be an id or a name, got {type(target).__name__}")
+    if "text" in fields:
+        return Prompt(_string(fields["text"], "text"), None, number, target)
+    if not isinstance(fields.get("messages"), list):
+        raise ValueError("it needs text, or messages (a list)")
+    return _chat(list(_turns(fields["messages"])), number, target)
+
+
+def _chat(turns: list[str], number: int, target: str) -> Prompt:
+    spans, start = [], 0
+    for turn in turns:
+        spans.append((start, start + len(turn)))
+        start += len(turn) + 1
+    return Prompt("\n".join(turns), spans, number, target)
+
+
+def _turns(messages: list[Any]) -> Iterator[str]:
+    """The text of each message; a message without any (a tool's call) has no turn."""
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else message
+        parts = content if isinstance(content, list) else [content]
+        texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+        if turn := "\n".join(_string(text, "content") for text in texts if text is not None):
+            yield turn
+
+
+def _string(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{field} must be a string, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{field} holds half a character (an unpaired surrogate)") from None
+    return value

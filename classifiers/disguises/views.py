@@ -1,0 +1,309 @@
+"""Other readings of one prompt: what a model can make of it and a search for words cannot.
+
+A reading is made only of what is disguised and what stands around it, and all disguises that stand
+apart are taken off in one, so that an ordinary prompt has none, and what is hidden among decoys is
+read as surely as if it were alone. What comes out is read again, a few times.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..text.segments import WINDOW_CHARS
+from ..work import TooLongError
+from .ciphers import ciphers
+from .cut_up import joined_pieces
+from .edits import Edit, Place, within
+from .encodings import base64_runs, character_codes
+from .escapes import escapes
+from .leetspeak import leetspeak_i, leetspeak_l
+from .lookalikes import lookalikes
+from .markup import markup
+from .spaced_letters import spaced_letters
+from .word_order import reversed_order
+
+Reading = Literal[
+    "base64", "hex", "escaped", "markup", "homoglyphs", "spaced", "leetspeak", "rot13", "reversed", "joined"
+]
+
+# How often what comes out of a reading is read again: base64 of base64 of rot13.
+MAX_DEPTH = 4
+# All readings together have at most so many characters for each of the prompt, and some more.
+MAX_READ = 10
+FREE = 20_000
+# Between places of the prompt that stand together in a view: a letter of a script that no name is in,
+# so that no name is found across.
+APART = "\nꙮ\n"
+
+_READINGS: tuple[tuple[Reading, Callable[[str], Iterator[Edit]]], ...] = (
+    ("escaped", escapes),
+    ("markup", markup),
+    ("base64", base64_runs),
+    ("hex", character_codes),
+    ("homoglyphs", lookalikes),
+    ("spaced", spaced_letters),
+    ("leetspeak", leetspeak_i),
+    ("leetspeak", leetspeak_l),
+)
+# What these take for a disguise may be none ("a+b"), and then spoils what stands beside it.
+_GUESSES = frozenset(("spaced", "leetspeak", "rot13", "reversed", "joined"))
+_BESIDE = 64
+# These may hold one of their own kind; another is turned back by a second.
+_NESTED = frozenset(("base64", "hex", "escaped", "markup"))
+_SENTENCE_END = re.compile(r"[.!?…]\s+|[。！？]|\n+")
+_SPACE = re.compile(r"\s+")
+
+
+class TooManyReadingsError(TooLongError):
+    """A prompt has so many readings that not all can be searched: refuse it, it may hide anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``text[start:end]`` of a view is what edits put in, of these readings, the last one last."""
+
+    start: int
+    end: int
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``text`` is what a part of the prompt says when its disguises are taken off.
+
+    ``starts[i]`` and ``ends[i]`` are the half-open range of the prompt that ``text[i]`` was read from.
+    ``regions`` are the ranges of ``text`` that are of one place of the prompt each, ``runs`` what differs.
+    """
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+    regions: list[Place]
+    runs: list[Run]
+
+    def reading(self, start: int, end: int) -> str:
+        """What ``text[start:end]`` was read as: "base64", "base64+rot13"."""
+        found: dict[Reading, None] = {}
+        at = bisect_left(self.runs, start, key=lambda run: run.end)
+        while at < len(self.runs) and self.runs[at].start <= end:
+            found.update(dict.fromkeys(self.runs[at].readings))
+            at += 1
+        return "+".join(found)
+
+    @property
+    def origins(self) -> list[Place]:
+        """The range of the prompt that each character was read from."""
+        return list(zip(self.starts, self.ends, strict=True))
+
+    def span(self, start: int, end: int) -> Place:
+        """The characters of the prompt that ``text[start:end]``, not empty, was read from."""
+        return min(self.starts[start:end]), max(self.ends[start:end])
+
+
+def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
+    """The other readings of ``prompt``; none for most prompts.
+
+    ``turns`` are the character ranges of the conversation's turns. Raises ``TooManyReadingsError`` where
+    they have more than ``MAX_READ`` characters for each of the prompt.
+    """
+    left = most = MAX_READ * len(prompt) + FREE
+    found: dict[tuple[str, int], View] = {}
+    level = [View(prompt, range(len(prompt)), range(1, len(prompt) + 1), [(0, len(prompt))], [])]
+    for depth in range(MAX_DEPTH):
+        inner: list[View] = []
+        for outer in level:
+            for view in _read(outer, turns if not depth else None):
+                left -= len(view.text)
+                if left < 0:
+                    raise TooManyReadingsError(most - left, most)
+                if view.text.strip() and view.text != prompt and (view.text, view.starts[0]) not in found:
+                    found[view.text, view.starts[0]] = view
+                    inner.append(view)
+        level = inner
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    edit: Edit
+    readings: tuple[Reading, ...]
+
+
+def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
+    """Readings of a reading. All edits that stand apart are made in the first; what overlaps those in the
+    second, where the first's are made as well as room is, and so on: no more than there are readings.
+    Then what is no guess is read without the guesses beside it."""
+    layers: list[list[_Found]] = []
+    for reading, edits in _edits(outer.text, turns):
+        new = list(_worth_making(outer, reading, edits))
+        for number, layer in enumerate(layers):
+            if not new:
+                break
+            layers[number], new = _merged(layer, new)
+        if new:
+            layers.append(new)
+    for number, layer in enumerate(layers):
+        made = _merged(layer, layers[0])[0] if number else layer
+        yield _view(outer, made, _regions(outer, layer))
+    if layers and (beside := _beside_guesses(layers[0])):
+        certain = [found for found in layers[0] if found.readings[-1] not in _GUESSES]
+        yield _view(outer, certain, _regions(outer, beside))
+
+
+def _beside_guesses(layer: list[_Found]) -> list[_Found]:
+    """The edits that are no guess and stand near one that is."""
+    kinds = [found.readings[-1] in _GUESSES for found in layer]
+    return [
+        layer[i]
+        for i, guess in enumerate(kinds)
+        if not guess
+        and (
+            (i and kinds[i - 1] and layer[i].edit.start - layer[i - 1].edit.end < _BESIDE)
+            or (kinds[i + 1 : i + 2] == [True] and layer[i + 1].edit.start - layer[i].edit.end < _BESIDE)
+        )
+    ]
+
+
+def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Reading, list[Edit]]]:
+    for reading, edits in _READINGS:
+        yield reading, list(edits(text))
+    yield from ciphers(text)
+    yield "reversed", list(reversed_order(text))
+    yield "joined", joined_pieces(text, turns)
+
+
+def _worth_making(outer: View, reading: Reading, edits: list[Edit]) -> Iterator[_Found]:
+    """The edits that touch what the reading before put in: the others were made with it."""
+    first = 0
+    for edit in edits:
+        if outer.text[edit.start : edit.end] == edit.text or not within(outer.regions, edit):
+            continue
+        while first < len(outer.runs) and outer.runs[first].end < edit.start:
+            first += 1
+        before: dict[Reading, None] = {}
+        place = first
+        while place < len(outer.runs) and outer.runs[place].start <= edit.end:
+            before.update(dict.fromkeys(outer.runs[place].readings))
+            place += 1
+        if (not outer.runs or place > first) and (reading not in before or reading in _NESTED):
+            before.pop(reading, None)
+            yield _Found(edit, (*before, reading))
+
+
+def _merged(layer: list[_Found], new: list[_Found]) -> tuple[list[_Found], list[_Found]]:
+    """A layer with those of the new edits that overlap none of its own, and the others, without those
+    that it has."""
+    merged: list[_Found] = []
+    left: list[_Found] = []
+    at = 0
+    for found in new:
+        edit = found.edit
+        while at < len(layer) and layer[at].edit.end <= edit.start and layer[at].edit.start < edit.start:
+            merged.append(layer[at])
+            at += 1
+        own = layer[at].edit if at < len(layer) else None
+        if own is None or edit.end <= own.start:
+            merged.append(found)
+        elif (own.start, own.end, own.text) != (edit.start, edit.end, edit.text):
+            left.append(found)
+    return merged + layer[at:], left
+
+
+def _regions(outer: View, layer: list[_Found]) -> list[Place]:
+    """What is to be read: the edits and a window of what stands around, cut between sentences."""
+    wide: list[list[int]] = []
+    regions = iter(outer.regions)
+    first, last = next(regions)
+    for found in layer:
+        while found.edit.end > last:
+            first, last = next(regions)
+        begin, end = max(first, found.edit.start - WINDOW_CHARS), min(last, found.edit.end + WINDOW_CHARS)
+        if wide and begin <= wide[-1][3] and first <= wide[-1][0]:
+            wide[-1][2:] = [found.edit.end, end]
+        else:
+            wide.append([begin, found.edit.start, found.edit.end, end])
+    ends = {place for region in outer.regions for place in region}
+    return [
+        (
+            begin if begin in ends else _cut_after(outer.text, begin, first_edit),
+            end if end in ends else _cut_before(outer.text, last_edit, end),
+        )
+        for begin, first_edit, last_edit, end in wide
+    ]
+
+
+def _cut_after(text: str, begin: int, end: int) -> int:
+    """Where the first sentence begins in a range, or else the first word."""
+    cut = _SENTENCE_END.search(text, begin, end) or _SPACE.search(text, begin, end)
+    return cut.end() if cut else begin
+
+
+def _cut_before(text: str, begin: int, end: int) -> int:
+    """Where the last sentence ends in a range, or else the last word."""
+    cuts = list(_SENTENCE_END.finditer(text, begin, end)) or list(_SPACE.finditer(text, begin, end))
+    return cuts[-1].end() if cuts else end
+
+
+def _view(outer: View, layer: list[_Found], regions: list[Place]) -> View:
+    """The regions of a view with the edits made, which are in order and apart."""
+    made = _Making(outer)
+    edits = iter(layer)
+    found = next(edits, None)
+    for start, end in regions:
+        made.begin()
+        position = start
+        while found and found.edit.end <= end:
+            if found.edit.start >= position:
+                made.keep(position, found.edit.start)
+                made.put(found)
+                position = found.edit.end
+            found = next(edits, None)
+        made.keep(position, end)
+        made.regions[-1] = (made.regions[-1][0], made.length)
+    return View("".join(made.parts), made.starts, made.ends, made.regions, made.runs)
+
+
+class _Making:
+    """A view as it is put together."""
+
+    def __init__(self, outer: View) -> None:
+        self._outer = outer
+        self.parts: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.regions: list[Place] = []
+        self.runs: list[Run] = []
+
+    @property
+    def length(self) -> int:
+        return len(self.starts)
+
+    def begin(self) -> None:
+        """A place of its own."""
+        if self.regions:
+            self.parts.append(APART)
+            self.starts += self.starts[-1:] * len(APART)
+            self.ends += self.ends[-1:] * len(APART)
+        self.regions.append((self.length, self.length))
+
+    def keep(self, start: int, end: int) -> None:
+        self.parts.append(self._outer.text[start:end])
+        self.starts += self._outer.starts[start:end]
+        self.ends += self._outer.ends[start:end]
+
+    def put(self, found: _Found) -> None:
+        start = self.length
+        self.parts.append(found.edit.text)
+        for first, last in found.edit.places():
+            begin, end = (
+                (self._outer.starts[first], self._outer.ends[first])
+                if last == first + 1
+                else self._outer.span(first, last)
+            )
+            self.starts.append(begin)
+            self.ends.append(end)
+        self.runs.append(Run(start, self.length, found.readings))

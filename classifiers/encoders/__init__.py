@@ -1,0 +1,1 @@
+"""Sentence embeddings: the encoder, a static one that spares it, and caches of vectors."""

@@ -1,0 +1,226 @@
+"""Find names and aliases in text, whatever their case, accents, spacing, punctuation or inflection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+import ahocorasick
+
+from ..text.folded_text import FoldedText, script
+from ..text.folded_words import FoldedWords
+from ..text.folding import normalise
+from ..text.word_frequency import english_rarity, rarity
+from .after_names import follows_another
+from .apart_names import comes_apart
+from .endings import MOST_LETTERS, another_name, languages, own_word
+from .initials import Initials
+from .legal_forms import legal_form_follows
+from .middle_names import MiddleNames, Owner
+from .name_forms import Form, company_forms, name_forms, spellings
+from .other_names import DISTINCTIVE_ALONE
+from .person import person
+from .punctuation import one_turned, parted
+
+# Shorter than this, a name whose words are run together or cut elsewhere is too often another word
+# ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
+COMPACT_LETTERS = 8
+# A name of one word that is shorter carries no ending: with one it is too often another word.
+INFLECTED_LETTERS = 5
+MIN_SPELT_LETTERS = 4
+MIN_UNSPACED_LETTERS = 3
+# A capitalised word as common as this begins a sentence and is no name.
+PLAIN_RARITY = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class NameHit:
+    """``name`` of target ``target_id``, written in ``text[start:end]``."""
+
+    target_id: str
+    name: str
+    start: int
+    end: int
+
+
+class NameMatcher:
+    """All names of all targets in one Aho-Corasick automaton: time linear in the text.
+
+    The automaton runs over the letters alone; how a hit is cut into words then decides. Found are a
+    name as it is listed; with an ending ("Harry Potters"); with other or no spaces, hyphens and
+    apostrophes ("HarryPotter", "JK Rowling"); turned round ("Rowling, J. K."); with middle names or
+    initials between the first and the last word, or without the listed ones; with initials for the
+    given names; with ö as oe or oe as ö; backwards and in rot13. Punctuation that the name has not
+    ends it where it parts two sentences or the items of a list.
+    """
+
+    def __init__(self, names: Iterable[tuple[str, str]], companies: Iterable[tuple[str, str]] = ()) -> None:
+        """``names`` are (target id, name) pairs; ``companies`` likewise, of names that must have a legal form
+        in the text, or be of several words in capitals."""
+        pairs = [(target_id, name) for target_id, name in names if normalise(name)[0].strip()]
+        forms: dict[str, dict[Form, Form]] = {}
+        written = [(form, pair) for pair in pairs for form in name_forms(pair[1])]
+        written += [(form, pair) for pair in companies for form in company_forms(pair[1])]
+        for form, pair in written:
+            same = forms.setdefault(form.written[0].replace(" ", ""), {})
+            same.setdefault(form, form).owners.append(pair)
+        self._automaton = ahocorasick.Automaton()
+        for letters, ways in forms.items():
+            self._automaton.add_word(letters, (len(letters), list(ways)))
+        self._automaton.make_automaton()
+        spelt = ((person(spelling), pair) for pair in pairs for spelling in spellings(pair[1]))
+        people = [(known, pair) for known, pair in spelt if known]
+        self._middle_names, self._initials = MiddleNames(people), Initials(people)
+        self.size = len({normalise(name)[0].strip() for _, name in pairs})
+
+    def find(self, text: str) -> Iterator[NameHit]:
+        """Every listed name in ``text`` that stands as words of its own, or unmistakably inside of one."""
+        if not self.size:
+            return
+        seen: set[NameHit] = set()
+        for folded in FoldedText.spellings(text):
+            for begin, end, owners in self._places(folded):
+                for target_id, name in owners:
+                    hit = NameHit(target_id, name, *folded.span(begin, end))
+                    if hit not in seen and not follows_another(name, text, hit.end):
+                        seen.add(hit)
+                        yield hit
+
+    def _places(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
+        words = FoldedWords(folded)
+        yield from self._written(folded)
+        yield from self._middle_names.find(words)
+        yield from self._initials.find(words)
+
+    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
+        if not folded.compact:
+            return
+        for last, (length, forms) in self._automaton.iter(folded.compact):
+            begin, end = folded.places[last - length + 1], folded.places[last] + 1
+            for form in forms:
+                if _stands(form, folded, begin, end):
+                    yield begin, end, form.owners
+
+
+def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    written = folded.folded[begin:end]
+    if _cuts_number(folded, begin) or _cuts_number(folded, end):
+        return False
+    begins, ends = folded.begins_word(begin), folded.ends_word(end)
+    if form.kind == "hidden":
+        return begins and ends
+    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
+        return False
+    if form.kind == "company":
+        known = written in form.written and begins and ends
+        return known and (
+            legal_form_follows(folded.text, folded.span(begin, end)[1]) or _company(folded, begin, end)
+        )
+    if form.kind == "turned":
+        known = written in form.written and begins and (ends or _inflected(folded, begin, end))
+        return known and one_turned(folded, begin, end, form.comma)
+    if written in form.written:
+        return begins and (ends or _inflected(folded, begin, end))
+    if _long_enough(form.written[0]) and " " not in written:
+        return not _of_another(form, folded, begin, end)
+    if _apart(form, folded, begin, end):
+        return True
+    if not (begins and ends):
+        return False
+    return (
+        _long_enough(form.written[0])
+        or _unmistakable(form, folded, begin, end)
+        or comes_apart(form.written[0], folded, begin, end)
+    )
+
+
+def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether this is a name in a script without spaces, with spaces: 村上 春樹, 김 철수.
+
+    Where any two words may meet, two characters with a space must stand alone.
+    """
+    kind = script(form.written[-1][0])
+    if (
+        " " in form.written[-1]
+        or kind == "spaced"
+        or not folded.begins_word(begin)
+        or not folded.ends_word(end)
+    ):
+        return False
+    alone = begin == 0 or folded.folded[begin - 1] == " "
+    return alone or len(form.written[-1]) >= MIN_UNSPACED_LETTERS
+
+
+def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether a short name is meant, though cut otherwise: "R u P a u l", "MegRyan"."""
+    written = folded.folded[begin:end]
+    if " " in written:
+        return (
+            all(len(word) == 1 for word in written.split(" ")) and len(written) >= 2 * MIN_SPELT_LETTERS - 1
+        )
+    words = form.written[0].split(" ")
+    starts = accumulate(map(len, words[:-1]), initial=begin)
+    return len(words) > 1 and all(_capital(folded, start) for start in starts)
+
+
+def _company(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether a company is meant without its legal form: by several words in capitals, or by a rare one that
+    is no person's surname ("Viktor Orban")."""
+    if " " in folded.folded[begin:end]:
+        return _in_capitals(folded, begin, end)
+    rare = rarity(folded.folded[begin:end]) >= DISTINCTIVE_ALONE
+    return rare and _capital(folded, begin) and not _surname(folded, begin)
+
+
+def _surname(folded: FoldedText, begin: int) -> bool:
+    """Whether a word in capitals, too rare to begin a sentence alone, stands right before."""
+    start = folded.folded.rfind(" ", 0, max(0, begin - 1)) + 1
+    word = folded.folded[start : begin - 1] if begin > 1 else ""
+    joint = folded.text[folded.origins[begin - 1] : folded.origins[begin]] if word else ""
+    return joint.isspace() and _capital(folded, start) and english_rarity(word) > PLAIN_RARITY
+
+
+def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether several words all begin with a capital, and are not written in capitals throughout."""
+    starts = [begin, *(place + 1 for place in range(begin, end) if folded.folded[place] == " ")]
+    start, stop = folded.span(begin, end)
+    return (
+        len(starts) > 1 and all(_capital(folded, s) for s in starts) and not folded.text[start:stop].isupper()
+    )
+
+
+def _capital(folded: FoldedText, place: int) -> bool:
+    char = folded.text[folded.origins[place]]
+    return char.isupper() or char.isdigit()
+
+
+def _cuts_number(folded: FoldedText, place: int) -> bool:
+    """Whether digits stand on both sides: "Patient 10234" in "Patient 102345"."""
+    return folded.folded[max(0, place - 1) : place].isdigit() and folded.folded[place : place + 1].isdigit()
+
+
+def _of_another(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether a name inside of a longer word is part of another: "StephenKingston"."""
+    words = form.written[0].split(" ")
+    rest = folded.suffix(end, MOST_LETTERS)
+    if rest and not (_capital(folded, end) and not _capital(folded, end - 1)):
+        return another_name(words[-1], rest)
+    return False
+
+
+def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether what follows is an ending: "Potterin". A word with it must be no word of its own."""
+    word = folded.folded[begin:end].rpartition(" ")[2]
+    suffix = folded.suffix(end, MOST_LETTERS)
+    several = end - begin > len(word)
+    if several and suffix == "s" and not folded.folded[begin].isdigit():
+        return True
+    if not several and len(word) < INFLECTED_LETTERS:
+        return False
+    return (suffix == "s" or languages(word, word + suffix) != 0) and not own_word(word + suffix)
+
+
+def _long_enough(written: str) -> bool:
+    letters = len(written.replace(" ", ""))
+    return " " in written and letters >= COMPACT_LETTERS // (1 if script(written[0]) == "spaced" else 2)

@@ -1,0 +1,1 @@
+"""How a recipe is learned: examples, stages, the objective."""

@@ -1,0 +1,1 @@
+"""Kinds of corruption: noise and its like, stand-ins, a learned map."""

@@ -1,0 +1,1 @@
+"""What the guard costs: time, by length, size of the list and hostile input."""

@@ -1,0 +1,157 @@
+"""How long detection takes: milliseconds a prompt, by its length, by the size of the index, and for a
+conversation that grows.
+
+Every repeat asks every index every length once, in turn, so that a slow moment of the machine falls
+on all alike. Prompts are made up and never the same, so nothing is found in a cache but what a
+conversation said before.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from ...classifiers.detector import detect
+from ...classifiers.forget_index import ForgetIndex
+from ...guard.configuration import EncoderSettings
+from ..data.cases import WAYS, Way
+from ..data.conversations import rendered
+from ..data.people import names, synthetic_target
+from ..detection.encoders import Workbench
+
+TURNS = 10
+TURN_TOKENS = 200
+# English words a token, about.
+WORDS_PER_TOKEN = 0.75
+# Ordinary words, none of a target's: what a prompt says beside is what most traffic is like.
+PEOPLE = ("a nurse", "my brother", "the teacher", "our manager", "a student", "the driver", "her doctor")
+THINGS = ("a recipe", "the contract", "an essay", "the spreadsheet", "a poem", "the schedule", "a letter")
+PLACES = ("at school", "in the office", "on the train", "at home", "in the garden", "by the lake")
+SENTENCES = (
+    "{person} asked me {number} times to finish {thing} {place} before the weather changed.",
+    "Please explain how {person} could write {thing} of {number} words {place}.",
+    "What should I pack for {number} days if {person} brings {thing} and it rains {place}?",
+    "{person} thinks that the meeting {place} took {number} minutes too long because of {thing}.",
+    "Write a short story in which {thing} is found {place} by {person} after {number} years.",
+    "The report lists {number} reasons why {person} left {thing} {place}, and none is convincing.",
+)
+COLUMNS = ("what", "index", "tokens", "p50 ms", "p99 ms", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of one kind of prompt against one index: milliseconds."""
+
+    what: str
+    targets: int
+    tokens: int
+    p50: float
+    p99: float
+    n: int
+
+
+def prompt(tokens: int, chance: random.Random) -> str:
+    """A prompt of about so many tokens that was never asked before."""
+    found: list[str] = []
+    while sum(len(sentence.split()) for sentence in found) < tokens * WORDS_PER_TOKEN:
+        found.append(_sentence(chance))
+    return " ".join(" ".join(found).split()[: max(1, round(tokens * WORDS_PER_TOKEN))])
+
+
+def _sentence(chance: random.Random) -> str:
+    return chance.choice(SENTENCES).format(
+        person=chance.choice(PEOPLE),
+        thing=chance.choice(THINGS),
+        place=chance.choice(PLACES),
+        number=chance.randrange(100_000),
+    )
+
+
+def measure(
+    out: Path,
+    encoder: EncoderSettings,
+    sizes: Sequence[int],
+    lengths: Sequence[int],
+    repeats: int,
+    way: Way = WAYS[1],
+    console: Console | None = None,
+) -> list[Latency]:
+    """Measure, and write latency.json and latency.md to ``out``. Raises ``ValueError`` for an encoder
+    that there is not."""
+    console = console or Console(stderr=True)
+    out.mkdir(parents=True, exist_ok=True)
+    bench = Workbench.opened(encoder, out / "cache")
+    with console.status(f"indexing {', '.join(f'{size:,}' for size in sizes)} targets"):
+        indexes = {size: _index(size, way, bench) for size in sizes}
+    bench.vectors.settle()
+    times: dict[tuple[str, int, int], list[float]] = defaultdict(list)
+    for number in track(range(repeats + 1), "asking", console=console, transient=True):
+        for what, seconds in _round(indexes, lengths, bench, random.Random(number)):
+            if number:  # the first warms up
+                times[what].append(1000 * seconds)
+    found = [_latency(*what, every) for what, every in times.items()]
+    _write(found, out, f"{encoder.model}, {encoder.threads} threads, targets given by {way}")
+    return found
+
+
+def _index(size: int, way: Way, bench: Workbench) -> ForgetIndex:
+    made = islice(enumerate(names()), size)
+    targets = [synthetic_target(number, name, way) for number, name in made]
+    return ForgetIndex(1, targets, bench.vectors, bench.sieve)
+
+
+def _round(
+    indexes: dict[int, ForgetIndex], lengths: Sequence[int], bench: Workbench, chance: random.Random
+) -> Iterator[tuple[tuple[str, int, int], float]]:
+    for size, index in indexes.items():
+        for tokens in lengths:
+            yield ("prompt", size, tokens), _seconds(index, bench, prompt(tokens, chance))
+            named = f"{prompt(tokens, chance)} Who is {next(names())}?"
+            yield ("prompt that names a target", size, tokens), _seconds(index, bench, named)
+    size = max(indexes)
+    for tokens, seconds in _conversation(indexes[size], bench, chance):
+        yield ("conversation, its next turn", size, tokens), seconds
+
+
+def _conversation(index: ForgetIndex, bench: Workbench, chance: random.Random) -> Iterator[tuple[int, float]]:
+    """Each turn sends all that was said before again, as a chat does."""
+    messages: list[tuple[str, str]] = []
+    for turn in range(TURNS):
+        messages.append((("user", "assistant")[turn % 2], prompt(TURN_TOKENS, chance)))
+        talk = rendered(messages)
+        yield (turn + 1) * TURN_TOKENS, _seconds(index, bench, talk.text, list(talk.turns))
+
+
+def _seconds(
+    index: ForgetIndex, bench: Workbench, text: str, turns: list[tuple[int, int]] | None = None
+) -> float:
+    began = time.perf_counter()
+    detect(index, bench.prompts, text, turns)
+    return time.perf_counter() - began
+
+
+def _latency(what: str, size: int, tokens: int, times: Sequence[float]) -> Latency:
+    low, high = np.percentile(times, [50, 99])
+    return Latency(what, size, tokens, float(low), float(high), len(times))
+
+
+def _write(found: Sequence[Latency], out: Path, how: str) -> None:
+    rows = [asdict(latency) for latency in found]
+    (out / "latency.json").write_text(json.dumps({"how": how, "latencies": rows}, indent=1))
+    lines = [f"# Latency\n\n{how}; a prompt's text alone, without the model's own time.\n"]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
+    lines += [
+        f"| {one.what} | {one.targets:,} | {one.tokens:,} | {one.p50:.2f} | {one.p99:.2f} | {one.n} |"
+        for one in found
+    ]
+    (out / "latency.md").write_text("\n".join(lines) + "\n")

@@ -1,0 +1,424 @@
+"""The benchmark data: TOFU, RWKU, KnowUnDo, a work, benign prompts and wrappers, from one folder."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ...vocabulary import ForgetTarget
+from .cases import Case, Listing, Part, Way, part_of
+
+EXEMPLARS = 20
+TOFU_SIZES = ("forget01", "forget05", "forget10")
+TOFU_QUESTIONS = 20
+# Other names under which a text speaks of a listed person: such a text is about that person, however
+# it is meant, so it is no case of a text that must not be flagged.
+KNOWN_AS = {
+    "50 Cent": ("Curtis Jackson",),
+    "Beyoncé": ("Beyonce",),
+    "Donald Sutherland": ("Don Sutherland",),
+    "Franklin D. Roosevelt": ("FDR", "Franklin Roosevelt", "Franklin Delano Roosevelt"),
+    "Jay-Z": ("Jay Z",),
+    "Jennifer Lopez": ("J-Lo", "J. Lo", "JLo"),
+    "Karl Marx": ("Marx",),
+    "Kris Jenner": ("Kris Kardashian",),
+    "Meghan, Duchess of Sussex": ("Meghan Markle", "Duchess of Sussex"),
+    "RuPaul": ("Ru Paul",),
+    "Robert Downey Jr.": ("Robert Downey",),
+    "Samuel L. Jackson": ("Samuel Jackson",),
+    "Vincent van Gogh": ("Van Gogh", "Vangogh"),
+    "Kanye West": ("Kanye",),
+}
+_NAME = r"[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|de|van|al-\w+))+"
+_NAMED_PERSON = re.compile(
+    rf"(?:Who|What) (?:is|are) ({_NAME}?)(?:['’]s?\b|['’] |\?)"
+    rf"|Where does ({_NAME}?) (?:currently|live|reside)"
+)
+
+
+class DataError(ValueError):
+    """A file of the data is missing or broken; the message names it."""
+
+
+class DataFolder:
+    """Reads ``FOLDER/NAME.jsonl`` or ``FOLDER/NAME.jsonl.gz``, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ``DataError`` where there is no such folder."""
+        if not folder.is_dir():
+            raise DataError(f"no data folder {folder}")
+        self.folder = folder
+        self._read: dict[str, list[dict[str, Any]]] = {}
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a file, named without its ending. Raises ``DataError``."""
+        if name not in self._read:
+            self._read[name] = _read(self._file(name))
+        return self._read[name]
+
+    def names(self, folder: str) -> list[str]:
+        """The files of a folder, in order, as ``rows`` takes them."""
+        files = sorted((self.folder / folder).glob("*.jsonl*"))
+        if not files:
+            raise DataError(f"no files in {self.folder / folder}")
+        return [f"{folder}/{file.name.split('.')[0]}" for file in files]
+
+    def _file(self, name: str) -> Path:
+        for ending in (".jsonl", ".jsonl.gz"):
+            if (file := self.folder / f"{name}{ending}").is_file():
+                return file
+        raise DataError(f"no {name}.jsonl or {name}.jsonl.gz in {self.folder}")
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    try:
+        return [json.loads(line) for line in data.splitlines() if line.strip()]
+    except ValueError as error:
+        raise DataError(f"{file}: {error}") from None
+
+
+def named_in(text: str, names: Iterable[str]) -> list[str]:
+    """The names that stand in ``text`` as whole words, whatever their case: a plain search, apart
+    from the matcher that is measured."""
+    folded = text.casefold()
+    return [
+        name
+        for name in names
+        if name.casefold() in folded and re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", folded)
+    ]
+
+
+class Tofu:
+    """TOFU (Maini et al. 2024): fictitious authors, 20 questions each."""
+
+    def __init__(self, data: DataFolder) -> None:
+        self._data = data
+
+    def listing(self, size: str) -> Listing:
+        """The authors of one forget set."""
+        return Listing(f"tofu {size}", lambda way: self._targets(size, way))
+
+    def _targets(self, size: str, way: Way) -> list[ForgetTarget]:
+        rows = self._data.rows(f"tofu/{size}")
+        authors = self._authors(size)
+        targets = []
+        for place, (number, name) in enumerate(authors):
+            own = rows[TOFU_QUESTIONS * place : TOFU_QUESTIONS * (place + 1)]
+            targets.append(
+                ForgetTarget(
+                    id=f"tofu-{number}",
+                    name=name,
+                    exemplars=tuple(row["question"] for row in own) if way == "exemplars" else (),
+                    passages=tuple(row["answer"] for row in own) if way == "passages" else (),
+                )
+            )
+        return targets
+
+    def _authors(self, size: str) -> list[tuple[int, str]]:
+        rows = self._data.rows("tofu/authors")
+        return [(row["author_index"], row["name"]) for row in rows if row[f"in_{size}"]]
+
+    def asked(self, size: str, field: str) -> list[Case]:
+        """Questions about the listed authors: ``question``, or ``paraphrased_question``."""
+        rows, authors = self._data.rows(f"tofu/{size}_perturbed"), self._authors(size)
+        return [
+            Case(row[field], f"tofu-{authors[place // TOFU_QUESTIONS][0]}",
+                 part_of(authors[place // TOFU_QUESTIONS][0]))
+            for place, row in enumerate(rows)
+        ]  # fmt: skip
+
+    def retained(self, size: str) -> list[Case]:
+        """Questions about the authors that are not listed."""
+        rows = self._data.rows(f"tofu/{size.replace('forget', 'retain')[:-2]}{100 - int(size[-2:])}")
+        return [
+            Case(row["question"], None, part_of(place // TOFU_QUESTIONS), {"file": "retain"})
+            for place, row in enumerate(rows)
+        ]
+
+    def retained_paraphrases(self) -> list[Case]:
+        """Paraphrased questions about authors that no size lists."""
+        first = [(row["paraphrased_question"], place // TOFU_QUESTIONS, "retain_perturbed")
+                 for place, row in enumerate(self._data.rows("tofu/retain_perturbed"))]  # fmt: skip
+        second = [(row["paraphrased_question"], row["full_index"] // TOFU_QUESTIONS, "paraphrase_retain")
+                  for row in self._data.rows("tofu/paraphrase_retain") if not row["in_forget10"]]  # fmt: skip
+        return [Case(text, None, part_of(author), {"file": file}) for text, author, file in first + second]
+
+
+class Rwku:
+    """RWKU (Jin et al. 2024): famous people, probed in ever harder ways."""
+
+    def __init__(self, data: DataFolder, seed: int = 0) -> None:
+        self._data = data
+        self._seed = seed
+
+    @cached_property
+    def people(self) -> dict[str, str]:
+        """Names, in order, with their target's id."""
+        rows = sorted(self._data.rows("rwku/targets"), key=lambda row: str(row["target"]))
+        return {row["target"]: f"rwku-{row['id']}" for row in rows}
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """For each name whether it tunes or reports."""
+        return {name: part_of(number) for number, name in enumerate(self.people)}
+
+    @cached_property
+    def all_names(self) -> tuple[str, ...]:
+        """The names, and what else a text may call the same people."""
+        return tuple(name for person in self.people for name in (person, *KNOWN_AS.get(person, ())))
+
+    def listing(self) -> Listing:
+        """Every person."""
+        return Listing("rwku", lambda way: self.targets(way, {}))
+
+    def targets(self, way: Way, counterexamples: Mapping[str, Sequence[str]]) -> list[ForgetTarget]:
+        """The people as forget targets; ``counterexamples`` are by name."""
+        return [
+            ForgetTarget(
+                id=target_id,
+                name=name,
+                exemplars=self._exemplars(name) if way == "exemplars" else (),
+                passages=tuple(self._passages[target_id]) if way == "passages" else (),
+                counterexamples=tuple(counterexamples.get(name, ())),
+            )
+            for name, target_id in self.people.items()
+        ]
+
+    def _exemplars(self, name: str) -> tuple[str, ...]:
+        every = self._questions[name]
+        chance = random.Random(f"{self._seed} {name}")
+        return tuple(chance.sample(every, min(EXEMPLARS, len(every))))
+
+    @cached_property
+    def _questions(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in self._data.rows("rwku/train_questions_llama3"):
+            found[row["subject"]].append(row["question"])
+        return found
+
+    @cached_property
+    def _passages(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in self._data.rows("rwku/passages"):
+            if row["text"].strip():
+                found[f"rwku-{row['id']}"].append(row["text"])
+        return found
+
+    def probes(self, level: int) -> list[Case]:
+        """The probes of one level; those of level 3 are labelled by the type of their attack."""
+        return [self._probe(row) for row in self._data.rows(f"rwku/forget_level{level}")]
+
+    def _probe(self, row: Mapping[str, Any]) -> Case:
+        kind, language = re.fullmatch(r"(.*?)(?: \((\w+)\))?", row["type"].replace("-", " ")).groups()  # type: ignore[union-attr]
+        labels = {"type": kind} | ({"language": language} if language else {})
+        return Case(row["query"], self.people[row["subject"]], self.parts[row["subject"]], labels)
+
+    def statements(self) -> list[Case]:
+        """Level 1 with its blanks filled in: facts, as a document states them."""
+        return [
+            Case(row["query"].replace("___", row["answer"]), self.people[row["subject"]],
+                 self.parts[row["subject"]])
+            for row in self._data.rows("rwku/forget_level1")
+            if "___" in row["query"]
+        ]  # fmt: skip
+
+    def neighbours(self) -> list[Case]:
+        """Questions about what is near a person. ``subject`` is the one that must not be flagged;
+        the label ``names`` says whether the text names a listed person."""
+        rows = [row for level in (1, 2) for row in self._data.rows(f"rwku/neighbor_level{level}")]
+        return [
+            Case(
+                row["query"],
+                self.people[row["subject"]],
+                self.parts[row["subject"]],
+                {"names": "listed" if named_in(row["query"], self.all_names) else "none"},
+            )
+            for row in rows
+        ]
+
+    def mentions(self) -> list[Case]:
+        """For each probe that names its subject in full, where it does, once for each place."""
+        ids = {target_id: name for name, target_id in self.people.items()}
+        return [
+            Case(case.text, case.subject, case.part, {"level": str(level)}, mention=found.span())
+            for level in (1, 2, 3)
+            for case in self.probes(level)
+            for found in re.finditer(
+                rf"(?<!\w){re.escape(ids[case.subject or ''])}(?!\w)", case.text, re.IGNORECASE
+            )
+        ]
+
+
+class KnowUnDo:
+    """KnowUnDo's privacy part: private facts to forget and public ones to keep of the same people."""
+
+    def __init__(self, data: DataFolder) -> None:
+        self._data = data
+
+    @cached_property
+    def people(self) -> list[str]:
+        """Their names, read off the questions that ask for no more than them."""
+        asked = [row["question"] for file in ("retain_train", "forget_train") for row in self._rows(file)]
+        found = [match for text in asked if (match := _NAMED_PERSON.match(text))]
+        return sorted({match[1] or match[2] for match in found})
+
+    def _rows(self, file: str) -> list[dict[str, Any]]:
+        return self._data.rows(f"people_and_works/knowundo_privacy_{file}")
+
+    def _by_person(self, file: str) -> Iterator[tuple[int, str]]:
+        for row in self._rows(file):
+            text = row["question"].replace("’", "'")
+            names = [name for name in self.people if name in text]
+            if names:  # one question of forget_val names nobody
+                yield self.people.index(max(names, key=len)), row["question"]
+
+    def listings(self) -> list[Listing]:
+        """The people scoped to private facts, which they share, and each to the examples of their own."""
+        return [
+            Listing("knowundo", lambda way: self._targets("private"), ways=("exemplars",)),
+            Listing("knowundo apart", lambda way: self._targets("exemplars"), ways=("exemplars",)),
+        ]
+
+    def _targets(self, scope: str) -> list[ForgetTarget]:
+        inside, outside = self._grouped("forget_train"), self._grouped("retain_train")
+        return [
+            ForgetTarget(
+                id=f"knowundo-{number}",
+                name=name,
+                scope=scope,
+                exemplars=tuple(inside[number]),
+                counterexamples=tuple(outside[number]),
+            )
+            for number, name in enumerate(self.people)
+            if inside[number]
+        ]
+
+    def _grouped(self, file: str) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = defaultdict(list)
+        for person, text in self._by_person(file):
+            found[person].append(text)
+        return found
+
+    def asked(self, file: str) -> list[Case]:
+        """The questions of ``forget_val`` or ``retain_val``, labelled by person."""
+        return [
+            Case(text, f"knowundo-{person}", part_of(person), {"person": self.people[person]})
+            for person, text in self._by_person(file)
+        ]
+
+
+class Work:
+    """A work as a target: Harry Potter. The first half of its questions is given, the rest asked."""
+
+    ID = "harry-potter"
+
+    def __init__(self, data: DataFolder) -> None:
+        self._data = data
+
+    def listing(self) -> Listing:
+        """The work alone."""
+        return Listing("work", lambda way: [self._target(way)])
+
+    def _target(self, way: Way) -> ForgetTarget:
+        given, _ = self._halves
+        texts = [f"{row['question']} {row['answer']}" for row in given]
+        return ForgetTarget(
+            id=self.ID,
+            kind="work",
+            name="Harry Potter",
+            exemplars=tuple(row["question"] for row in given) if way == "exemplars" else (),
+            passages=tuple(texts) if way == "passages" else (),
+        )
+
+    @property
+    def _halves(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        rows = self._data.rows("people_and_works/harry_potter_qa_paraphrased")
+        return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+
+    def asked(self) -> list[Case]:
+        """Questions about the work that are not among those given, labelled by their file."""
+        mcq = self._data.rows("people_and_works/harry_potter_mcq")
+        completions = self._data.rows("attacks/skeb_harry_potter_completion")
+        return [
+            *self._cases((row["question"] for row in self._halves[1]), "qa"),
+            *self._cases((row["paraphrased_question"] for row in self._halves[1]), "qa paraphrased"),
+            *self._cases((choices(row) for row in mcq), "mcq"),
+            *self._cases((row["prompt"] for row in completions), "skeb completion"),
+        ]
+
+    def persuasion(self, framing: str | None) -> list[Case]:
+        """SKeB's questions in one framing, or bare."""
+        rows = self._data.rows("attacks/skeb_harry_potter_persuasive")
+        found = self._cases((row[framing or "original_question"] for row in rows), framing or "bare")
+        return [case.labelled(framing=framing or "bare") for case in found]
+
+    def _cases(self, texts: Iterable[str], file: str) -> list[Case]:
+        return [Case(text, self.ID, part_of(number), {"file": file}) for number, text in enumerate(texts)]
+
+
+def choices(row: Mapping[str, Any]) -> str:
+    """A question with its choices, as it is put to a model."""
+    lines = [f"{letter}. {choice}" for letter, choice in zip("ABCDEFGH", row["choices"], strict=False)]
+    return "\n".join([row["question"], *lines])
+
+
+class Benign:
+    """Prompts about nothing that is listed: those that name one of ``names`` are left out."""
+
+    def __init__(self, data: DataFolder, names: Sequence[str]) -> None:
+        self._data = data
+        self._names = names
+        self.left_out = 0
+
+    @cached_property
+    def traffic(self) -> list[Case]:
+        """Every prompt of ``benign/`` and ``mmlu/``, labelled by file and language."""
+        files = [*self._data.names("benign"), *self._data.names("mmlu")]
+        return [case for file in files for case in self._file(file)]
+
+    def _file(self, file: str) -> Iterator[Case]:
+        about = _finder(self._names)
+        for number, row in enumerate(self._data.rows(file)):
+            text = _prompt(row)
+            if row.get("rwku_mentions") or about(text):
+                self.left_out += 1
+                continue
+            labels = {"file": file, "language": row.get("lang", "en")}
+            yield Case(text, None, part_of(number), labels)
+
+    def sample(self, count: int, part: Part, seed: int, longest: int = 20_000) -> list[Case]:
+        """Some of the prompts of one part, drawn at random."""
+        every = [case for case in self.traffic if case.part == part and len(case.text) <= longest]
+        return random.Random(seed).sample(every, min(count, len(every)))
+
+
+def _finder(names: Sequence[str]) -> Callable[[str], bool]:
+    if not names:
+        return lambda text: False
+    every = re.compile("|".join(re.escape(name.casefold()) for name in names))
+    return lambda text: bool(every.search(text.casefold())) and bool(named_in(text, names))
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    if "user_turns" in row:
+        return "\n".join(row["user_turns"])
+    return choices(row) if "choices" in row else str(row["text"])
+
+
+def wrappers(data: DataFolder) -> list[tuple[str, str]]:
+    """The wrapper templates: (family, template)."""
+    return [(row["family"], row["template"]) for row in data.rows("attacks/wrapper_templates")]
+
+
+def persuasion(data: DataFolder) -> list[tuple[str, str]]:
+    """Persuasive texts to put before a question, by technique."""
+    rows = data.rows("attacks/persuasion_taxonomy")
+    return [(row["ss_technique"], row["ss_example"] + "\n\n{query}") for row in rows]

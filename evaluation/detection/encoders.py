@@ -1,0 +1,39 @@
+"""The encoders of a benchmark run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...classifiers.encoders.encoder import BatchingEncoder, Encoder, OnnxEncoder
+from ...classifiers.encoders.encoder_export import exported
+from ...classifiers.encoders.segment_cache import SegmentCache
+from ...classifiers.encoders.static_encoder import StaticEncoder, distilled
+from ...classifiers.encoders.vector_cache import VectorCache
+from ...guard.configuration import EncoderSettings
+
+# Whole prompts, which every way to give a target asks for again: 200,000 of them.
+REMEMBERED = 360 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """``vectors`` encodes what is indexed and keeps it between runs, ``prompts`` what is asked, from
+    many threads, ``unsieved`` the same for what is asked without the first pass (so that neither finds
+    what the other paid for), ``whole`` prompts as one vector each; ``sieve`` is the first pass."""
+
+    vectors: VectorCache
+    prompts: Encoder
+    unsieved: Encoder
+    whole: Encoder
+    sieve: StaticEncoder
+
+    @classmethod
+    def opened(cls, settings: EncoderSettings, cache: Path) -> Workbench:
+        """Load the encoder. Raises ``ValueError`` if there is no such model."""
+        folder = exported(settings.model, settings.cache_dir)
+        encoder = OnnxEncoder(folder, settings.threads)
+        file = cache / f"{encoder.fingerprint[:12]}.vectors"
+        prompts, unsieved = (SegmentCache(BatchingEncoder(encoder)) for _ in range(2))
+        whole = SegmentCache(encoder, REMEMBERED)
+        return cls(VectorCache(encoder, file), prompts, unsieved, whole, distilled(folder))

@@ -1,0 +1,1 @@
+"""What a model still tells, and whether it shows that something was forgotten."""

@@ -1,0 +1,112 @@
+"""Likelihoods alone, as served, of the questions of a forget set: truth ratios and membership.
+
+    vllm-unlearn eval truth-ratios DATA MODEL RETAIN --recipe LABEL=FILE
+
+What `eval tofu` tells of a sample with all else, in minutes for all 400 questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ...classifiers.forget_index import ForgetIndex
+from ...corruption.embedding_table import EmbeddingTable
+from ...guard.configuration import EncoderSettings
+from ..data.datasets import DataFolder
+from ..data.tofu_data import TofuData, load
+from ..detection.encoders import Workbench
+from ..models.causal_model import Track, unheard
+from ..models.checkpoints import opened
+from ..models.guarded_model import GuardedModel, Reader
+from .corruptions import corruptors, labelled_files
+from .forget_metrics import Text, forget_quality, membership, privacy
+from .tofu_figures import Asked
+from .tofu_methods import Served
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a model says of given answers: a raw truth ratio a question, P(answer), how unsure it is of
+    each token (nats), and each membership attack's AUC."""
+
+    ratios: Sequence[float]
+    probability: float
+    entropy: float
+    attacks: Mapping[str, float]
+
+
+def told(served: Served, data: TofuData, track: Track = unheard) -> Told:
+    """Ask for the likelihood of every given answer of the forget set, and of unseen authors' true ones."""
+    asked = [(q.text, answer) for q in data.forget for answer in q.given]
+    asked += [(q.text, q.answer) for q in data.strangers]
+    scores = iter(served.likelihoods(asked, track))
+    forget = [Asked(q, [next(scores) for _ in q.given]) for q in data.forget]
+    strangers = [Asked(q, [next(scores)]) for q in data.strangers]
+    members, others = (
+        [Text(a.scores[0], a.question.answer) for a in every if a.scores[0]] for every in (forget, strangers)
+    )
+    return Told(
+        [a.ratio for a in forget],
+        mean(a.probabilities[0] for a in forget),
+        # The mean log-probability of what a model expects itself is minus its entropy.
+        mean(-float(text.likelihood.mean.mean()) for text in members),
+        membership(members, others),
+    )
+
+
+def row(label: str, found: Told, retained: Told) -> Iterator[str]:
+    """A line of the table."""
+    quality = forget_quality(found.ratios, retained.ratios)
+    yield label
+    yield from (f"{value:.2f}" for value in np.quantile(found.ratios, QUANTILES))
+    yield f"{mean(found.ratios):.2f}"
+    yield f"{quality.distance:.3f}"
+    yield f"{quality.p:.2g}"
+    yield f"{found.probability:.3f}"
+    yield f"{found.entropy:.2f}"
+    yield ", ".join(f"{value:.2f}" for value in found.attacks.values())
+    yield f"{privacy(found.attacks, retained.attacks):.2f}"
+
+
+def main(
+    data: Path,
+    model: Path,
+    retain: Path,
+    recipe: Annotated[list[str], typer.Option(help="LABEL=FILE; may be given again.")] = [],  # noqa: B006
+    forget: str = "forget10",
+    sample: Annotated[int | None, typer.Option(help="At most so many questions, over all targets.")] = None,
+    encoder: str | None = None,
+    cache: Path = Path("truth-ratios"),
+) -> None:
+    """Print the table of the ``recipe`` files, for folders with merged adapters; ``cache`` is kept."""
+    given = EncoderSettings(model=encoder) if encoder else EncoderSettings()
+    bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget, sample)
+    full, table = opened(model, cache), EmbeddingTable(model)
+    index = ForgetIndex(1, asked.targets, bench.vectors, bench.sieve)
+    reader = Reader(full.chat.tokenizer, index, bench.prompts)
+    methods = {"retain model": GuardedModel(opened(retain, cache)), "no guard": GuardedModel(full)}
+    for label, made in corruptors({}, labelled_files(recipe), table, full.dtype).items():
+        for number, one in enumerate(made):
+            methods[f"{label} {number}" if number else label] = GuardedModel(full, reader, one)
+    quantiles = (f"{100 * q:.0f} %" for q in QUANTILES)
+    shown = Table("", *quantiles, "mean", "KS", "p", "P(answer)", "entropy", "AUC", "Priv")
+    found: dict[str, Told] = {}
+    with Progress(console=Console(stderr=True)) as progress:
+        for label, method in methods.items():
+            task = progress.add_task(label, total=sum(len(q.given) + 1 for q in asked.forget))
+            found[label] = told(Served(method), asked, partial(progress.advance, task))
+            shown.add_row(*row(label, found[label], found["retain model"]))
+    Console(width=200).print(shown)

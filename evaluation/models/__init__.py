@@ -1,0 +1,1 @@
+"""Models to measure: checkpoints from packages, a guarded model, a running server."""

@@ -1,0 +1,256 @@
+"""A Hugging Face causal LM: likelihoods of given answers, and answers, of prompts that may be corrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...corruption.corrupted_prompt import CorruptedPrompt
+from ...corruption.embedding_table import EmbeddingTable
+from .chat import Chat
+from .likelihoods import Floats, Likelihood
+from .results_cache import Memo
+
+Track = Callable[[int], None]
+
+BATCH = 16
+# Answers generated together, and after how many tokens those that go on are put together anew.
+ANSWERS = 64
+STAGE = 32
+# Lengths of batches are multiples of this: fewer shapes, which memory and kernels are kept for.
+MULTIPLE = 16
+_CHECKED_TOKENS = 64
+
+
+def unheard(count: int) -> None:
+    """Track nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What reaches the model: tokens, with embeddings in the place of some (``corrupted``, which may be
+    shorter than the prompt: the rest are tokens). The answer begins at ``start``."""
+
+    token_ids: tuple[int, ...]
+    start: int
+    corrupted: CorruptedPrompt | None = None
+
+    @property
+    def positions(self) -> list[int]:
+        """Where an embedding stands in a token's place."""
+        return self.corrupted.positions.tolist() if self.corrupted else []
+
+    def followed_by(self, token_ids: Sequence[int]) -> Input:
+        """The same with more tokens at the end."""
+        return Input((*self.token_ids, *token_ids), self.start, self.corrupted)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are drawn: greedily at temperature 0; ``samples`` of each prompt."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+    samples: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is asked of inputs, ``batch`` at a time: ``name`` tells it from other tasks, and JSON can
+    hold what is ``packed``."""
+
+    name: str
+    batch: int
+    run: Callable[[list[Input]], list[Any]]
+    packed: Callable[[Any], Any] = list
+    unpacked: Callable[[Any], Any] = list
+
+
+class CausalModel:
+    """A Hugging Face causal LM that reads and answers prompts in batches of about equal length."""
+
+    def __init__(
+        self,
+        folder: Path,
+        dtype: torch.dtype = torch.bfloat16,
+        device: str = "cpu",
+        memo: Memo | None = None,
+    ) -> None:
+        """``memo`` keeps what is asked without corruption. Raises ``OSError`` where ``folder`` holds no
+        model, ``ValueError`` where its tokenizer has no chat template."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        self.folder = folder
+        self.dtype = dtype
+        self.chat = Chat(AutoTokenizer.from_pretrained(folder))
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        self._model = model.eval().to(device)
+        self._embed: Any = self._model.get_input_embeddings()
+        self._device = device
+        self._memo = memo
+
+    def likelihoods(self, inputs: Sequence[Input], track: Track = unheard) -> list[Likelihood]:
+        """The likelihood of each input's answer, in their order; ``track`` is told how many more are
+        done."""
+        task = _Task("likelihood", BATCH, self._likelihoods, Likelihood.lists, Likelihood.from_lists)
+        return self._done(task, inputs, track)
+
+    def generate(
+        self, inputs: Sequence[Input], sampling: Sampling, track: Track = unheard
+    ) -> list[list[str]]:
+        """``sampling.samples`` answers to each input, whose tokens from ``start`` on are left out."""
+        asked = [Input(i.token_ids[: i.start], i.start, i.corrupted) for i in inputs]
+        batch = max(1, ANSWERS // sampling.samples)
+        task = _Task(json.dumps(asdict(sampling)), batch, lambda group: self._answers(group, sampling))
+        return self._done(task, asked, track)
+
+    def check(self, table: EmbeddingTable) -> None:
+        """Raise ``ValueError`` unless the model reads its embeddings as ``table`` gives them.
+
+        Models that scale ``inputs_embeds`` themselves do not (Granite); Gemma scales in its embedding
+        module, before them.
+        """
+        tokens = list(range(0, table.vocabulary, max(1, table.vocabulary // _CHECKED_TOKENS)))
+        with torch.inference_mode():
+            own = self._embed(torch.tensor(tokens, device=self._device)).cpu()
+        if not torch.allclose(own.float(), table.rows(tokens, self.dtype).float(), rtol=1e-2, atol=1e-6):
+            raise ValueError(
+                f"the embeddings of {table.folder} are not those that transformers gives the model: it "
+                "scales them after the place where corrupted ones come in, so it cannot be measured here"
+            )
+
+    def _done(self, task: _Task, inputs: Sequence[Input], track: Track) -> list[Any]:
+        """The result of each input; of one without corruption, asked once and for all."""
+        keys = [_key(task.name, one) for one in inputs]
+        found: dict[str, Any] = {}
+        if self._memo:
+            clean = [key for key, one in zip(keys, inputs, strict=True) if not one.corrupted]
+            found = {key: task.unpacked(known) for key in clean if (known := self._memo.get(key)) is not None}
+        left = {key: one for key, one in zip(keys, inputs, strict=True) if key not in found}
+        times = Counter(keys)
+        track(sum(times[key] for key in found))
+        for batch in _batches(left, task.batch):
+            group = [left[key] for key in batch]
+            results = dict(zip(batch, task.run(group), strict=True))
+            found |= results
+            if self._memo and not group[0].corrupted:
+                self._memo.put({key: task.packed(result) for key, result in results.items()})
+            track(sum(times[key] for key in batch))
+        return [found[key] for key in keys]
+
+    @torch.inference_mode()
+    def _likelihoods(self, group: list[Input]) -> list[Likelihood]:
+        # Padded on the right: no real token attends to what stands after it.
+        length = _padded(max(len(one.token_ids) for one in group))
+        first = min(one.start for one in group)
+        fed, _ = self._fed(group, length, left=False)
+        logits = self._model(**fed, use_cache=False, logits_to_keep=length - first + 1).logits
+        return [
+            _likelihood(logits[row, one.start - first : len(one.token_ids) - first].float(), one)
+            for row, one in enumerate(group)
+        ]
+
+    @torch.inference_mode()
+    def _answers(self, group: list[Input], sampling: Sampling) -> list[list[str]]:
+        rows = [one for one in group for _ in range(sampling.samples)]
+        with torch.random.fork_rng():
+            torch.manual_seed(int(_key(str(sampling.seed), group[0])[:15], 16))
+            texts = [
+                text
+                for first in range(0, len(rows), ANSWERS)
+                for text in self._generated(rows[first : first + ANSWERS], sampling)
+            ]
+        return [texts[n * sampling.samples : (n + 1) * sampling.samples] for n in range(len(group))]
+
+    def _generated(self, rows: list[Input], sampling: Sampling) -> list[str]:
+        """One answer a row; rows that have ended no longer hold up the others."""
+        answers: list[list[int]] = [[] for _ in rows]
+        left = list(range(len(rows)))
+        for done in range(0, sampling.max_new_tokens, STAGE):
+            limit = min(STAGE, sampling.max_new_tokens - done)
+            fed = [rows[row].followed_by(answers[row]) for row in left]
+            said = self._continued(fed, limit, sampling.temperature) if left else []
+            for row, tokens in zip(left, said, strict=True):
+                answers[row] += tokens
+            left = [row for row, tokens in zip(left, said, strict=True) if len(tokens) == limit]
+        return [text.strip() for text in self.chat.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+
+    def _continued(self, rows: list[Input], limit: int, temperature: float) -> list[list[int]]:
+        """At most ``limit`` tokens after each row, without the end token."""
+        fed, mask = self._fed(rows, _padded(max(len(one.token_ids) for one in rows)), left=True)
+        before = fed["input_ids"].shape[1] if "input_ids" in fed else 0
+        ends = {self.chat.end, self.chat.tokenizer.eos_token_id}
+        drawn = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature > 0 else {}
+        out = self._model.generate(
+            **fed,
+            attention_mask=mask,
+            max_new_tokens=limit,
+            do_sample=temperature > 0,
+            eos_token_id=list(ends),
+            pad_token_id=self.chat.end,
+            **drawn,
+        )
+        return [list(takewhile(lambda token: token not in ends, row)) for row in out[:, before:].tolist()]
+
+    def _fed(self, group: Sequence[Input], length: int, left: bool) -> tuple[dict[str, Any], torch.Tensor]:
+        """The model's inputs, padded to ``length``, and the mask of shape (inputs, length) of real ones."""
+        ids = torch.full((len(group), length), self.chat.end)
+        mask = torch.zeros((len(group), length), dtype=torch.long)
+        before = [length - len(one.token_ids) if left else 0 for one in group]
+        for row, (one, offset) in enumerate(zip(group, before, strict=True)):
+            place = slice(offset, offset + len(one.token_ids))
+            ids[row, place] = torch.tensor(one.token_ids)
+            mask[row, place] = 1
+        ids, mask = ids.to(self._device), mask.to(self._device)
+        if not any(one.corrupted for one in group):
+            return {"input_ids": ids}, mask
+        embeddings = self._embed(ids).clone()
+        for row, (one, offset) in enumerate(zip(group, before, strict=True)):
+            if one.corrupted and (positions := one.positions):
+                places = torch.tensor(positions, device=self._device) + offset
+                embeddings[row, places] = one.corrupted.rows.to(embeddings)
+        return {"inputs_embeds": embeddings}, mask
+
+
+def _likelihood(logits: torch.Tensor, one: Input) -> Likelihood:
+    """From logits of shape (answer tokens, vocabulary)."""
+    answer = torch.tensor(one.token_ids[one.start :], device=logits.device)
+    log = logits.log_softmax(-1)
+    share = log.exp()
+    mean = (share * log).sum(-1)
+    deviation = ((share * log.square()).sum(-1) - mean.square()).clamp_min(0).sqrt()
+    own = log.gather(1, answer[:, None])[:, 0]
+    return Likelihood(
+        answer.cpu().numpy(), _floats(own), _floats(mean), _floats(deviation), log.argmax(-1).cpu().numpy()
+    )
+
+
+def _floats(values: torch.Tensor) -> Floats:
+    found: Floats = values.double().cpu().numpy()
+    return found
+
+
+def _key(kind: str, one: Input) -> str:
+    corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else None
+    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted!r}".encode()).hexdigest()[:32]
+
+
+def _batches(inputs: dict[str, Input], size: int) -> Iterator[list[str]]:
+    """Keys of inputs of like length, those without corruption apart: they run on plain token ids."""
+    for kind in (False, True):
+        keys = [key for key, one in inputs.items() if bool(one.corrupted) is kind]
+        keys.sort(key=lambda key: len(inputs[key].token_ids), reverse=True)
+        yield from (keys[first : first + size] for first in range(0, len(keys), size))
+
+
+def _padded(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE

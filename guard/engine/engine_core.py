@@ -1,0 +1,133 @@
+"""The way of a corrupted prompt from the frontend into the engine: patched in every process of vLLM.
+
+To vLLM's frontend a flagged request is one of tokens, like any other; beside them it carries a
+``CorruptedPrompt``. That one goes over the wire as the few rows that it is, and its type alone marks the
+guard's requests in the engine: nothing that a client can send becomes one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from inspect import isclass
+from typing import Any
+
+import torch
+from vllm.exceptions import QueueOverflowError
+from vllm.v1.core import kv_cache_utils
+from vllm.v1.core.kv_cache_manager import KVCacheManager
+from vllm.v1.engine.core import EngineCore
+from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.serial_utils import MsgpackDecoder
+
+from ...corruption.corrupted_prompt import CorruptedPrompt
+from ..load.byte_budget import ByteBudget
+from ..rewriter import CORRUPTED
+from .patching import HookError, patch
+from .twins import Twins, look_up, record
+
+PROBE = "unlearn_takes_embeddings"
+"""The method of an ``EngineCore`` that our patches are in: whether its workers take embeddings."""
+
+_TAG = "unlearn"  # of what is ours in a block's key
+# The ``n`` copies of a request arrive one by one, and hold their rows together.
+_arrived: weakref.WeakValueDictionary[tuple[int, bytes | None], CorruptedPrompt] = (
+    weakref.WeakValueDictionary()
+)
+
+
+class _Carrier(torch.Tensor):
+    """What a decoder may return in a tensor's place."""
+
+    prompt: CorruptedPrompt
+
+
+def install(max_bytes: int) -> None:
+    """Patch this process; ``max_bytes`` of embeddings may be on their way at once. Raises ``HookError``."""
+    budget = ByteBudget(max_bytes)
+    patch(
+        InputProcessor,
+        "process_inputs",
+        ("self", "request_id", "prompt", "params"),
+        lambda original: _attach(original, budget),
+    )
+    patch(MsgpackDecoder, "dec_hook", ("self", "t", "obj"), _decode)
+    twins = Twins()
+    patch(EngineCore, "preprocess_add_request", ("self", "request"), lambda original: _mark(original, twins))
+    patch(
+        kv_cache_utils,
+        "_gen_prompt_embeds_extra_hash_keys",
+        ("request", "start_token_idx", "end_token_idx"),
+        _key,
+    )
+    patch(
+        KVCacheManager,
+        "get_computed_blocks",
+        ("self", "request"),
+        lambda original: look_up(original, twins),
+    )
+    patch(KVCacheManager, "record_prefix_cache_stats", ("self", "request", "num_hits"), record)
+    setattr(EngineCore, PROBE, _takes_embeddings)
+
+
+def _attach(original: Callable[..., Any], budget: ByteBudget) -> Callable[..., Any]:
+    def process_inputs(self: Any, request_id: str, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+        request = original(self, request_id, prompt, *args, **kwargs)
+        corrupted = prompt.get(CORRUPTED) if isinstance(prompt, dict) else None
+        if isinstance(corrupted, CorruptedPrompt):
+            request.prompt_embeds = corrupted
+        corrupted = request.prompt_embeds
+        if isinstance(corrupted, CorruptedPrompt) and not budget.admits(corrupted, request.params.n):
+            raise QueueOverflowError()  # type: ignore[no-untyped-call]
+        return request
+
+    return process_inputs
+
+
+def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
+    def dec_hook(self: Any, t: type, obj: Any) -> Any:
+        # A plain tensor comes as a list; a dataclass is sent as a mapping of its fields.
+        if isclass(t) and issubclass(t, torch.Tensor) and isinstance(obj, dict):
+            positions = self._decode_ndarray(obj["positions"]).copy()  # else it keeps the message alive
+            found = CorruptedPrompt(self._decode_tensor(obj["rows"]), positions, obj["tokens"])
+            carrier = found.rows.as_subclass(_Carrier)
+            carrier.prompt = _arrived.setdefault((found.tokens, found.digest(0, found.tokens)), found)
+            return carrier
+        return original(self, t, obj)
+
+    return dec_hook
+
+
+def _mark(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
+    def preprocess_add_request(self: Any, request: Any) -> Any:
+        if isinstance(request.prompt_embeds, _Carrier):
+            request.prompt_embeds = request.prompt_embeds.prompt
+        if isinstance(request.prompt_embeds, CorruptedPrompt) and not _takes_embeddings(self):
+            raise HookError("this engine's workers take no prompt embeddings, and would read the tokens")
+        # Without a mask, vLLM keeps the ids of all tokens; with one it would forget those of the masked.
+        made, wave = original(self, request)
+        if isinstance(made.prompt_embeds, CorruptedPrompt):
+            if made.prompt_is_token_ids is None:  # beside a client's own embeddings, its tokens are not all
+                twins.follow(made)
+            made.prompt_is_token_ids = made.prompt_embeds.is_token
+        return made, wave
+
+    return preprocess_add_request
+
+
+def _key(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The part of a block's key that is ours: blocks without an embedding have none, and so are shared with
+    clean prompts; all after one differ by the chain."""
+
+    def extra_keys(request: Any, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
+        if not isinstance(request.prompt_embeds, CorruptedPrompt):
+            found: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
+            return found
+        digest = request.prompt_embeds.digest(start_token_idx, end_token_idx)
+        return [] if digest is None else [(_TAG, digest)]
+
+    return extra_keys
+
+
+def _takes_embeddings(self: Any) -> bool:
+    return bool(self.vllm_config.model_config.enable_prompt_embeds)

@@ -1,0 +1,288 @@
+"""The guard of one engine: what stands in the way of its requests."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import Any
+
+from vllm import PoolingParams, SamplingParams
+from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
+from vllm.renderers.inputs.preprocess import parse_model_prompt
+from vllm.v1.engine.llm_engine import LLMEngine
+
+from ...classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
+from .. import metrics
+from ..configuration import Settings
+from ..constraints.constraints import Constraints
+from ..constraints.parameters import TooDeepError
+from ..constraints.restoring import Plan, planned
+from ..faults import place
+from ..guard import Guard, GuardError
+from ..load.lanes import ForkedError, Lanes, OverloadError
+from ..load.once import Once
+from ..rewriter import Rewriter, model_folder
+from . import client_view, handshake
+from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
+from .media import refuse_embeddings
+from .model_support import check_config, takes_embeddings
+from .patching import HookError
+
+logger = logging.getLogger(__name__)
+
+handshaking: ContextVar[bool] = ContextVar("unlearn_handshaking", default=False)
+"""Whether a request is the guard's own, which it lets by."""
+
+
+class UnavailableError(GracefulHTTPError):
+    """What a client is told when the guard cannot decide; it says nothing of why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server cannot process this request now; try again later.", HTTPStatus.SERVICE_UNAVAILABLE
+        )
+
+
+class Hook:
+    """The guard of one engine."""
+
+    def __init__(self, settings: Settings, vllm_config: Any) -> None:
+        """Raises whatever keeps the guard from working with this model and configuration."""
+        self._settings = settings
+        self._config = vllm_config
+        self._enforces = settings.mode == "enforce"
+        check_config(settings, vllm_config)
+        model = vllm_config.model_config
+        embeds = self._enforces and takes_embeddings(settings, vllm_config)
+        folder = model_folder(model.model, model.revision) if embeds else None
+        # A prompt that leaves no token to generate is refused, but for a model that generates none.
+        tokens = model.max_model_len + (model.runner_type == "pooling")
+        self._rewriter = Rewriter(settings.corruption, folder, model.dtype, tokens, self._enforces)
+        self.guard = Guard(settings)
+        self._lanes = Lanes(settings.detection.max_queued_tokens)
+        self._engine: Any = None
+        self._shaken = self._failed = False
+        self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
+        self._handshake_once = Once(self._handshake_or_fail)
+
+    def attach(self, engine: Any) -> None:
+        """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
+        self._engine = engine
+        self._rewriter.attach(engine.get_tokenizer())
+        if self._enforces:
+            engine.model_config = client_view.of_model(
+                self._config.model_config, self._settings.allow_client_embeds
+            )
+        engine._unlearn = self
+        atexit.register(self.guard.close)
+        if isinstance(engine, LLMEngine):
+            self._handshake_sync(engine)
+
+    def reads(self, params: Any) -> bool:
+        """Whether requests with such ``params`` are screened."""
+        return isinstance(params, SamplingParams) or (
+            isinstance(params, PoolingParams) and self._settings.screen_pooling
+        )
+
+    async def screen_async(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Any:
+        """As ``screen``, off the event loop."""
+        if not self._shaken:
+            try:
+                await self.handshake_async()
+            except HookError as error:
+                logger.error("unlearn: %s", error)
+                raise UnavailableError() from None
+        work = self._work(constraints)
+        length = tokens(prompt) + (constraints.extent // USUAL_CHARS_PER_TOKEN if constraints else 0)
+        try:
+            return await self._lanes.run(length, work, self.screen, prompt, tokenization, constraints)
+        except OverloadError:
+            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
+        except ForkedError:
+            return self._undecided(prompt, UnavailableError())
+
+    def screen(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Any:
+        """Return the engine input to use: ``prompt`` itself unless it is flagged. What is flagged in
+        ``constraints`` is exchanged there.
+
+        Raises ``VLLMValidationError`` (400) for inputs that cannot be read and ``UnavailableError`` (503)
+        where the guard fails.
+        """
+        if current() is nobody:
+            with at(self._work(constraints)):
+                return self.screen(prompt, tokenization, constraints)
+        try:
+            return self._replaced(prompt, tokenization, constraints)
+        except AbandonedError:
+            raise
+        except TooLongError as error:
+            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
+        except VLLMValidationError:
+            metrics.REQUESTS.labels("refuse").inc()
+            raise
+        except Exception as error:
+            metrics.ERRORS.labels("screen").inc()
+            said = str(error) if isinstance(error, GuardError) else place(error)
+            logger.error("unlearn: a request could not be decided on: %s", said)
+            return self._undecided(prompt, UnavailableError())
+
+    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
+        """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
+        too_long = isinstance(refusal, VLLMValidationError)
+        if not self._enforces or (self._settings.on_error == "open" and not too_long):
+            metrics.REQUESTS.labels("undecided").inc()
+            return prompt
+        metrics.REQUESTS.labels("refuse").inc()
+        raise refusal from None  # a chain would be logged, message by message
+
+    def _work(self, constraints: Constraints | None) -> Work:
+        limit = self._settings.detection.max_chars
+        beam = constraints is not None and grows(constraints.given)
+        return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
+
+    def _replaced(
+        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
+    ) -> Any:
+        if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
+            if not self._enforces:
+                return prompt
+            raise VLLMValidationError(f"Prompts of type {type(prompt).__name__} are not served here.")
+        rendered = self._rendered(prompt, tokenization)
+        if self._enforces and not self._settings.allow_client_embeds:
+            refuse_embeddings(rendered)
+        verdict, replacement = self._rewriter.rewrite(rendered, self.guard)
+        action = verdict.action
+        if constraints and self._constrained(constraints):
+            action = "corrupt"
+        if not self._enforces:
+            metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
+            return prompt
+        metrics.REQUESTS.labels(action).inc()
+        return prompt if replacement is None else replacement
+
+    def _constrained(self, constraints: Constraints) -> bool:
+        """Whether something in the parameters is flagged; it is exchanged then."""
+        try:
+            constraints.read()
+        except TooDeepError as error:
+            raise VLLMValidationError(str(error)) from None
+        with metrics.SECONDS.labels("constraints").time():
+            verdict = constraints.screen(self.guard, self._rewriter, self.guard.names, self._enforces)
+        return verdict is not None and verdict.action == "corrupt"
+
+    @contextmanager
+    def restoring(self, constraints: Constraints) -> Iterator[None]:
+        """Within it the engine is given a request with ``constraints``, and its outputs will be restored.
+
+        What vLLM refuses, it refuses in the words that it has for the client's own parameters.
+        """
+        if constraints.params is constraints.given:
+            yield
+            return
+        token = planned.set(Plan(constraints.given, constraints.stand_ins, self._engine.get_tokenizer()))
+        try:
+            yield
+        except VLLMValidationError as error:
+            self._verify(constraints.given)
+            try:
+                self._verify(constraints.params)
+            except VLLMValidationError:
+                raise UnavailableError() from None
+            raise error
+        finally:
+            planned.reset(token)
+
+    def _verify(self, params: Any) -> None:
+        config = self._config
+        params.clone().verify(
+            config.model_config,
+            config.speculative_config,
+            config.structured_outputs_config,
+            self._engine.get_tokenizer(),
+        )
+
+    def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+        """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
+        if isinstance(prompt, dict) and "type" in prompt:
+            return prompt
+        renderer = self._engine.renderer
+        parameters = renderer.default_cmpl_tok_params.with_kwargs(**(tokenization or {}))
+        (rendered,) = renderer.render_cmpl(
+            [parse_model_prompt(self._config.model_config, prompt)], parameters
+        )
+        return rendered
+
+    async def handshake_async(self) -> None:
+        """Once per engine: raise ``HookError`` unless guard-computed embeddings do what tokens do.
+
+        It goes on where a caller is cancelled; one that something else ended is tried again. Whoever comes
+        after a failed one gets an ``UnavailableError``.
+        """
+        await self._handshake_once()
+
+    async def _handshake_or_fail(self) -> None:
+        if self._failed:
+            raise UnavailableError()
+        try:
+            async with self._settled:
+                await self._handshake(self._generate_async)
+        except HookError:
+            self._failed = True
+            raise
+
+    def _handshake_sync(self, engine: LLMEngine) -> None:
+        coroutine = self._handshake(self._generate_sync)
+        try:
+            coroutine.send(None)  # it never waits: the generation is synchronous
+        except StopIteration:
+            return
+        raise HookError("the handshake did not finish")
+
+    @contextlib.asynccontextmanager
+    async def unshaken(self) -> AsyncGenerator[None, None]:
+        """While engines come or go, requests wait; after that, a handshake is due."""
+        async with self._settled:
+            self._shaken = False
+            self._handshake_once = Once(self._handshake_or_fail)
+            yield
+
+    async def _handshake(self, generate: handshake.Generate) -> None:
+        if not (self._enforces and self._rewriter.corruptor):
+            self._shaken = True
+            return
+        token = handshaking.set(True)
+        try:
+            await handshake.probe(self._engine.engine_core)
+            for rank in handshake.ranks(self._engine.engine_core):
+                await handshake.shake(self._rewriter, generate, rank)
+        finally:
+            handshaking.reset(token)
+        self._shaken = True
+
+    async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
+        request, last = f"unlearn-handshake-{name}", None
+        async for output in self._engine.generate(
+            engine_input, handshake.params(), request, data_parallel_rank=rank
+        ):
+            last = output
+        if last is None or last.outputs[0].finish_reason == "abort":  # by an engine that is put to sleep
+            raise UnavailableError()
+        return last
+
+    async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:
+        self._engine.add_request(f"unlearn-handshake-{name}", engine_input, handshake.params())
+        last = None
+        while self._engine.has_unfinished_requests():
+            for output in self._engine.step():
+                last = output
+        return last

@@ -1,0 +1,160 @@
+"""One engine input in, its verdict and replacement out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..corruption.corrupted_prompt import CorruptedPrompt
+from ..corruption.corruptor import Corruptor, NeutralTokens
+from ..corruption.embedding_table import EmbeddingTable
+from ..corruption.recipe import Recipe, RecipeError, default_operator
+from ..vocabulary import Verdict
+from . import metrics
+from .configuration import CorruptionSettings
+from .guard import Guard, GuardError
+from .prompts import DecodedPrompt, PromptDecoder
+
+logger = logging.getLogger(__name__)
+
+NEUTRAL_WORD = " something"
+
+CORRUPTED = "corrupted"
+"""The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
+EngineInput = dict[str, Any]
+
+
+class Rewriter:
+    """Reads vLLM's engine inputs (``vllm.inputs.engine``) and corrupts the flagged ones."""
+
+    def __init__(
+        self,
+        settings: CorruptionSettings,
+        folder: Path | None,
+        dtype: torch.dtype,
+        max_tokens: int,
+        acts: bool = True,
+    ) -> None:
+        """``folder`` is the model's checkpoint, or None where neutral tokens replace embeddings;
+        ``acts`` is false where verdicts are only counted.
+
+        Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
+        ``ValueError`` for a checkpoint without readable embeddings.
+        """
+        self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
+        self._max_tokens = max_tokens
+        self._acts = acts
+        self._said_neutral = False
+
+    def attach(self, tokenizer: Any) -> None:
+        """Take the served model's tokenizer. Raises ``ValueError`` if it is not a fast one."""
+        self._tokenizer = tokenizer
+        self._decoder = PromptDecoder(tokenizer)
+        self._neutral = NeutralTokens(self.encode(NEUTRAL_WORD))
+
+    def encode(self, text: str) -> list[int]:
+        """The token ids of ``text``, without special tokens."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
+        """The text of ``token_ids``, with the place of each."""
+        return self._decoder.decode(token_ids)
+
+    def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
+        """``token_ids`` with neutral ones at ``positions``."""
+        return self._neutral.replace(token_ids, positions)
+
+    def rewrite(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+        """Decide on a prompt: the verdict, and the input to use instead if it is flagged."""
+        if prompt["type"] == "enc_dec":
+            return self._rewrite_pair(prompt, guard)
+        token_ids = prompt.get("prompt_token_ids")
+        # vLLM refuses what is too long (400), and embeddings without tokens have no text to read.
+        if token_ids is None or len(token_ids) >= self._max_tokens:
+            return Verdict("pass", guard.generation), None
+        return self._read(prompt, guard)
+
+    def _read(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+        token_ids = prompt["prompt_token_ids"]
+        with metrics.SECONDS.labels("decode").time():
+            decoded = self._decoder.decode(token_ids)
+        with metrics.SECONDS.labels("detect").time():
+            verdict = guard.screen(decoded.text, decoded.turns)
+        if verdict.action == "pass" or not self._acts:
+            return verdict, None
+        with metrics.SECONDS.labels("corrupt").time():
+            return verdict, self._corrupted(prompt, decoded, verdict)
+
+    def _rewrite_pair(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+        """An encoder-decoder prompt. The encoder's tokens have left for the model by now, inside of the
+        decoder's inputs: a match there cannot be corrupted, and the request must not pass."""
+        encoder = prompt["encoder_prompt"]
+        if encoder.get("prompt_token_ids") and self._read(encoder, guard)[0].action == "corrupt":
+            raise GuardError("a match in an encoder's prompt cannot be corrupted")
+        verdict, replacement = self.rewrite(prompt["decoder_prompt"], guard)
+        return verdict, prompt | {"decoder_prompt": replacement} if replacement else None
+
+    def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
+        if self.corruptor and prompt["type"] != "multimodal":
+            flagged = decoded.flagged(verdict.matches, self.corruptor.reach)
+            corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
+            if prompt["type"] == "embeds":
+                return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
+            return prompt | {CORRUPTED: corrupted}
+        self._say_neutral(prompt["type"])
+        placeholders = self._placeholders(prompt)
+        positions = [t.position for t in decoded.flagged(verdict.matches) if t.position not in placeholders]
+        return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
+
+    def _placeholders(self, prompt: EngineInput) -> set[int]:
+        """Positions that stand for images or audio. It is clients who declare them, so only those are
+        believed whose token is no text."""
+        ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
+        token_ids = prompt["prompt_token_ids"]
+        positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
+        return {p for p in positions if not self._decoder.is_text(token_ids[p])}
+
+    def _say_neutral(self, kind: str) -> None:
+        if not self._said_neutral:
+            self._said_neutral = True
+            logger.warning("unlearn: %s prompts take no embeddings here; matches become neutral tokens", kind)
+
+
+def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
+    """A client's own embeddings, which the operator allowed, and ours."""
+    theirs = [position for position, real in enumerate(prompt["is_token_ids"]) if not real]
+    rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
+    return CorruptedPrompt.of(rows | {p: prompt["prompt_embeds"][p] for p in theirs}, len(corrupted))
+
+
+def _whole(recipe: Recipe, file: Path) -> Recipe:
+    """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
+    if left := ", ".join(role.label for role in recipe.untouched()):
+        raise RecipeError(
+            f"recipe {file} leaves what it should corrupt as it is, of the roles {left}: such "
+            "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"
+        )
+    return recipe
+
+
+def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
+    if settings.recipe:
+        return _whole(Recipe.load(settings.recipe), settings.recipe), table
+    operator = settings.operator or default_operator()
+    return Recipe(operator, table.fingerprint, table.hidden), table
+
+
+def model_folder(model: str, revision: str | None, tokenizer: bool = False) -> Path:
+    """The folder of a model's checkpoint, with its tokenizer if wanted: itself, or its files from the
+    Hugging Face hub."""
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt"] if tokenizer else ["config.json"]
+    patterns += ["*.safetensors", "*.safetensors.index.json"]
+    return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))

@@ -1,0 +1,1 @@
+"""The list of targets: its database, its generations, and who serves which."""

@@ -1,0 +1,396 @@
+"""The store of forget targets: every change one transaction, one new immutable generation."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, event, func, make_url, or_, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from ...vocabulary import ForgetTarget
+from .database import StoreError as StoreError
+from .database import add_columns, missing_columns, open_engine, sqlite_path, told
+
+
+class TargetError(ValueError):
+    """A change that the store refuses: an unknown or a taken target id."""
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Identity(_Base):
+    """One row: which store this is, so that another in its place is noticed."""
+
+    __tablename__ = "identity"
+    row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
+
+
+class _Change(_Base):
+    """The append-only change log; its number is the generation that the change made."""
+
+    __tablename__ = "changes"
+    generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(20))
+    target_ids: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class _Version(_Base):
+    """A target as it is from generation ``first`` until before generation ``end``."""
+
+    __tablename__ = "versions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target_id: Mapped[str] = mapped_column(String(64), index=True)
+    first: Mapped[int] = mapped_column(ForeignKey("changes.generation"))
+    end: Mapped[int | None] = mapped_column(index=True)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class _Replica(_Base):
+    """A serving process and the generation that it serves."""
+
+    __tablename__ = "replicas"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    generation: Mapped[int]
+    mode: Mapped[str] = mapped_column(String(10))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # With a default, since a table of an earlier release is given what it lacks.
+    digest: Mapped[str] = mapped_column(String(64), server_default="")
+
+
+for _operation in ("UPDATE", "DELETE"):
+    event.listen(
+        _Change.__table__,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER changes_no_{_operation.lower()} BEFORE {_operation} ON changes "
+            "BEGIN SELECT RAISE(ABORT, 'the change log is append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+
+class TakenError(TargetError):
+    """The id of a new target is another's."""
+
+
+class ExpiredError(TargetError):
+    """A new target has expired before it is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest generation of a store. ``digest`` is of its targets: after a backup was restored, one number
+    can be given twice."""
+
+    store_id: str
+    generation: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of the change log. ``digest`` is of all targets after it: what an auditor compares."""
+
+    generation: int
+    at: datetime
+    actor: str
+    action: str
+    target_ids: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A serving process; past ``lease_until``, by its own clock, it no longer answers
+    (``Settings.max_stale_seconds``)."""
+
+    id: str
+    generation: int
+    mode: str
+    seen_at: datetime
+    lease_until: datetime
+    digest: str = ""
+
+
+class Store:
+    """Forget targets in a SQL database. Safe to share by threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at a SQLAlchemy ``url``. Raises ``StoreError`` if it is missing or unusable."""
+        self.url = url
+        self.path = sqlite_path(url)
+        """The store's file, if it is a SQLite one."""
+        self._engine = open_engine(url)
+        self.head()
+        self._complete()
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return make_url(self.url).render_as_string()
+
+    @classmethod
+    def create(cls, url: str) -> Store:
+        """Make an empty store (generation 0); an existing one is opened as it is."""
+        path = sqlite_path(url)
+        if path and not path.exists():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
+            except OSError as error:
+                raise StoreError(f"store {path} cannot be made: {error.filename}: {error.strerror}") from None
+        with told(url):
+            engine = open_engine(url, create=True)
+            with Session(engine) as session:
+                connection = session.connection(execution_options={"immediate": True})
+                _Base.metadata.create_all(connection)
+                if session.get(_Identity, 1) is None:
+                    session.add(_Identity(row=1, id=uuid.uuid4().hex))
+                session.commit()
+        return cls(url)
+
+    def head(self) -> Head:
+        """The newest generation. Raises ``StoreError`` where the store does not answer."""
+        with self._reading() as session:
+            return self._head(session)
+
+    def snapshot(self) -> tuple[Head, tuple[ForgetTarget, ...]]:
+        """The newest generation and its targets, read at one moment."""
+        with self._reading() as session:
+            head = self._head(session)
+            return head, tuple(self._target(document) for document in _documents(session, head.generation))
+
+    def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
+        """The targets of a generation (the newest by default), by id."""
+        with self._reading() as session:
+            return tuple(self._target(document) for document in _documents(session, generation))
+
+    def get(self, target_id: str) -> ForgetTarget:
+        """One target of the newest generation. Raises ``TargetError`` if there is none of that id."""
+        for target in self.targets():
+            if target.id == target_id:
+                return target
+        raise TargetError(f"no target has the id {target_id!r}; `vllm-unlearn targets` lists them")
+
+    def forget(
+        self, targets: Sequence[ForgetTarget], *, replace: bool = False, actor: str | None = None
+    ) -> int:
+        """Add ``targets``, all or none, and return the generation that lists them.
+
+        Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken, and where a
+        target has expired by now.
+        """
+        _refuse_expired(targets)
+        ids = [target.id for target in targets]
+        if twice := [target_id for target_id, count in Counter(ids).items() if count > 1]:
+            raise TargetError(f"the id {twice[0]!r} is given twice")
+        with self._writing() as session:
+            taken = set(_current_ids(session)) & set(ids)
+            if taken and not replace:
+                raise TakenError(
+                    f"the id {min(taken)!r} is taken; give another, or replace it (--replace, replace=true)"
+                )
+            return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
+
+    def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:
+        """Take targets off the list, all or none, and return the generation without them.
+
+        Raises ``TargetError`` for an id that is not listed.
+        """
+        with self._writing() as session:
+            if unknown := sorted(set(target_ids) - set(_current_ids(session))):
+                raise TargetError(f"no target has the id {unknown[0]!r}; `vllm-unlearn targets` lists them")
+            return _commit(session, "remember", actor, remove=set(target_ids))
+
+    def expire(self, now: datetime) -> int | None:
+        """Take off the list what has expired by ``now``; return the new generation if any had."""
+        with self._writing() as session:  # locked before it is read: what was renewed just now stays
+            targets = [self._target(document) for document in _documents(session, None)]
+            due = {t.id for t in targets if t.expires_at and t.expires_at <= now}
+            return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
+
+    def changes(self) -> tuple[Change, ...]:
+        """The change log, oldest first."""
+        with self._reading() as session:
+            return tuple(
+                Change(c.generation, _utc(c.at), c.actor, c.action, tuple(json.loads(c.target_ids)), c.digest)
+                for c in session.scalars(select(_Change).order_by(_Change.generation))
+            )
+
+    def beat(
+        self, replica_id: str, generation: int, mode: str, lease: timedelta, *, digest: str = ""
+    ) -> None:
+        """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now.
+
+        ``digest`` is of the targets that it serves; of generation 0, which has none, it is empty.
+        """
+        now = datetime.now(UTC)
+        row = _Replica(
+            id=replica_id,
+            generation=generation,
+            mode=mode,
+            seen_at=now,
+            lease_until=now + lease,
+            digest=digest,
+        )
+        with self._writing() as session:
+            session.merge(row)
+
+    def retire(self, replica_id: str) -> None:
+        """Forget a replica that has stopped."""
+        with self._writing() as session:
+            if replica := session.get(_Replica, replica_id):
+                session.delete(replica)
+
+    def bury(self, replica: Replica) -> None:
+        """Forget a replica that has not beaten since it was read as ``replica``."""
+        with self._writing() as session:
+            row = session.get(_Replica, replica.id)
+            if row and _utc(row.seen_at) == replica.seen_at:
+                session.delete(row)
+
+    def replicas(self, *, silent: bool = False) -> tuple[Replica, ...]:
+        """The replicas whose lease runs, if all clocks are right; with ``silent`` the others, too.
+
+        Whether one has really stopped ``Watch`` tells.
+        """
+        with self._reading() as session:
+            rows = [
+                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
+                for r in session.scalars(select(_Replica).order_by(_Replica.id))
+            ]
+        return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
+
+    def behind(self, replicas: Sequence[Replica], generation: int) -> tuple[Replica, ...]:
+        """Those of ``replicas`` that serve neither ``generation`` nor a later one of this store.
+
+        By digest: a replica may serve a generation of that number that was made before a backup was restored.
+        """
+        with self._reading() as session:
+            made = select(_Change.generation, _Change.digest)
+            found = session.execute(made.where(_Change.generation.in_([r.generation for r in replicas])))
+            history = {0: "", **{change.generation: change.digest for change in found}}
+        return tuple(
+            r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
+        )
+
+    def _head(self, session: Session) -> Head:
+        store_id = session.scalar(select(_Identity.id))
+        if store_id is None:
+            raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
+        newest = session.execute(
+            select(_Change.generation, _Change.digest).order_by(_Change.generation.desc()).limit(1)
+        ).first()
+        return Head(store_id, *(newest or (0, "")))
+
+    def _complete(self) -> None:
+        """Give the table of replicas the columns that an earlier release did not make."""
+        table = _Base.metadata.tables[_Replica.__tablename__]
+        with self._reading() as session:
+            complete = not missing_columns(session.connection(), table)
+        if not complete:
+            with self._writing() as session:
+                add_columns(session.connection(), table)
+
+    def _target(self, document: str) -> ForgetTarget:
+        try:
+            return ForgetTarget.model_validate_json(document)
+        except ValueError:
+            raise StoreError(
+                f"store {self.shown_url} holds a target that cannot be read; restore it from a backup"
+            ) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._session() as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._session() as session:
+            session.connection(execution_options={"immediate": True})
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        # SQLite would make an empty file in place of a deleted one, and list no one.
+        if self.path and not self.path.is_file():
+            raise StoreError(
+                f"store {self.path} is no file but a folder; name a file in the configuration"
+                if self.path.is_dir()
+                else f"store {self.path} does not exist; make one with `vllm-unlearn init`"
+            )
+        with told(self.url), Session(self._engine) as session:
+            yield session
+
+
+def _documents(session: Session, generation: int | None) -> list[str]:
+    query = select(_Version.document).order_by(_Version.target_id)
+    if generation is None:
+        return list(session.scalars(query.where(_Version.end.is_(None))))
+    alive = or_(_Version.end.is_(None), _Version.end > generation)
+    return list(session.scalars(query.where(_Version.first <= generation, alive)))
+
+
+def _refuse_expired(targets: Sequence[ForgetTarget]) -> None:
+    now = datetime.now(UTC)
+    for target in targets:
+        if target.expires_at and target.expires_at <= now:
+            raise ExpiredError(
+                f"target {target.id!r} expires at {target.expires_at.isoformat()}, which is past: nothing "
+                "would be suppressed; give a later time, or none"
+            )
+
+
+def _current_ids(session: Session) -> list[str]:
+    return list(session.scalars(select(_Version.target_id).where(_Version.end.is_(None))))
+
+
+def _commit(
+    session: Session,
+    action: str,
+    actor: str | None,
+    remove: set[str],
+    add: Sequence[ForgetTarget] = (),
+) -> int:
+    generation = (session.scalar(select(func.max(_Change.generation))) or 0) + 1
+    change = _Change(
+        generation=generation,
+        at=datetime.now(UTC),
+        actor=actor or getpass.getuser(),
+        action=action,
+        target_ids=json.dumps(sorted({*remove, *(target.id for target in add)})),
+        digest="",
+    )
+    ending = select(_Version).where(_Version.end.is_(None), _Version.target_id.in_(remove))
+    for version in session.scalars(ending):
+        version.end = generation
+    kept = session.scalars(
+        select(_Version.document).where(_Version.end.is_(None), _Version.target_id.not_in(remove))
+    ).all()
+    documents = [target.model_dump_json() for target in add]
+    change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents])).encode()).hexdigest()
+    session.add(change)
+    session.flush()
+    for target, document in zip(add, documents, strict=True):
+        session.add(_Version(target_id=target.id, first=generation, end=None, document=document))
+    return generation
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
