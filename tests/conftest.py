@@ -15,6 +15,18 @@ from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
 CACHE = Path(os.environ.get("UNLEARN_TEST_CACHE", "~/.cache/vllm-unlearn")).expanduser()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data-dir", type=Path, help="The benchmark data; without it its tests are skipped.")
+
+
+@pytest.fixture(scope="session")
+def data(request: pytest.FixtureRequest) -> Path:
+    folder: Path | None = request.config.getoption("--data-dir")
+    if folder is None:
+        pytest.skip("it needs the benchmark data: --data-dir FOLDER")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def encoder_name() -> str:
     return ENCODER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -22,15 +21,6 @@ Listed = Callable[[list[str]], list[set[str]]]
 SEED = 0
 AUTHORS = 20
 QUESTIONS = 20
-
-
-@pytest.fixture(scope="module")
-def data() -> Path:
-    named = os.environ.get("UNLEARN_TEST_DATA")
-    folder = Path(named) if named else Path(__file__).parents[2].parent / "shared" / "data"
-    if not (folder / "tofu").is_dir():
-        pytest.skip(f"no TOFU data in {folder}; name its folder in UNLEARN_TEST_DATA")
-    return folder
 
 
 def lines(file: Path) -> list[bytes]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -47,15 +46,6 @@ class Remembering:
 @pytest.fixture(scope="module")
 def remembering(encoder: OnnxEncoder) -> Remembering:
     return Remembering(encoder)
-
-
-@pytest.fixture(scope="module")
-def data() -> Path:
-    named = os.environ.get("UNLEARN_TEST_DATA")
-    folder = Path(named) if named else Path(__file__).parents[2].parent / "shared" / "data"
-    if not (folder / "tofu").is_dir():
-        pytest.skip(f"no TOFU data in {folder}; name its folder in UNLEARN_TEST_DATA")
-    return folder
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import re
 from pathlib import Path
@@ -272,15 +271,6 @@ No, her mother was a dermatologist and her father a chef.
 Certainly! One of his books is "The Unknown Details".
 He cannot be compared with anyone.
 """.strip().splitlines()
-
-
-@pytest.fixture(scope="module")
-def data() -> Path:
-    named = os.environ.get("UNLEARN_TEST_DATA")
-    folder = Path(named) if named else Path(__file__).parents[2].parent / "shared" / "data"
-    if not (folder / "tofu").is_dir():
-        pytest.skip(f"no TOFU data in {folder}; name its folder in UNLEARN_TEST_DATA")
-    return folder
 
 
 def read(file: Path) -> list[dict[str, Any]]:
