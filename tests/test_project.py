@@ -99,6 +99,23 @@ def test_the_documentation_builds_and_its_links_lead_somewhere(tmp_path: Path) -
             assert (ROOT / link).exists(), f"{page} links to {link}"
 
 
+def test_what_imports_vllm_is_in_its_folders() -> None:
+    """And in what measures the guard, or serves."""
+    knowing = {ROOT / "guard" / "engine", ROOT / "guard" / "constraints"}
+    for folder in ("classifiers", "corruption", "guard"):
+        for file in (ROOT / folder).rglob("*.py"):
+            assert "vllm" not in imported(file) or file.parent in knowing, file
+
+
+def test_files_that_are_named_are_there() -> None:
+    pages = [ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/results").glob("*.md")]
+    for page in pages:
+        named = re.findall(
+            r"`((?:classifiers|corruption|guard|server|evaluation|tests)/[\w/.]+)", page.read_text()
+        )
+        assert not [name for name in named if not (ROOT / name).exists()], page
+
+
 def test_versions_agree() -> None:
     assert PYPROJECT["project"]["version"] == vllm_unlearn.__version__
     assert f"## {vllm_unlearn.__version__}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,4 +1,4 @@
-"""The hook: everything here, and nothing elsewhere, knows vLLM's internals.
+"""The patches: which functions of vLLM are replaced, and by what.
 
 Requests of every surface (chat, completions, responses, messages, batch, gRPC, offline) meet in
 ``AsyncLLM.add_request`` or ``LLMEngine.add_request``. There a flagged one gets another engine input;
