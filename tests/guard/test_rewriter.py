@@ -41,7 +41,7 @@ def made(folder: Path | None, tokenizer: Any, settings: CorruptionSettings) -> R
 
 
 @pytest.fixture
-def screen(model_folder: Path, tokenizer: Any) -> Rewriter:
+def rewriter(model_folder: Path, tokenizer: Any) -> Rewriter:
     return made(model_folder, tokenizer, CorruptionSettings())
 
 
