@@ -25,6 +25,13 @@ Action = Literal["pass", "corrupt"]
 Reach = Literal["match", "sentence"]
 
 
+class UserError(Exception):
+    """What is wrong, as a sentence for the user that names the value and the remedy.
+
+    Commands print it and exit. Every other exception is a bug of ours and keeps its traceback.
+    """
+
+
 class Role(IntEnum):
     """What a flagged token is of, and the row of a learned recipe's weights that corrupts it.
 

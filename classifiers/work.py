@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from ..vocabulary import UserError
 
-class TooLongError(ValueError):
+
+class TooLongError(UserError, ValueError):
     """A request's texts are longer than what is read of one."""
 
     def __init__(self, characters: int, limit: int) -> None:

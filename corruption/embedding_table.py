@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from ..vocabulary import UserError
+
 # The input embeddings' names across architectures: Llama and most others, GPT-2, GPT-NeoX, BLOOM,
 # Falcon and MPT, and the text part of multimodal checkpoints.
 _NAME_ENDINGS = (
@@ -26,10 +28,14 @@ _INDEX = "model.safetensors.index.json"
 _FINGERPRINT_ROWS = 64
 
 
+class ModelError(UserError, ValueError):
+    """A model cannot be used with the guard; the message names what it lacks, and the remedy."""
+
+
 class EmbeddingTable:
     """Rows of the input embeddings as the model's first layer sees them, read on demand.
 
-    The checkpoint is never loaded whole: each look-up reads just its rows. Raises ``ValueError``
+    The checkpoint is never loaded whole: each look-up reads just its rows. Raises ``ModelError``
     naming the folder where it holds no safetensors checkpoint with input embeddings.
     """
 
@@ -38,7 +44,7 @@ class EmbeddingTable:
         try:
             self._config = _text_config(json.loads((folder / "config.json").read_text()))
         except (OSError, ValueError) as error:
-            raise ValueError(
+            raise ModelError(
                 f"{folder} holds no safetensors checkpoint: its config.json cannot be read"
             ) from error
         file, name = _locate(folder)
@@ -104,7 +110,7 @@ def _locate(folder: Path) -> tuple[Path, str]:
         names = sorted((name for name in files if name.endswith(ending) and "vision" not in name), key=len)
         if names:
             return folder / files[names[0]], names[0]
-    raise ValueError(
+    raise ModelError(
         f"{folder} holds no safetensors checkpoint with input embeddings (tensors ending in "
         f"{', '.join(_NAME_ENDINGS)}); convert it to safetensors, or set `corruption.apply: tokens`"
     )

@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..vocabulary import Role
+from ..vocabulary import Role, UserError
 from .operators.flagged import Flagged, Lookup
 from .operators.learned import Learned
 from .operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
@@ -29,7 +29,7 @@ RecipeOperator = Annotated[
 _OPERATOR: TypeAdapter[RecipeOperator] = TypeAdapter(RecipeOperator)
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError, ValueError):
     """A recipe cannot be read, or belongs to another model."""
 
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ..classifiers.evidence import THRESHOLD
 from ..corruption.operators.operators import AnyOperator
+from ..vocabulary import UserError
 from .plain import nearest, paths, place, plain
 
 PREFIX = "VLLM_UNLEARN_"
@@ -23,7 +24,7 @@ DEFAULT_FILE = Path("unlearn.yaml")
 _OPERATOR = ("corruption", "operator")
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(UserError, ValueError):
     """The settings cannot be used; the message names the setting and the remedy."""
 
 

@@ -17,7 +17,7 @@ from .store.store import Store
 
 
 def load_encoder(settings: Settings) -> Encoder:
-    """The configured encoder, exported on first use. Raises ``ValueError`` if there is no such model."""
+    """The configured encoder, exported on first use. Raises ``EncoderError`` if there is no such model."""
     folder = exported(settings.encoder.model, settings.encoder.cache_dir)
     return OnnxEncoder(folder, settings.encoder.threads)
 

@@ -20,7 +20,7 @@ from ..classifiers.names.names import NameMatcher
 from ..classifiers.text.word_frequency import preload
 from ..classifiers.work import current
 from ..corruption.corruptor import CANARY_ID
-from ..vocabulary import Match, Verdict
+from ..vocabulary import Match, UserError, Verdict
 from . import metrics
 from .beams import Beams
 from .canary import canary_names
@@ -34,7 +34,7 @@ from .store.watch import Watch
 logger = logging.getLogger(__name__)
 
 
-class GuardError(RuntimeError):
+class GuardError(UserError, RuntimeError):
     """The guard cannot decide; the request must not pass."""
 
 
@@ -50,7 +50,7 @@ class Guard:
     ) -> None:
         """Open the store, build its newest generation, follow it.
 
-        Raises ``StoreError``, ``ValueError`` (the encoder) or what onnxruntime raises: without an
+        Raises ``StoreError``, ``EncoderError`` or what onnxruntime raises: without an
         index there is no guard, and the caller must not serve.
         """
         self.settings = settings

@@ -16,9 +16,9 @@ from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.json_object import read_object
 from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
-from ..vocabulary import ForgetTarget, Match, Name, Reach, Text
+from ..vocabulary import ForgetTarget, Match, Name, Reach, Text, UserError
 from .plain import explain
-from .prompts import PromptDecoder
+from .prompts import PromptDecoder, TokenizerError
 
 REPEAT = (
     "Repeat this word for word: {text}",
@@ -29,7 +29,7 @@ REPEAT = (
 MAX_TOKENS = 160
 
 
-class LessonError(ValueError):
+class LessonError(UserError, ValueError):
     """A file of lessons cannot be used; the message says where and why."""
 
 
@@ -95,10 +95,12 @@ class Classroom:
     ) -> None:
         """Every subject is listed with its questions as exemplars; ``reach`` is the operator's.
 
-        Raises ``ValueError`` for a tokenizer without a chat template.
+        Raises ``TokenizerError`` for a tokenizer without a chat template.
         """
         if not getattr(tokenizer, "chat_template", None):
-            raise ValueError("the tokenizer has no chat template, with which the questions would be asked")
+            raise TokenizerError(
+                "the tokenizer has no chat template, with which the questions would be asked"
+            )
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._encoder = encoder

@@ -11,8 +11,12 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ..classifiers.text.segments import Sentences
-from ..vocabulary import FlaggedToken, Match, Reach, Role
+from ..vocabulary import FlaggedToken, Match, Reach, Role, UserError
 from .token_bytes import token_bytes
+
+
+class TokenizerError(UserError, ValueError):
+    """A model's tokenizer cannot be used; the message says what it lacks, and the remedy."""
 
 
 class UnownedMatchError(RuntimeError):
@@ -109,10 +113,10 @@ class PromptDecoder:
     """Decodes with the served model's own vocabulary; safe to share by threads."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """Raises ``ValueError`` unless ``tokenizer`` is backed by a fast (Rust) one."""
+        """Raises ``TokenizerError`` unless ``tokenizer`` is backed by a fast (Rust) one."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
-            raise ValueError(
+            raise TokenizerError(
                 f"the guard needs a fast Hugging Face tokenizer to place tokens in the text, got "
                 f"{type(tokenizer).__name__}; serve with `--tokenizer-mode hf`"
             )

@@ -43,7 +43,7 @@ class Rewriter:
         ``acts`` is false where verdicts are only counted.
 
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
-        ``ValueError`` for a checkpoint without readable embeddings.
+        ``ModelError`` for a checkpoint without readable embeddings.
         """
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
@@ -51,7 +51,7 @@ class Rewriter:
         self._said_neutral = False
 
     def attach(self, tokenizer: Any) -> None:
-        """Take the served model's tokenizer. Raises ``ValueError`` if it is not a fast one."""
+        """Take the served model's tokenizer. Raises ``TokenizerError`` if it is not a fast one."""
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._neutral = NeutralTokens(self.encode(NEUTRAL_WORD))

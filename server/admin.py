@@ -25,15 +25,15 @@ from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import TypedDict
 
-from ..classifiers.calibration.prompt_file import PromptFileError
 from ..classifiers.json_object import read_object
+from ..classifiers.work import TooLongError
 from ..guard import metrics
 from ..guard.canary import canary_names
 from ..guard.configuration import load
-from ..guard.guard import Guard, GuardError
+from ..guard.guard import Guard
 from ..guard.plain import explain
-from ..guard.store.store import ExpiredError, Replica, StoreError, TakenError, TargetError
-from ..vocabulary import ForgetTarget, Verdict
+from ..guard.store.store import ExpiredError, Replica, TakenError, TargetError
+from ..vocabulary import ForgetTarget, UserError, Verdict
 from .scope import OverBroadError, examine
 from .target_file import make_target
 
@@ -287,16 +287,16 @@ def _check(guard: Guard, body: bytes) -> Verdict:
         return guard.screen(text)
 
 
+# The first that an error is one of; any other is the server's own.
+_STATUSES = {TakenError: 409, ExpiredError: 400, TargetError: 404, OverBroadError: 422, TooLongError: 400}
+
+
 class _as_http:  # noqa: N801
     """Our errors as the client's (400, 404, 409, 422) or the server's (503)."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TargetError):
-            statuses = {TakenError: 409, ExpiredError: 400}
-            raise HTTPException(statuses.get(type(error), 404), str(error)) from None
-        if isinstance(error, OverBroadError):
-            raise HTTPException(422, str(error)) from None
-        if isinstance(error, StoreError | GuardError | PromptFileError):
-            raise HTTPException(503, str(error)) from None
+        if isinstance(error, UserError):
+            statuses = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
+            raise HTTPException(next(statuses, 503), str(error)) from None

@@ -24,7 +24,7 @@ def most_around(tokenizer: Any, frequent: int) -> int:
     """The most tokens but the ``frequent`` first that such a request has around the name.
 
     Tokenizers differ: where punctuation and single letters are numbered last, as by SentencePiece, the
-    shortest question has more of them. Raises ``ValueError`` without a fast tokenizer.
+    shortest question has more of them. Raises ``TokenizerError`` without a fast tokenizer.
     """
     decoder = PromptDecoder(tokenizer)
     return max(_around(tokenizer, decoder, request.format(_NAME), frequent) for request in REQUESTS)

@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..classifiers.calibration.calibration import Calibration, Recall, Scores, calibrate, upper_bound
+from ..classifiers.calibration.calibration import (
+    Calibration,
+    CalibrationError,
+    Recall,
+    Scores,
+    calibrate,
+    upper_bound,
+)
 from ..classifiers.calibration.held_out import held_out_scores
 from ..classifiers.calibration.prompt_file import Prompt
 from ..classifiers.detector import NEAR, scores
@@ -29,10 +36,6 @@ _NAMES_SHOWN = 10
 
 T = TypeVar("T")
 Track = Callable[[str, Sequence[T]], Iterable[T]]
-
-
-class CalibrationError(ValueError):
-    """The threshold cannot be fitted; the message says why and what would help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,7 @@ def fit(
 ) -> Fitted:
     """Calibrate on ``benign`` for the newest generation of the store; nothing is written.
 
-    ``track`` may show progress. Raises ``StoreError``, ``CalibrationError``, and ``ValueError`` where the
-    encoder cannot be loaded.
+    ``track`` may show progress. Raises ``StoreError``, ``CalibrationError`` and ``EncoderError``.
     """
     store = Store(settings.store)
     head, targets = store.snapshot()
@@ -121,10 +123,7 @@ def fit(
     keep_vectors(vectors, store)
     scorer = _Scorer(index, SegmentCache(encoder))
     benign_scores, names = scorer.benign(track("benign prompts", benign))
-    try:
-        calibration = calibrate(benign_scores, max_fpr, confidence, LEAST)
-    except ValueError as error:
-        raise CalibrationError(str(error)) from None
+    calibration = calibrate(benign_scores, max_fpr, confidence, LEAST)
     before = max(settings.detection.threshold, LEAST)
     unnamed = benign_scores[benign_scores < 1.0]
     return Fitted(

@@ -108,7 +108,7 @@ def _neighbours(exemplar: Neighbour | None, counterexample: Neighbour | None) ->
 def explain_decision(settings: Settings, text: str) -> Explanation:
     """Decide on ``text`` as the guard would, on the newest generation of the store.
 
-    Raises ``StoreError``, and ``ValueError`` where the encoder cannot be loaded.
+    Raises ``StoreError`` and ``EncoderError``.
     """
     store = Store(settings.store)
     encoder = load_encoder(settings)

@@ -22,14 +22,14 @@ from ..classifiers.word_notes import word_notes
 from ..guard.configuration import Settings
 from ..guard.encoders import vector_file
 from ..guard.store.store import Store
-from ..vocabulary import ForgetTarget
+from ..vocabulary import ForgetTarget, UserError
 
 # Of a large file; it makes 3 flagged prompts proof of more than 1 in 2,500, and takes a few seconds.
 SAMPLE = 2_000
 _SHOWN = 5
 
 
-class OverBroadError(ValueError):
+class OverBroadError(UserError, ValueError):
     """Targets that would flag too much; the message has each one's figures, and the remedy."""
 
     def __init__(self, scopes: Sequence[Scope], sample: str, force: str) -> None:

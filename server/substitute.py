@@ -22,8 +22,8 @@ from .bare_names import most_around
 def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console: Console) -> Recipe:
     """The recipe for the model in ``folder``; ``seed`` draws among the nearest, for each target and token.
 
-    Raises ``ValueError`` for a folder without embeddings or without a fast tokenizer, or for strengths out of
-    bounds, ``OSError`` for one without a tokenizer.
+    Raises ``ModelError`` for a folder without embeddings, ``TokenizerError`` without a fast tokenizer,
+    ``ValueError`` for strengths out of bounds, ``OSError`` without a tokenizer.
     """
     from transformers import AutoTokenizer
 

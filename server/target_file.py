@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from ..classifiers.json_object import read_object
 from ..guard.plain import place, plain
-from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget
+from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget, UserError
 
 
-class TargetFileError(ValueError):
+class TargetFileError(UserError, ValueError):
     """A line cannot be a target; the message names the line and the reason."""
 
 

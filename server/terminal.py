@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
-from ..guard.store.store import Store, StoreError
+from ..guard.store.store import Store
+from ..vocabulary import UserError
 
 console = Console()
 
@@ -83,8 +84,8 @@ def _coloured(cell: str, styles: Mapping[str, str]) -> Text:
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own errors, and files that cannot be used, are sentences for the user; anything else is a bug, and
-    keeps its traceback."""
+    """``UserError``, and files that cannot be used, are told in a sentence; anything else is a bug, and keeps
+    its traceback."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -95,10 +96,8 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             if error.filename is None or error.strerror is None:
                 raise
             fail(f"{os.fsdecode(error.filename)}: {error.strerror}")
-        except (ValueError, StoreError) as error:
-            if isinstance(error, _sentences()):
-                fail(error)
-            raise
+        except UserError as error:
+            fail(error)
 
     return run
 
@@ -109,33 +108,6 @@ def _refuse_odd_bytes(arguments: Mapping[str, Any]) -> None:
         for text in value if isinstance(value, list | tuple) else [value]:
             if isinstance(text, str) and text != text.encode("utf-8", "replace").decode():
                 fail(f"{name.replace('_', '-')}: the text holds bytes that are not UTF-8; write it in UTF-8")
-
-
-def _sentences() -> tuple[type[Exception], ...]:
-    """Our own errors; imported late, as what raises them takes time to import."""
-    from ..classifiers.calibration.prompt_file import PromptFileError
-    from ..classifiers.work import TooLongError
-    from ..corruption.learning.learning import LearningError
-    from ..corruption.recipe import RecipeError
-    from ..guard.configuration import ConfigurationError
-    from ..guard.lessons import LessonError
-    from ..guard.store.store import TargetError
-    from .calibrate import CalibrationError
-    from .scope import OverBroadError
-    from .target_file import TargetFileError
-    from .yaml_setting import YamlSettingError
-
-    ours = (ConfigurationError, StoreError, TargetError, TargetFileError, RecipeError)
-    return (
-        *ours,
-        LessonError,
-        LearningError,
-        PromptFileError,
-        TooLongError,
-        OverBroadError,
-        CalibrationError,
-        YamlSettingError,
-    )
 
 
 def progress(what: str, items: Sequence[Any]) -> Iterable[Any]:

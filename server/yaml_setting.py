@@ -7,8 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from ..vocabulary import UserError
 
-class YamlSettingError(ValueError):
+
+class YamlSettingError(UserError, ValueError):
     """The value cannot be put in without touching the rest; the message says what to write where."""
 
 

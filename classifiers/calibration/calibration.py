@@ -15,11 +15,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
+from ...vocabulary import UserError
+
 CONFIDENCE = 0.95
 # A threshold has four decimals; rounded up, which can only flag less.
 STEPS = 10_000
 
 Scores = npt.NDArray[np.float64]
+
+
+class CalibrationError(UserError, ValueError):
+    """The threshold cannot be fitted; the message says why and what would help."""
 
 
 def upper_bound(flagged: int, n: int, confidence: float = CONFIDENCE) -> float:
@@ -96,18 +102,18 @@ def calibrate(
     """The smallest threshold, not under ``least``, that flags at most ``max_fpr`` of benign prompts.
 
     ``scores`` are each benign prompt's highest score of any target, 0 to 1; a prompt is flagged if it
-    scores at least the threshold. Raises ``ValueError`` where a figure is out of range or the prompts
+    scores at least the threshold. Raises ``CalibrationError`` where a figure is out of range or the prompts
     are too few.
     """
     for what, share in (("max_fpr", max_fpr), ("confidence", confidence)):
         if not 0.0 < share < 1.0:
-            raise ValueError(f"{what} must be between 0 and 1, got {share}")
+            raise CalibrationError(f"{what} must be between 0 and 1, got {share}")
     every = _checked(scores)
     unnamed = np.sort(every[every < 1.0])[::-1]
     n = len(unnamed)
     may = allowed(n, max_fpr, confidence)
     if may < 0:
-        raise ValueError(
+        raise CalibrationError(
             f"{n:,} benign prompts that name no target cannot show a false-positive rate of at most "
             f"{max_fpr:g} with confidence {confidence:g}: give {prompts_needed(max_fpr, confidence):,} or "
             "more, or allow a larger rate"

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...vocabulary import UserError
 from ..json_object import read_object
 
 MAX_NAMED_LINES = 5
 
 
-class PromptFileError(ValueError):
+class PromptFileError(UserError, ValueError):
     """A file of prompts cannot be used; the message names it, the lines and the remedy."""
 
 

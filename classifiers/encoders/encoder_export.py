@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...vocabulary import UserError
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -20,12 +22,16 @@ EXPORT_VERSION = 2
 MAX_TOKENS = 512
 
 
+class EncoderError(UserError, ValueError):
+    """There is no such sentence encoder; the message names it and what to give instead."""
+
+
 def exported(model: str, cache_dir: Path) -> Path:
     """Return the folder with the ONNX form of ``model``, exporting it on first use.
 
     ``model`` is a folder, ``package:PACKAGE/FOLDER`` for a model that an installed package
     carries, or a name on the Hugging Face hub. A default prompt of the model's stands before every
-    text, as in its own ``encode``. Raises ``ValueError`` naming ``model`` if it is none of these.
+    text, as in its own ``encode``. Raises ``EncoderError`` naming ``model`` if it is none of these.
     """
     source = _source(model)
     key = hashlib.sha256(f"{EXPORT_VERSION}:{_identity(source)}".encode()).hexdigest()[:16]
@@ -43,10 +49,10 @@ def _source(model: str) -> str:
         except (ImportError, ValueError):
             spec = None
         if spec is None or not spec.submodule_search_locations:
-            raise ValueError(f"encoder {model!r}: no package {package!r} is installed; install it")
+            raise EncoderError(f"encoder {model!r}: no package {package!r} is installed; install it")
         return str(Path(spec.submodule_search_locations[0]) / inner)
     if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
-        raise ValueError(f"encoder {model!r}: there is no such folder")
+        raise EncoderError(f"encoder {model!r}: there is no such folder")
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
 
 
@@ -66,7 +72,7 @@ def _export(source: str, folder: Path) -> None:
     try:
         model = SentenceTransformer(source, device="cpu")
     except Exception as error:
-        raise ValueError(
+        raise EncoderError(
             f"encoder {source!r} could not be loaded ({error}); give a sentence-transformers "
             "folder, package:PACKAGE/FOLDER, or a hub name with the network on"
         ) from error

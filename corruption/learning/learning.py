@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ...vocabulary import LabelledRole, Role
+from ...vocabulary import LabelledRole, Role, UserError
 from ..operators.learned import Learned, covering
 from .examples import Examples
 from .objective import learned
@@ -39,7 +39,7 @@ DECLINES = (
 )
 
 
-class LearningError(ValueError):
+class LearningError(UserError, ValueError):
     """What is to be learned from, or resumed, does not do."""
 
 

@@ -85,7 +85,7 @@ class Arrangement:
 
 
 def measure(out: Path, settings: EncoderSettings, targets: int) -> str:
-    """The table, also written to fairness.md in ``out``. Raises ``ValueError`` for an unknown encoder."""
+    """The table, also written to fairness.md in ``out``. Raises ``EncoderError``."""
     folder = exported(settings.model, settings.cache_dir)
     encoder = OnnxEncoder(folder, settings.threads)
     vectors = VectorCache(encoder, out / "fairness.vectors")

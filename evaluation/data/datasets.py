@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...vocabulary import ForgetTarget
+from ...vocabulary import ForgetTarget, UserError
 from .cases import Case, Listing, Part, Way, part_of
 
 EXEMPLARS = 20
@@ -43,7 +43,7 @@ _NAMED_PERSON = re.compile(
 )
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """A file of the data is missing or broken; the message names it."""
 
 

@@ -30,7 +30,7 @@ class Workbench:
 
     @classmethod
     def opened(cls, settings: EncoderSettings, cache: Path) -> Workbench:
-        """Load the encoder. Raises ``ValueError`` if there is no such model."""
+        """Load the encoder. Raises ``EncoderError`` if there is no such model."""
         folder = exported(settings.model, settings.cache_dir)
         encoder = OnnxEncoder(folder, settings.threads)
         file = cache / f"{encoder.fingerprint[:12]}.vectors"

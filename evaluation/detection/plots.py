@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...vocabulary import UserError
 from ..data.cases import WAYS
 from .outcomes import Key, Outcome, curve
 from .report import METHODS
@@ -16,7 +17,7 @@ LOWEST = 1e-5
 BINS = np.linspace(0, 1, 41)
 
 
-class PlotError(RuntimeError):
+class PlotError(UserError, RuntimeError):
     """Nothing to plot with; the message says what to install."""
 
 

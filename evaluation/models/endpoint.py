@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 
+from ...vocabulary import UserError
 from ..forgetting.tofu_methods import Pair, Scores
 from .causal_model import Sampling, Track
 from .chat import Chat, Given
@@ -22,7 +23,7 @@ Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
 
-class EndpointError(RuntimeError):
+class EndpointError(UserError, RuntimeError):
     """The server cannot be asked; the message says what it answered."""
 
 

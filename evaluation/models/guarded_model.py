@@ -30,7 +30,7 @@ class Reader:
     def __init__(
         self, tokenizer: Any, index: ForgetIndex, encoder: Encoder, threshold: float = THRESHOLD
     ) -> None:
-        """``encoder`` is called from several threads. Raises ``ValueError`` without a fast tokenizer."""
+        """``encoder`` is called from several threads. Raises ``TokenizerError`` without a fast one."""
         self.index = index
         self._decoder = PromptDecoder(tokenizer)
         self._encoder = encoder

@@ -14,10 +14,12 @@ from types import TracebackType
 
 import httpx
 
+from ...vocabulary import UserError
+
 BOOT_SECONDS = 300.0
 
 
-class ServerError(RuntimeError):
+class ServerError(UserError, RuntimeError):
     """The server stopped, or did not come up in time; the message ends with its log."""
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import vllm
 
+from ...vocabulary import UserError
 
-class HookError(RuntimeError):
+
+class HookError(UserError, RuntimeError):
     """The guard cannot be put into this vLLM, which must then not serve."""
 
 

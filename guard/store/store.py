@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, event, func, make_url, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from ...vocabulary import ForgetTarget
+from ...vocabulary import ForgetTarget, UserError
 from .database import StoreError as StoreError
 from .database import add_columns, missing_columns, open_engine, sqlite_path, told
 
 
-class TargetError(ValueError):
+class TargetError(UserError, ValueError):
     """A change that the store refuses: an unknown or a taken target id."""
 
 

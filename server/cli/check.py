@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from ..terminal import AsJson, Config, fail, say, settings_of, told
+from ..terminal import AsJson, Config, say, settings_of, told
 
 
 @told
@@ -14,11 +14,7 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
     from ..explanation import explain_decision
 
-    settings = settings_of(config)
-    try:
-        explanation = explain_decision(settings, text)
-    except ValueError as error:
-        fail(error)
+    explanation = explain_decision(settings_of(config), text)
     if as_json:
         typer.echo(json.dumps(explanation.as_json()))
     else:

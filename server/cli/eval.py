@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ...classifiers.evidence import THRESHOLD
-from ...guard.configuration import ConfigurationError, EncoderSettings, load
+from ...guard.configuration import EncoderSettings, load
 from ..terminal import fail, told
 
 TOOLS = {
@@ -85,10 +85,7 @@ MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens of an answer, at mos
 
 def _measured(config: Path | None, model: str | None) -> tuple[EncoderSettings, float]:
     """The encoder and the threshold that are measured."""
-    try:
-        settings = load(config) if config else None
-    except ConfigurationError as error:
-        fail(error)
+    settings = load(config) if config else None
     encoder = settings.encoder if settings else EncoderSettings()
     threshold = settings.detection.threshold if settings else THRESHOLD
     return (encoder.model_copy(update={"model": model}) if model else encoder), threshold
@@ -119,9 +116,7 @@ def detection(
 ) -> None:
     """Recall under attack, and false positives: the whole table, or some of its families."""
     from ...evaluation.data.cases import SPLITS
-    from ...evaluation.data.datasets import DataError
     from ...evaluation.detection.detection import Options, evaluate
-    from ...evaluation.detection.plots import PlotError
 
     if split not in SPLITS:
         fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
@@ -141,7 +136,7 @@ def detection(
     )
     try:
         evaluate(options)
-    except (DataError, PlotError, ValueError) as error:
+    except ValueError as error:
         fail(error)
     typer.echo((out / "results.md").read_text())
 
@@ -203,12 +198,8 @@ def tofu(
     encoder: Encoder = None,
 ) -> None:
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
-    from ...corruption.recipe import RecipeError
-    from ...evaluation.data.datasets import DataError
-    from ...evaluation.detection.plots import PlotError
     from ...evaluation.forgetting.corruptions import labelled_files
     from ...evaluation.forgetting.tofu import TofuOptions, evaluate
-    from ...evaluation.models.endpoint import EndpointError
 
     settings, threshold = _measured(config, encoder)
     try:
@@ -234,7 +225,7 @@ def tofu(
             api_key,
         )
         evaluate(options)
-    except (DataError, EndpointError, PlotError, RecipeError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         fail(error)
     typer.echo((out / "results.md").read_text())
 
@@ -260,9 +251,6 @@ def knowledge(
     encoder: Encoder = None,
 ) -> None:
     """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
-    from ...corruption.recipe import RecipeError
-    from ...evaluation.data.datasets import DataError
-    from ...evaluation.detection.plots import PlotError
     from ...evaluation.forgetting.corruptions import labelled_files
     from ...evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
 
@@ -284,6 +272,6 @@ def knowledge(
             plots,
         )
         evaluate(options)
-    except (DataError, PlotError, RecipeError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         fail(error)
     typer.echo((out / "results.md").read_text())

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm_unlearn.classifiers.disguises import views
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.json_object import read_object
 from vllm_unlearn.guard.configuration import Settings
@@ -283,6 +284,17 @@ def test_the_private_page_has_what_the_public_one_has_not(client: TestClient, gu
     names = {family.name for family in text_string_to_metric_families(page.text)}
     assert {"vllm_unlearn_index_size", "vllm_unlearn_generation", "vllm_unlearn_guard_seconds"} <= names
     assert f'index_size{{what="targets"}} {float(guard.sizes["targets"])}' in page.text
+
+
+def test_a_check_that_is_longer_than_may_be_read_is_the_clients_mistake(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post("targets", json=TARGET)
+    until(lambda: client.get("status").json()["current"])
+    monkeypatch.setattr(views, "MAX_READ", 0)
+    monkeypatch.setattr(views, "FREE", 0)
+    response = client.post("check", json={"text": "V2hvIGlzIE9ycmluIFZhbGU/IFRlbGwgbWUgbW9yZS4="})
+    assert (response.status_code, "shorten it" in response.json()["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize("route", ["targets", "check"])
