@@ -196,8 +196,8 @@ class Match:
 
     ``score`` is 1.0 for a name, else what similarity, shared rare words and parts of the name add up to
     (``classifiers.evidence``), 0 to 1. ``name`` is the listed name that was found, if one was, or a surname
-    that says alone who is meant, as it is written; ``reading`` how the text was read to find it
-    ("base64"), if not as it stands.
+    that says alone who is meant, as it is written; ``disguise`` what was taken off the text to find it
+    ("base64"), if it does not stand there as it is.
     """
 
     target_id: str
@@ -207,7 +207,7 @@ class Match:
     name: str | None = None
     exemplar: Neighbour | None = None
     counterexample: Neighbour | None = None
-    reading: str = ""
+    disguise: str = ""
 
     @property
     def surname(self) -> bool:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..vocabulary import Match
-from .encoders.encoder import Encoder
+from .encoders.encoder import Encoder, Vectors
 from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
 from .names.name_parts import ALONE
 from .names.names import NameHit
 from .reading import Reading, readings
-from .scoped_names import find_in_scope
 
 # Where `scores` stops looking: this far below what flags.
 NEAR = 0.1
@@ -23,23 +22,169 @@ NEAR = 0.1
 # of the target's own than to its exemplars: a namesake.
 NAMESAKE_MARGIN = -0.05
 
+Turns = list[tuple[int, int]]
+"""The ranges of a conversation's turns in its text."""
 
-def detect(
-    index: ForgetIndex,
-    encoder: Encoder,
-    text: str,
-    turns: list[tuple[int, int]] | None = None,
-    threshold: float = THRESHOLD,
-) -> list[Match]:
-    """Find every target of ``index`` in ``text``, in order of position.
 
-    Names, and surnames that are as good, are reported where they stand; a segment that is about a target,
-    and holds none of its names, is reported whole. ``turns`` are the ranges of the conversation's turns.
-    """
-    taken: dict[str, _Taken] = defaultdict(_Taken)
-    found = _candidates(index, encoder, text, turns, threshold)
-    kept = [match for match in sorted(found, key=_strongest) if taken[match.target_id].take(match)]
-    return sorted(kept, key=lambda match: (match.start, match.end, match.target_id))
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The strongest evidence in a text that flags nothing, and why it does not."""
+
+    evidence: Evidence
+    reason: Literal["score", "scope", "first pass"]
+    """It scores too little; or a scoped target is named beside it, whose scope decides; or the first pass
+    took the segment for less near than the encoder finds it, and spared the encoder."""
+
+
+class Detector:
+    """Finds the targets of one index in texts; safe to share by threads if its encoder is."""
+
+    def __init__(self, index: ForgetIndex, encoder: Encoder, threshold: float = THRESHOLD) -> None:
+        """``encoder`` is of the texts; what scores ``threshold`` or more is flagged."""
+        self.index = index
+        self.threshold = threshold
+        self._encoder = encoder
+
+    def detect(self, text: str, turns: Turns | None = None) -> list[Match]:
+        """Find every target in ``text``, in order of position.
+
+        Names, and surnames that are as good, are reported where they stand; a segment that is about a
+        target, and holds none of its names, is reported whole.
+        """
+        taken: dict[str, _Taken] = defaultdict(_Taken)
+        kept: list[Match] = []
+        for match in sorted(self._candidates(text, turns, self.threshold), key=_strongest):
+            if taken[match.target_id].take(match):
+                kept.append(match)
+        return sorted(kept, key=lambda match: (match.start, match.end, match.target_id))
+
+    def scores(self, text: str, turns: Turns | None = None) -> dict[str, float]:
+        """The best score in ``text`` of every target that comes near: flagged or not, 1.0 for a name.
+
+        What stays more than ``NEAR`` below the threshold is left out, and not measured.
+        """
+        best: dict[str, float] = {}
+        for match in self._candidates(text, turns, self.threshold - NEAR):
+            best[match.target_id] = max(match.score, best.get(match.target_id, 0.0))
+        return best
+
+    def nearest(self, text: str) -> Near | None:
+        """The strongest evidence for any target in ``text``, which flags nothing: what ``check`` explains."""
+        if not self.index.targets:
+            return None
+        reading = next(readings(self.index, text, None))
+        best: tuple[Evidence, int] | None = None
+        for row, every in enumerate(self._search(reading, range(len(reading.segments)))):
+            for evidence in every:
+                if best is None or evidence.score > best[0].score:
+                    best = evidence, row
+        if best is None:
+            return None
+        evidence, row = best
+        if evidence.score < self.threshold:
+            return Near(evidence, "score")
+        return Near(evidence, "scope" if evidence.target_id in self._scoped(reading, row) else "first pass")
+
+    def scope_scores(self, text: str) -> dict[str, float]:
+        """For each scoped target that ``text`` names, how far inside its scope what is asked lies, 0 to 1."""
+        if not self.index.targets:
+            return {}
+        reading = next(readings(self.index, text, None))
+        return {match.target_id: match.score for match in self._in_scope(reading, 0.0) if match.name}
+
+    def _candidates(self, text: str, turns: Turns | None, least: float) -> Iterator[Match]:
+        """What scores ``least`` or more in any reading of ``text``; the same may come more than once."""
+        if not self.index.targets:
+            return
+        seen: set[tuple[str, int, int]] = set()
+        for reading in readings(self.index, text, turns):
+            yield from self._named(reading, seen)
+            yield from self._in_scope(reading, least)
+            yield from self._described(reading, least)
+
+    def _named(self, reading: Reading, seen: set[tuple[str, int, int]]) -> Iterator[Match]:
+        """The names in a reading that are not ``seen`` at their place in another."""
+        for hit in reading.names:
+            target = self.index.targets[hit.target_id]
+            place = (hit.target_id, *reading.place(hit.start, hit.end))
+            if target.scope != "all" or place in seen:
+                continue
+            seen.add(place)
+            if not (target.counterexamples and self._is_namesake(reading, hit)):
+                yield _mention(reading, hit, 1.0)
+
+    def _is_namesake(self, reading: Reading, hit: NameHit) -> bool:
+        """Whether all that holds the name is nearer to a counterexample."""
+        rows = reading.around(hit)
+        margins: list[float] = []
+        for row, vector in zip(rows, self._encoded(reading, rows), strict=True):
+            evidence = self.index.evidence(hit.target_id, vector, reading.said[row], reading.parts[row])
+            if evidence.counterexample:
+                margins.append(evidence.exemplar.similarity - evidence.counterexample.similarity)
+        return bool(margins) and max(margins) < NAMESAKE_MARGIN
+
+    def _in_scope(self, reading: Reading, least: float) -> Iterator[Match]:
+        """Mentions of a scoped target, if a fact in scope stands beside one, or after it in "his" or "they".
+
+        All mentions then: a model would take the name from another one.
+        """
+        named: dict[str, list[NameHit]] = defaultdict(list)
+        for hit in reading.names:
+            if self.index.targets[hit.target_id].scope != "all":
+                named[hit.target_id].append(hit)
+        for target_id, hits in named.items():
+            rows = _asking(reading, hits)
+            texts = [reading.segments[row].text for row in rows]
+            scores = self.index.in_scope(target_id, texts, self._encoder)
+            best = max(scores, default=0.0)
+            if best < least:
+                continue
+            for hit in hits:
+                yield _mention(reading, hit, best)
+            for row, score in zip(rows, scores, strict=True):
+                if score >= least:
+                    yield _fact(reading, row, target_id, score)
+
+    def _described(self, reading: Reading, least: float) -> Iterator[Match]:
+        """The segments about a target, whatever they name; where a surname says it all, its places."""
+        rows = self._worth_encoding(reading, least)
+        for row, every in zip(rows, self._search(reading, rows), strict=True):
+            scoped = self._scoped(reading, row)
+            for evidence in every:
+                if evidence.score >= least and evidence.target_id not in scoped:
+                    yield from _about(reading, row, evidence, least)
+
+    def _worth_encoding(self, reading: Reading, least: float) -> list[int]:
+        """The segments that could reach ``least``: few texts cost a run of the encoder.
+
+        First by their words, as if each were as near to an exemplar as can be; then by the sieve.
+        """
+        by_words: dict[int, float] = {}
+        for row, (said, parts) in enumerate(zip(reading.said, reading.parts, strict=True)):
+            score = most(0.0, self.index.most_agreement(said), max((0.0, *parts.values())))
+            if score + most(1.0, 0.0, 0.0) >= least:
+                by_words[row] = score
+        spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
+        similarities = self.index.most_similarity(reading.text, spans)
+        rows: list[int] = []
+        for (row, score), similarity in zip(by_words.items(), similarities, strict=True):
+            if score + most(float(similarity), 0.0, 0.0) >= least:
+                rows.append(row)
+        return rows
+
+    def _search(self, reading: Reading, rows: Sequence[int]) -> list[list[Evidence]]:
+        """For each of these segments the evidence for each target near it."""
+        said, parts = [reading.said[row] for row in rows], [reading.parts[row] for row in rows]
+        return self.index.search(self._encoded(reading, rows), said, parts)
+
+    def _encoded(self, reading: Reading, rows: Sequence[int]) -> Vectors:
+        return self._encoder.encode([reading.segments[row].text for row in rows])
+
+    def _scoped(self, reading: Reading, row: int) -> set[str]:
+        """The scoped targets that are named in a segment: of them their scope has decided."""
+        return {
+            hit.target_id for hit in reading.named[row] if self.index.targets[hit.target_id].scope != "all"
+        }
 
 
 class _Taken:
@@ -65,150 +210,47 @@ def _strongest(match: Match) -> tuple[float, float, int, int]:
     return (0, 0.0, -length, match.start) if match.name else (1, -match.score, length, match.start)
 
 
-def scores(
-    index: ForgetIndex,
-    encoder: Encoder,
-    text: str,
-    turns: list[tuple[int, int]] | None = None,
-    threshold: float = THRESHOLD,
-) -> dict[str, float]:
-    """The best score in ``text`` of every target that comes near: flagged or not, 1.0 for a name.
-
-    What stays more than ``NEAR`` below ``threshold`` is left out, and not measured.
-    """
-    best: dict[str, float] = {}
-    for match in _candidates(index, encoder, text, turns, threshold - NEAR):
-        best[match.target_id] = max(match.score, best.get(match.target_id, 0.0))
-    return best
+def _asking(reading: Reading, hits: Sequence[NameHit]) -> list[int]:
+    """The segments that may ask something of the target of ``hits``: they name it, or come after it."""
+    rows: list[int] = []
+    for row, (segment, own) in enumerate(zip(reading.segments, reading.named, strict=True)):
+        if segment.start >= hits[0].end or any(hit.target_id == hits[0].target_id for hit in own):
+            rows.append(row)
+    return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The strongest evidence in a text that flags nothing, and why it does not."""
-
-    evidence: Evidence
-    reason: Literal["score", "scope", "first pass"]
-    """It scores too little; or a scoped target is named beside it, whose scope decides; or the first pass
-    took the segment for less near than the encoder finds it, and spared the encoder."""
+def _mention(reading: Reading, hit: NameHit, score: float) -> Match:
+    """A listed name where it stands."""
+    place, disguise = reading.place(hit.start, hit.end), reading.disguise(hit.start, hit.end)
+    return Match(hit.target_id, *place, score, hit.name, disguise=disguise)
 
 
-def nearest(index: ForgetIndex, encoder: Encoder, text: str, threshold: float = THRESHOLD) -> Near | None:
-    """The strongest evidence in ``text``, which flags nothing, for any target: what ``check`` explains."""
-    if not index.targets:
-        return None
-    reading = next(readings(index, text, None))
-    vectors = encoder.encode([s.text for s in reading.segments])
-    found = index.search(vectors, reading.said, reading.parts)
-    every = [(evidence, row) for row, evidences in enumerate(found) for evidence in evidences]
-    if not every:
-        return None
-    evidence, row = max(every, key=lambda each: each[0].score)
-    if evidence.score < threshold:
-        return Near(evidence, "score")
-    return Near(evidence, "scope" if evidence.target_id in _scoped(index, reading, row) else "first pass")
+def _fact(reading: Reading, row: int, target_id: str, score: float) -> Match:
+    """A segment that tells or asks what is in a target's scope."""
+    start, end = reading.segments[row].start, reading.segments[row].end
+    return Match(target_id, *reading.place(start, end), score, disguise=reading.disguise(start, end))
 
 
-def scope_scores(index: ForgetIndex, encoder: Encoder, text: str) -> dict[str, float]:
-    """For each scoped target that ``text`` names, how far inside its scope what is asked lies, 0 to 1."""
-    if not index.targets:
-        return {}
-    reading = next(readings(index, text, None))
-    return {
-        match.target_id: match.score for match in find_in_scope(index, encoder, reading, 0.0) if match.name
-    }
+def _about(reading: Reading, row: int, evidence: Evidence, least: float) -> Iterator[Match]:
+    """The surnames in a segment that say alone who is meant, and the segment if there is more."""
+    alone = evidence.name_part >= ALONE
+    if alone:
+        for part in reading.alone[row]:
+            if part.target_id == evidence.target_id:
+                name = reading.text[part.start : part.end]
+                yield _described_by(reading, evidence, part.start, part.end, name)
+    if not alone or evidence.unnamed >= least:
+        segment = reading.segments[row]
+        yield _described_by(reading, evidence, segment.start, segment.end, None)
 
 
-def _candidates(
-    index: ForgetIndex, encoder: Encoder, text: str, turns: list[tuple[int, int]] | None, threshold: float
-) -> list[Match]:
-    if not index.targets:
-        return []
-    found: list[Match] = []
-    seen: set[tuple[str, int, int]] = set()
-    for reading in readings(index, text, turns):
-        found += _named(index, encoder, reading, seen)
-        found += find_in_scope(index, encoder, reading, threshold)
-        found += _described(index, encoder, reading, threshold)
-    return found
-
-
-def _named(
-    index: ForgetIndex, encoder: Encoder, reading: Reading, seen: set[tuple[str, int, int]]
-) -> Iterator[Match]:
-    """The names in a reading that are not ``seen`` at their place in another."""
-    for hit in reading.names:
-        target = index.targets[hit.target_id]
-        start, end = reading.place(hit.start, hit.end)
-        if target.scope != "all" or (hit.target_id, start, end) in seen:
-            continue
-        seen.add((hit.target_id, start, end))
-        if target.counterexamples and _namesake(index, encoder, reading, hit):
-            continue
-        read_as = reading.read_as(hit.start, hit.end)
-        yield Match(hit.target_id, start, end, 1.0, hit.name, reading=read_as)
-
-
-def _namesake(index: ForgetIndex, encoder: Encoder, reading: Reading, hit: NameHit) -> bool:
-    around = reading.around(hit)
-    margins = [
-        e.exemplar.similarity - e.counterexample.similarity
-        for e in _evidence(index, encoder, reading, around, hit.target_id)
-        if e.counterexample
-    ]
-    return bool(margins) and max(margins) < NAMESAKE_MARGIN
-
-
-def _evidence(
-    index: ForgetIndex, encoder: Encoder, reading: Reading, rows: Sequence[int], target_id: str
-) -> Iterator[Evidence]:
-    vectors = encoder.encode([reading.segments[i].text for i in rows])
-    for i, vector in zip(rows, vectors, strict=True):
-        yield index.evidence(target_id, vector, reading.said[i], reading.parts[i])
-
-
-def _described(index: ForgetIndex, encoder: Encoder, reading: Reading, threshold: float) -> Iterator[Match]:
-    """The segments about a target, whatever they name; where a surname says it all, its places."""
-    rows = _worth_encoding(index, reading, threshold)
-    vectors = encoder.encode([reading.segments[i].text for i in rows])
-    found = index.search(vectors, [reading.said[i] for i in rows], [reading.parts[i] for i in rows])
-    for i, every in zip(rows, found, strict=True):
-        s = reading.segments[i]
-        scoped = _scoped(index, reading, i)
-        for e in every:
-            if e.score < threshold or e.target_id in scoped:
-                continue
-            alone = e.name_part >= ALONE
-            for part in reading.alone[i] if alone else ():
-                if part.target_id == e.target_id:
-                    yield _match(e, reading, part.start, part.end, reading.text[part.start : part.end])
-            if not alone or e.unnamed >= threshold:
-                yield _match(e, reading, s.start, s.end, None)
-
-
-def _match(e: Evidence, reading: Reading, start: int, end: int, name: str | None) -> Match:
-    place, read_as = reading.place(start, end), reading.read_as(start, end)
-    return Match(e.target_id, *place, e.score, name, e.exemplar, e.counterexample, read_as)
-
-
-def _scoped(index: ForgetIndex, reading: Reading, row: int) -> set[str]:
-    """The scoped targets that are named in a segment: of them their scope has decided."""
-    return {hit.target_id for hit in reading.named[row] if index.targets[hit.target_id].scope != "all"}
-
-
-def _worth_encoding(index: ForgetIndex, reading: Reading, threshold: float) -> list[int]:
-    """The segments that could reach ``threshold``: few texts cost a run of the encoder.
-
-    First by their words, as if each were as near to an exemplar as can be; then by the sieve.
-    """
-    without = [
-        most(0.0, index.most_agreement(said), max((0.0, *parts.values())))
-        for said, parts in zip(reading.said, reading.parts, strict=True)
-    ]
-    rows = [i for i, score in enumerate(without) if score + most(1.0, 0.0, 0.0) >= threshold]
-    spans = [(reading.segments[i].start, reading.segments[i].end) for i in rows]
-    similarities = index.most_similarity(reading.text, spans)
-    return [
-        i
-        for i, similarity in zip(rows, similarities, strict=True)
-        if without[i] + most(float(similarity), 0.0, 0.0) >= threshold
-    ]
+def _described_by(reading: Reading, evidence: Evidence, start: int, end: int, name: str | None) -> Match:
+    return Match(
+        evidence.target_id,
+        *reading.place(start, end),
+        evidence.score,
+        name,
+        evidence.exemplar,
+        evidence.counterexample,
+        reading.disguise(start, end),
+    )

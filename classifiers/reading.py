@@ -55,9 +55,9 @@ class Reading:
         """The characters of the prompt that ``text[start:end]`` was read from."""
         return self._view.span(start, end) if self._view else (start, end)
 
-    def read_as(self, start: int, end: int) -> str:
+    def disguise(self, start: int, end: int) -> str:
         """The disguises that were taken off ``text[start:end]``; empty for a prompt as it stands."""
-        return self._view.reading(start, end) if self._view else ""
+        return self._view.disguise(start, end) if self._view else ""
 
 
 def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None) -> Iterator[Reading]:

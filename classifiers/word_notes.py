@@ -7,7 +7,7 @@ from math import inf
 
 from ..vocabulary import ForgetTarget
 from .calibration.scope_check import NamesOnly
-from .detector import detect
+from .detector import Detector
 from .forget_index import ForgetIndex
 from .names.surnames import is_first_name, telling
 from .text.folding import normalise
@@ -35,9 +35,11 @@ def word_notes(target: ForgetTarget) -> Iterator[str]:
         if not _is_ordinary(name, target):
             continue
         alone = ForgetTarget(id="alone", kind=target.kind, name=name)
-        index = ForgetIndex(0, [alone], NamesOnly())
-        ways = {text: bool(detect(index, NamesOnly(), text, threshold=inf)) for text in _ways(name)}
-        told = "; ".join(f'"{text}": {"yes" if flags else "no"}' for text, flags in ways.items())
+        detector = Detector(ForgetIndex(0, [alone], NamesOnly()), NamesOnly(), inf)
+        ways: list[str] = []
+        for text in _ways(name):
+            ways.append(f'"{text}": {"yes" if detector.detect(text) else "no"}')
+        told = "; ".join(ways)
         apart = (
             "where no counterexample is nearer" if target.counterexamples else "counterexamples tell it apart"
         )

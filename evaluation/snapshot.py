@@ -73,7 +73,7 @@ def snapshot(texts: list[str], guard: Guard, screens: dict[str, Rewriter], token
 
 def _told(verdict: Verdict) -> list[Any]:
     return [
-        [m.target_id, m.start, m.end, round(m.score, 6), m.name, m.reading, m.exemplar and m.exemplar.text]
+        [m.target_id, m.start, m.end, round(m.score, 6), m.name, m.disguise, m.exemplar and m.exemplar.text]
         for m in verdict.matches
     ]
 

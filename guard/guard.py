@@ -11,7 +11,7 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from ..classifiers.detector import detect
+from ..classifiers.detector import Detector, Turns
 from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
@@ -81,7 +81,7 @@ class Guard:
     @property
     def generation(self) -> int:
         """The generation that is served."""
-        return self._index.generation
+        return self._detector.index.generation
 
     @property
     def is_current(self) -> bool:
@@ -91,12 +91,12 @@ class Guard:
     @property
     def sizes(self) -> dict[str, int]:
         """The size of the forget index that is served."""
-        return self._index.sizes
+        return self._detector.index.sizes
 
     @property
     def names(self) -> list[str]:
         """What is listed, for who has to look for it letter by letter (``ForgetIndex.written``)."""
-        return self._index.written
+        return self._detector.index.written
 
     @property
     def key(self) -> str:
@@ -113,7 +113,7 @@ class Guard:
         """The encoder of all prompts; it batches the texts of many threads."""
         return self._encoder
 
-    def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict:
+    def screen(self, text: str, turns: Turns | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
         Raises ``GuardError`` where the store has not answered for longer than allowed or this is not the
@@ -121,16 +121,18 @@ class Guard:
         """
         self._check()
         current().read(len(text))
-        index = self._index
-        find = functools.partial(self._find, index)
+        detector = self._detector
+        find = functools.partial(self._find, detector)
         grows = current().grows
-        matches = self._beams.find(index, text, turns, find) if grows else find(text, turns)
+        matches = self._beams.find(detector.index, text, turns, find) if grows else find(text, turns)
         self._check()  # the machine may have slept meanwhile
-        return Verdict("corrupt" if matches else "pass", index.generation, tuple(matches))
+        return Verdict("corrupt" if matches else "pass", detector.index.generation, tuple(matches))
 
-    def _find(self, index: ForgetIndex, text: str, turns: list[tuple[int, int]] | None) -> list[Match]:
-        matches = detect(index, self._encoder, text, turns, self.settings.detection.threshold)
-        return matches + [Match(CANARY_ID, h.start, h.end, 1.0, h.name) for h in self._canaries.find(text)]
+    def _find(self, detector: Detector, text: str, turns: Turns | None) -> list[Match]:
+        matches = detector.detect(text, turns)
+        for hit in self._canaries.find(text):
+            matches.append(Match(CANARY_ID, hit.start, hit.end, 1.0, hit.name))
+        return matches
 
     def _check(self) -> None:
         if os.getpid() != self._process:
@@ -162,7 +164,7 @@ class Guard:
 
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
-        self._index = index
+        self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
         metrics.GENERATION.set(index.generation)
         for what, size in index.sizes.items():
             metrics.INDEX_SIZE.labels(what).set(size)
@@ -204,7 +206,7 @@ class Guard:
 
     def _newest(self) -> Head:
         now = datetime.now(UTC)
-        if any(t.expires_at and t.expires_at <= now for t in self._index.targets.values()):
+        if any(t.expires_at and t.expires_at <= now for t in self._detector.index.targets.values()):
             self._store.expire(now)
         head = self._store.head()
         self._refuse_another(head)

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..classifiers.detector import detect
+from ..classifiers.detector import Detector
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.json_object import read_object
 from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
-from ..vocabulary import ForgetTarget, Match, Name, Reach, Text, UserError
+from ..vocabulary import ForgetTarget, Name, Reach, Text, UserError
 from .plain import explain
 from .prompts import PromptDecoder, TokenizerError
 
@@ -103,9 +103,8 @@ class Classroom:
             )
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
-        self._encoder = encoder
         self._reach = reach
-        self._index = ForgetIndex(1, _targets(lessons), encoder, sieve)
+        self._detector = Detector(ForgetIndex(1, _targets(lessons), encoder, sieve), encoder)
 
     def examples(
         self,
@@ -159,7 +158,7 @@ class Classroom:
 
     def _roles(self, token_ids: Sequence[int]) -> list[int]:
         decoded = self._decoder.decode(token_ids)
-        matches: list[Match] = detect(self._index, self._encoder, decoded.text, decoded.turns)
+        matches = self._detector.detect(decoded.text, decoded.turns)
         roles = [CLEAN] * len(token_ids)
         for token in decoded.flagged(matches, self._reach):
             roles[token.position] = token.role

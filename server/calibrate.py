@@ -20,8 +20,7 @@ from ..classifiers.calibration.calibration import (
 )
 from ..classifiers.calibration.held_out import held_out_scores
 from ..classifiers.calibration.prompt_file import Prompt
-from ..classifiers.detector import NEAR, scores
-from ..classifiers.encoders.encoder import Encoder
+from ..classifiers.detector import NEAR, Detector
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.evidence import THRESHOLD
@@ -121,7 +120,7 @@ def fit(
     sieve = load_sieve(settings)
     index = ForgetIndex(head.generation, targets, vectors, sieve)
     keep_vectors(vectors, store)
-    scorer = _Scorer(index, SegmentCache(encoder))
+    scorer = _Scorer(Detector(index, SegmentCache(encoder)))
     benign_scores, names = scorer.benign(track("benign prompts", benign))
     calibration = calibrate(benign_scores, max_fpr, confidence, LEAST)
     before = max(settings.detection.threshold, LEAST)
@@ -138,14 +137,14 @@ def fit(
 
 
 class _Scorer:
-    def __init__(self, index: ForgetIndex, encoder: Encoder) -> None:
-        self._index = index
-        self._encoder = encoder
-        named = Counter(target.name for target in index.targets.values())
-        self._ids = {t.name: t.id for t in index.targets.values() if named[t.name] == 1}
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._targets = detector.index.targets
+        named = Counter(target.name for target in self._targets.values())
+        self._ids = {t.name: t.id for t in self._targets.values() if named[t.name] == 1}
 
     def _scores(self, prompt: Prompt) -> dict[str, float]:
-        return scores(self._index, self._encoder, prompt.text, prompt.turns)
+        return self._detector.scores(prompt.text, prompt.turns)
 
     def benign(self, prompts: Iterable[Prompt]) -> tuple[Scores, Counter[str]]:
         """Each prompt's best score of any target, and how many prompts name each target."""
@@ -162,7 +161,7 @@ class _Scorer:
         if not prompt.target:
             return max(self._scores(prompt).values(), default=0.0)
         target_id = self._ids.get(prompt.target, prompt.target)
-        if target_id not in self._index.targets:
+        if target_id not in self._targets:
             raise CalibrationError(
                 f"line {prompt.line}: no one target has the id or name {prompt.target!r}; "
                 "`vllm-unlearn targets` lists them"

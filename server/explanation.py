@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..classifiers.detector import Near, detect, nearest, scope_scores
+from ..classifiers.detector import Detector, Near
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
 from ..guard.configuration import Settings
@@ -39,7 +39,7 @@ class Explanation:
             "generation": self.generation,
             "decision": self.decision,
             "threshold": self.threshold,
-            "matches": [asdict(match) for match in self.matches],
+            "matches": [_match_json(match) for match in self.matches],
             "scopes": self.scopes,
             "nearest": self.nearest and _near_json(self.nearest),
         }
@@ -51,7 +51,7 @@ class Explanation:
             why = _why(match)
             found = self.text[match.start : match.end]
             yield f"{match.target_id}: characters {match.start} to {match.end} ({found!r})"
-            how = f", read as {match.reading}" if match.reading else ""
+            how = f", read as {match.disguise}" if match.disguise else ""
             yield f"  score {match.score:.3f}, by {why}{how}"
             yield from _neighbours(match.exemplar, match.counterexample)
         for target_id, score in self.scopes.items():
@@ -85,6 +85,12 @@ def _near_miss(near: Near, threshold: float) -> Iterator[str]:
     yield from _neighbours(evidence.exemplar, evidence.counterexample)
 
 
+def _match_json(match: Match) -> dict[str, Any]:
+    found = asdict(match)
+    found["reading"] = found.pop("disguise")
+    return found
+
+
 def _near_json(near: Near) -> dict[str, Any]:
     evidence = near.evidence
     return {
@@ -116,8 +122,8 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
     index = ForgetIndex(head.generation, targets, vectors, load_sieve(settings))
     keep_vectors(vectors, store)
-    threshold = settings.detection.threshold
-    matches = detect(index, encoder, text, threshold=threshold)
-    near = None if matches else nearest(index, encoder, text, threshold)
-    scopes = scope_scores(index, encoder, text)
-    return Explanation(text, head.generation, threshold, matches, near, scopes)
+    detector = Detector(index, encoder, settings.detection.threshold)
+    matches = detector.detect(text)
+    near = None if matches else detector.nearest(text)
+    scopes = detector.scope_scores(text)
+    return Explanation(text, head.generation, detector.threshold, matches, near, scopes)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ...vocabulary import ForgetTarget
-from ..detector import scores
+from ..detector import Detector
 from ..encoders.encoder import Encoder
 from ..encoders.static_encoder import StaticEncoder
 from ..forget_index import ForgetIndex
@@ -34,12 +34,12 @@ def held_out_scores(
     texts = {target.id: _texts(target) for target in targets}
     for fold in (0, 1):
         halves = [_half(target, texts[target.id], 1 - fold) for target in targets]
-        index = ForgetIndex(0, halves, encoder, sieve)
+        detector = Detector(ForgetIndex(0, halves, encoder, sieve), encoder)
         held = [(t, text) for t in targets if len(texts[t.id]) > 1 for text in texts[t.id][fold::2]]
         if len(held) > at_most // 2:
             held = random.Random(fold).sample(held, at_most // 2)
         for target, text in track(held):
-            yield scores(index, encoder, text).get(target.id, 0.0)
+            yield detector.scores(text).get(target.id, 0.0)
 
 
 def _texts(target: ForgetTarget) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from wordfreq import word_frequency
 
 from ...vocabulary import ForgetTarget, Match
-from ..detector import detect
+from ..detector import Detector
 from ..encoders.encoder import Encoder, Vectors
 from ..encoders.segment_cache import SegmentCache
 from ..evidence import THRESHOLD
@@ -129,9 +129,10 @@ def check_scope(
     scopes = []
     for first in range(0, len(targets), TOGETHER):
         index = ForgetIndex(0, targets[first : first + TOGETHER], encoder)
+        detector = Detector(index, cached, threshold)
         found = {target_id: _Found() for target_id in index.targets}
         for prompt in track(prompts):
-            matches = detect(index, cached, prompt.text, prompt.turns, threshold)
+            matches = detector.detect(prompt.text, prompt.turns)
             for target_id, own in _by_target(matches).items():
                 found[target_id].add(prompt, own)
         scopes += [Scope(i, f.prompts, len(prompts), max_fpr, f.reasons()) for i, f in found.items()]

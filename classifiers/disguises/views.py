@@ -26,7 +26,7 @@ from .markup import markup
 from .spaced_letters import spaced_letters
 from .word_order import reversed_order
 
-Reading = Literal[
+Disguise = Literal[
     "base64", "hex", "escaped", "markup", "homoglyphs", "spaced", "leetspeak", "rot13", "reversed", "joined"
 ]
 
@@ -39,7 +39,7 @@ FREE = 20_000
 # so that no name is found across.
 APART = "\nꙮ\n"
 
-_READINGS: tuple[tuple[Reading, Callable[[str], Iterator[Edit]]], ...] = (
+_DISGUISES: tuple[tuple[Disguise, Callable[[str], Iterator[Edit]]], ...] = (
     ("escaped", escapes),
     ("markup", markup),
     ("base64", base64_runs),
@@ -64,11 +64,11 @@ class TooManyReadingsError(TooLongError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``text[start:end]`` of a view is what edits put in, of these readings, the last one last."""
+    """``text[start:end]`` of a view is what edits put in for these disguises, the last one last."""
 
     start: int
     end: int
-    readings: tuple[Reading, ...]
+    disguises: tuple[Disguise, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class View:
     regions: list[Place]
     runs: list[Run]
 
-    def reading(self, start: int, end: int) -> str:
-        """What ``text[start:end]`` was read as: "base64", "base64+rot13"."""
-        found: dict[Reading, None] = {}
+    def disguise(self, start: int, end: int) -> str:
+        """What was taken off ``text[start:end]``: "base64", "base64+rot13"."""
+        found: dict[Disguise, None] = {}
         at = bisect_left(self.runs, start, key=lambda run: run.end)
         while at < len(self.runs) and self.runs[at].start <= end:
-            found.update(dict.fromkeys(self.runs[at].readings))
+            found.update(dict.fromkeys(self.runs[at].disguises))
             at += 1
         return "+".join(found)
 
@@ -130,7 +130,7 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
 @dataclass(frozen=True, slots=True)
 class _Found:
     edit: Edit
-    readings: tuple[Reading, ...]
+    disguises: tuple[Disguise, ...]
 
 
 def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
@@ -138,8 +138,8 @@ def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
     second, where the first's are made as well as room is, and so on: no more than there are readings.
     Then what is no guess is read without the guesses beside it."""
     layers: list[list[_Found]] = []
-    for reading, edits in _edits(outer.text, turns):
-        new = list(_worth_making(outer, reading, edits))
+    for disguise, edits in _edits(outer.text, turns):
+        new = list(_worth_making(outer, disguise, edits))
         for number, layer in enumerate(layers):
             if not new:
                 break
@@ -150,13 +150,13 @@ def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
         made = _merged(layer, layers[0])[0] if number else layer
         yield _view(outer, made, _regions(outer, layer))
     if layers and (beside := _beside_guesses(layers[0])):
-        certain = [found for found in layers[0] if found.readings[-1] not in _GUESSES]
+        certain = [found for found in layers[0] if found.disguises[-1] not in _GUESSES]
         yield _view(outer, certain, _regions(outer, beside))
 
 
 def _beside_guesses(layer: list[_Found]) -> list[_Found]:
     """The edits that are no guess and stand near one that is."""
-    kinds = [found.readings[-1] in _GUESSES for found in layer]
+    kinds = [found.disguises[-1] in _GUESSES for found in layer]
     return [
         layer[i]
         for i, guess in enumerate(kinds)
@@ -168,15 +168,15 @@ def _beside_guesses(layer: list[_Found]) -> list[_Found]:
     ]
 
 
-def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Reading, list[Edit]]]:
-    for reading, edits in _READINGS:
-        yield reading, list(edits(text))
+def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Disguise, list[Edit]]]:
+    for disguise, edits in _DISGUISES:
+        yield disguise, list(edits(text))
     yield from ciphers(text)
     yield "reversed", list(reversed_order(text))
     yield "joined", joined_pieces(text, turns)
 
 
-def _worth_making(outer: View, reading: Reading, edits: list[Edit]) -> Iterator[_Found]:
+def _worth_making(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterator[_Found]:
     """The edits that touch what the reading before put in: the others were made with it."""
     first = 0
     for edit in edits:
@@ -184,14 +184,14 @@ def _worth_making(outer: View, reading: Reading, edits: list[Edit]) -> Iterator[
             continue
         while first < len(outer.runs) and outer.runs[first].end < edit.start:
             first += 1
-        before: dict[Reading, None] = {}
+        before: dict[Disguise, None] = {}
         place = first
         while place < len(outer.runs) and outer.runs[place].start <= edit.end:
-            before.update(dict.fromkeys(outer.runs[place].readings))
+            before.update(dict.fromkeys(outer.runs[place].disguises))
             place += 1
-        if (not outer.runs or place > first) and (reading not in before or reading in _NESTED):
-            before.pop(reading, None)
-            yield _Found(edit, (*before, reading))
+        if (not outer.runs or place > first) and (disguise not in before or disguise in _NESTED):
+            before.pop(disguise, None)
+            yield _Found(edit, (*before, disguise))
 
 
 def _merged(layer: list[_Found], new: list[_Found]) -> tuple[list[_Found], list[_Found]]:
@@ -306,4 +306,4 @@ class _Making:
             )
             self.starts.append(begin)
             self.ends.append(end)
-        self.runs.append(Run(start, self.length, found.readings))
+        self.runs.append(Run(start, self.length, found.disguises))

@@ -19,8 +19,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from ...classifiers.detector import detect
-from ...classifiers.encoders.encoder import BatchingEncoder, Encoder, OnnxEncoder
+from ...classifiers.detector import Detector
+from ...classifiers.encoders.encoder import BatchingEncoder, OnnxEncoder
 from ...classifiers.encoders.encoder_export import exported
 from ...classifiers.encoders.segment_cache import SegmentCache
 from ...classifiers.encoders.static_encoder import distilled
@@ -61,16 +61,15 @@ class Arrangement:
     """Lanes and an encoder, with an index."""
 
     def __init__(self, encoder: OnnxEncoder, index: ForgetIndex, before: bool) -> None:
-        self._index = index
         self._lanes = Lanes(UNBOUNDED, ONE_POOL) if before else Lanes(UNBOUNDED)
         batching = BatchingEncoder(encoder, UNBOUNDED) if before else BatchingEncoder(encoder)
-        self._encoder: Encoder = SegmentCache(batching)
+        self._detector = Detector(index, SegmentCache(batching))
         self._turns = sys.getswitchinterval() if before else turns.SECONDS
 
     async def screen(self, tokens: int, text: str) -> float:
         """Seconds until a prompt is decided on."""
         began = time.perf_counter()
-        await self._lanes.run(tokens, Work(), detect, self._index, self._encoder, text)
+        await self._lanes.run(tokens, Work(), self._detector.detect, text)
         return time.perf_counter() - began
 
     async def round(self, long: int, chance: random.Random) -> tuple[list[float], list[float]]:

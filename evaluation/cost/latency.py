@@ -21,8 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ...classifiers.detector import detect
-from ...classifiers.forget_index import ForgetIndex
+from ...classifiers.detector import Detector, Turns
 from ...guard.configuration import EncoderSettings
 from ..data.cases import WAYS, Way
 from ..data.conversations import rendered
@@ -92,11 +91,11 @@ def measure(
     out.mkdir(parents=True, exist_ok=True)
     bench = Workbench.opened(encoder, out / "cache")
     with console.status(f"indexing {', '.join(f'{size:,}' for size in sizes)} targets"):
-        indexes = {size: _index(size, way, bench) for size in sizes}
+        detectors = {size: _detector(size, way, bench) for size in sizes}
     bench.vectors.settle()
     times: dict[tuple[str, int, int], list[float]] = defaultdict(list)
     for number in track(range(repeats + 1), "asking", console=console, transient=True):
-        for what, seconds in _round(indexes, lengths, bench, random.Random(number)):
+        for what, seconds in _round(detectors, lengths, random.Random(number)):
             if number:  # the first warms up
                 times[what].append(1000 * seconds)
     found = [_latency(*what, every) for what, every in times.items()]
@@ -104,39 +103,37 @@ def measure(
     return found
 
 
-def _index(size: int, way: Way, bench: Workbench) -> ForgetIndex:
+def _detector(size: int, way: Way, bench: Workbench) -> Detector:
     made = islice(enumerate(names()), size)
     targets = [synthetic_target(number, name, way) for number, name in made]
-    return ForgetIndex(1, targets, bench.vectors, bench.sieve)
+    return bench.detector(targets)
 
 
 def _round(
-    indexes: dict[int, ForgetIndex], lengths: Sequence[int], bench: Workbench, chance: random.Random
+    detectors: dict[int, Detector], lengths: Sequence[int], chance: random.Random
 ) -> Iterator[tuple[tuple[str, int, int], float]]:
-    for size, index in indexes.items():
+    for size, detector in detectors.items():
         for tokens in lengths:
-            yield ("prompt", size, tokens), _seconds(index, bench, prompt(tokens, chance))
+            yield ("prompt", size, tokens), _seconds(detector, prompt(tokens, chance))
             named = f"{prompt(tokens, chance)} Who is {next(names())}?"
-            yield ("prompt that names a target", size, tokens), _seconds(index, bench, named)
-    size = max(indexes)
-    for tokens, seconds in _conversation(indexes[size], bench, chance):
+            yield ("prompt that names a target", size, tokens), _seconds(detector, named)
+    size = max(detectors)
+    for tokens, seconds in _conversation(detectors[size], chance):
         yield ("conversation, its next turn", size, tokens), seconds
 
 
-def _conversation(index: ForgetIndex, bench: Workbench, chance: random.Random) -> Iterator[tuple[int, float]]:
+def _conversation(detector: Detector, chance: random.Random) -> Iterator[tuple[int, float]]:
     """Each turn sends all that was said before again, as a chat does."""
     messages: list[tuple[str, str]] = []
     for turn in range(TURNS):
         messages.append((("user", "assistant")[turn % 2], prompt(TURN_TOKENS, chance)))
         talk = rendered(messages)
-        yield (turn + 1) * TURN_TOKENS, _seconds(index, bench, talk.text, list(talk.turns))
+        yield (turn + 1) * TURN_TOKENS, _seconds(detector, talk.text, list(talk.turns))
 
 
-def _seconds(
-    index: ForgetIndex, bench: Workbench, text: str, turns: list[tuple[int, int]] | None = None
-) -> float:
+def _seconds(detector: Detector, text: str, turns: Turns | None = None) -> float:
     began = time.perf_counter()
-    detect(index, bench.prompts, text, turns)
+    detector.detect(text, turns)
     return time.perf_counter() - began
 
 

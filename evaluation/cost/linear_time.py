@@ -26,7 +26,7 @@ from transformers import AutoTokenizer
 from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
 
-from ...classifiers.detector import detect
+from ...classifiers.detector import Detector
 from ...classifiers.disguises.views import TooManyReadingsError
 from ...classifiers.encoders.encoder import OnnxEncoder
 from ...classifiers.encoders.encoder_export import exported
@@ -83,11 +83,11 @@ def detection(encoder: OnnxEncoder, folder: Path) -> Iterator[Case]:
         if listed not in indexes:
             targets = [ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(listed)]
             indexes[listed] = ForgetIndex(1, targets, encoder, sieve)
-            detect(indexes[listed], encoder, DISGUISES[0])  # word lists and tables are read once
+            Detector(indexes[listed], encoder).detect(DISGUISES[0])  # word lists and tables are read once
 
         def prepare(size: int, made: Any = given.made, index: ForgetIndex = indexes[listed]) -> Any:
-            text, fresh = made(size), SegmentCache(encoder)
-            return lambda: detect(index, fresh, text)
+            text, detector = made(size), Detector(index, SegmentCache(encoder))
+            return lambda: detector.detect(text)
 
         yield Case("prompt", given.name, prepare)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...classifiers.detector import Detector
 from ...classifiers.encoders.encoder import BatchingEncoder, Encoder, OnnxEncoder
 from ...classifiers.encoders.encoder_export import exported
 from ...classifiers.encoders.segment_cache import SegmentCache
 from ...classifiers.encoders.static_encoder import StaticEncoder, distilled
 from ...classifiers.encoders.vector_cache import VectorCache
+from ...classifiers.evidence import THRESHOLD
+from ...classifiers.forget_index import ForgetIndex
 from ...guard.configuration import EncoderSettings
+from ...vocabulary import ForgetTarget
 
 # Whole prompts, which every way to give a target asks for again: 200,000 of them.
 REMEMBERED = 360 * 2**20
@@ -37,3 +42,7 @@ class Workbench:
         prompts, unsieved = (SegmentCache(BatchingEncoder(encoder)) for _ in range(2))
         whole = SegmentCache(encoder, REMEMBERED)
         return cls(VectorCache(encoder, file), prompts, unsieved, whole, distilled(folder))
+
+    def detector(self, targets: Sequence[ForgetTarget], threshold: float = THRESHOLD) -> Detector:
+        """What finds ``targets`` in prompts, as it is served."""
+        return Detector(ForgetIndex(1, targets, self.vectors, self.sieve), self.prompts, threshold)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
-from ...classifiers.detector import detect, scores
+from ...classifiers.detector import Detector
 from ...classifiers.encoders.encoder import Encoder
 from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.evidence import THRESHOLD
@@ -57,20 +56,18 @@ class Ours:
         """``vectors`` encodes the targets' texts, ``encoder`` the prompts (from many threads)."""
         self.name = "ours" if sieve else "without first pass"
         self.threshold = threshold
-        self.index = ForgetIndex(1, targets, vectors, sieve)
-        self._encoder = encoder
+        self.detector = Detector(ForgetIndex(1, targets, vectors, sieve), encoder, threshold)
 
     def scores(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Method.scores``."""
-        judge = partial(scores, self.index, self._encoder, threshold=self.threshold)
-        return _in_threads(lambda case: judge(case.text, _turns(case)), cases)
+        return _in_threads(lambda case: self.detector.scores(case.text, _turns(case)), cases)
 
     def covered(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Spans.covered``."""
         return _in_threads(lambda c: _covered(c, self._ranges(c)), cases)
 
     def _ranges(self, case: Case) -> Iterator[tuple[int, int]]:
-        for match in detect(self.index, self._encoder, case.text, _turns(case), self.threshold):
+        for match in self.detector.detect(case.text, _turns(case)):
             if match.target_id == case.subject:
                 yield match.start, match.end
 

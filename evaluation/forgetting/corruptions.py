@@ -67,7 +67,7 @@ def seeded(
 
 def _draws(model: CausalModel, reader: Reader, corruptor: Corruptor) -> bool:
     """Whether a corruption draws noise, and so is another with another seed."""
-    asked = model.chat.asked(next(iter(reader.index.targets.values())).name)
+    asked = model.chat.asked(next(iter(reader.detector.index.targets.values())).name)
     first, second = (
         GuardedModel(model, reader, corruptor, seed=seed).reaching(asked).corrupted for seed in (0, 1)
     )

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ...classifiers.evidence import THRESHOLD
-from ...classifiers.forget_index import ForgetIndex
 from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
@@ -121,8 +120,8 @@ class _Run:
         return known
 
     def _reader(self, listed: Listed) -> Reader:
-        index = ForgetIndex(1, listed.targets, self.bench.vectors, self.bench.sieve)
-        return Reader(self.model.chat.tokenizer, index, self.bench.prompts, self.options.threshold)
+        detector = self.bench.detector(listed.targets, self.options.threshold)
+        return Reader(self.model.chat.tokenizer, detector)
 
     def _methods(self, reader: Reader) -> Iterator[tuple[str, list[Guarded]]]:
         """The ways to serve the model, given what reads its prompts; one for each seed."""

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ...classifiers.evidence import THRESHOLD
-from ...classifiers.forget_index import ForgetIndex
 from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
@@ -118,8 +117,8 @@ class _Run:
         )
         self.corruptors = corruptors(operators, options.recipes, table, self.model.dtype)
         self.bench = Workbench.opened(options.encoder, cache)
-        index = ForgetIndex(1, self.data.targets, self.bench.vectors, self.bench.sieve)
-        self.reader = Reader(self.model.chat.tokenizer, index, self.bench.prompts, options.threshold)
+        detector = self.bench.detector(self.data.targets, options.threshold)
+        self.reader = Reader(self.model.chat.tokenizer, detector)
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                  TimeElapsedColumn(), console=console)  # fmt: skip
 

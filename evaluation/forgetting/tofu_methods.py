@@ -72,7 +72,8 @@ class InContext:
 
     def _instruction(self, token_ids: tuple[int, ...]) -> str | None:
         _, matches = self._reader.read(token_ids)
-        names = sorted({self._reader.index.targets[match.target_id].name for match in matches})
+        targets = self._reader.detector.index.targets
+        names = sorted({targets[match.target_id].name for match in matches})
         return INSTRUCTION.format(names=", ".join(names)) if names else None
 
 

@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ...classifiers.forget_index import ForgetIndex
 from ...corruption.embedding_table import EmbeddingTable
 from ...guard.configuration import EncoderSettings
 from ..data.datasets import DataFolder
@@ -95,8 +94,7 @@ def main(
     given = EncoderSettings(model=encoder) if encoder else EncoderSettings()
     bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget, sample)
     full, table = opened(model, cache), EmbeddingTable(model)
-    index = ForgetIndex(1, asked.targets, bench.vectors, bench.sieve)
-    reader = Reader(full.chat.tokenizer, index, bench.prompts)
+    reader = Reader(full.chat.tokenizer, bench.detector(asked.targets))
     methods = {"retain model": GuardedModel(opened(retain, cache)), "no guard": GuardedModel(full)}
     for label, made in corruptors({}, labelled_files(recipe), table, full.dtype).items():
         for number, one in enumerate(made):

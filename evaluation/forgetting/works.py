@@ -22,7 +22,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ...classifiers.encoders.encoder import Encoder
-from ...classifiers.forget_index import ForgetIndex
 from ...classifiers.text.folding import normalise
 from ...corruption.embedding_table import EmbeddingTable
 from ...guard.configuration import EncoderSettings
@@ -151,7 +150,7 @@ def measure(
     full, table = opened(folder, cache), EmbeddingTable(folder)
     bench = Workbench.opened(EncoderSettings(model=encoder) if encoder else EncoderSettings(), cache)
     targets = [ForgetTarget(id=f"work-{n}", kind="work", name=work) for n, work in enumerate(held_out(True))]
-    reader = Reader(full.chat.tokenizer, ForgetIndex(1, targets, bench.vectors, bench.sieve), bench.prompts)
+    reader = Reader(full.chat.tokenizer, bench.detector(targets))
     plain = Served(GuardedModel(full))
     operators = {text: parsed_operator(text) for text in operator}
     made = corruptors(operators, labelled_files(recipe), table, full.dtype)

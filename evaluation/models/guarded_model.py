@@ -7,10 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Literal
 
-from ...classifiers.detector import detect
-from ...classifiers.encoders.encoder import Encoder
-from ...classifiers.evidence import THRESHOLD
-from ...classifiers.forget_index import ForgetIndex
+from ...classifiers.detector import Detector
 from ...corruption.corrupted_prompt import CorruptedPrompt
 from ...corruption.corruptor import Corruptor
 from ...guard.prompts import DecodedPrompt, PromptDecoder
@@ -27,21 +24,17 @@ THREADS = 4
 class Reader:
     """Finds the forget targets in prompts, as the guard does; each prompt is read once."""
 
-    def __init__(
-        self, tokenizer: Any, index: ForgetIndex, encoder: Encoder, threshold: float = THRESHOLD
-    ) -> None:
-        """``encoder`` is called from several threads. Raises ``TokenizerError`` without a fast one."""
-        self.index = index
+    def __init__(self, tokenizer: Any, detector: Detector) -> None:
+        """``detector`` is asked from several threads. Raises ``TokenizerError`` without a fast one."""
+        self.detector = detector
         self._decoder = PromptDecoder(tokenizer)
-        self._encoder = encoder
-        self._threshold = threshold
         self._read: dict[tuple[int, ...], tuple[DecodedPrompt, list[Match]]] = {}
 
     def read(self, token_ids: tuple[int, ...]) -> tuple[DecodedPrompt, list[Match]]:
         """The prompt's text, and the matches in it."""
         if token_ids not in self._read:
             decoded = self._decoder.decode(token_ids)
-            matches = detect(self.index, self._encoder, decoded.text, decoded.turns, self._threshold)
+            matches = self.detector.detect(decoded.text, decoded.turns)
             self._read[token_ids] = decoded, matches
         return self._read[token_ids]
 

@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.detector import NEAR, _Taken, detect, nearest, scores
+from vllm_unlearn.classifiers.detector import NEAR, Detector, _Taken
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -58,16 +57,13 @@ THEOREM = "Which theorem did Paul Marden prove in algebra?"
 
 
 @pytest.fixture(scope="module")
-def index(encoder: OnnxEncoder) -> ForgetIndex:
-    return ForgetIndex(1, TARGETS, encoder)
+def detector(encoder: OnnxEncoder) -> Detector:
+    return Detector(ForgetIndex(1, TARGETS, encoder), encoder)
 
 
 @pytest.fixture(scope="module")
-def find(index: ForgetIndex, encoder: OnnxEncoder) -> Detect:
-    def find(text: str, turns: list[tuple[int, int]] | None = None, **more: Any) -> list[Match]:
-        return detect(index, encoder, text, turns, **more)
-
-    return find
+def find(detector: Detector) -> Detect:
+    return detector.detect
 
 
 def spans(text: str, matches: list[Match]) -> list[tuple[str, str]]:
@@ -79,10 +75,10 @@ def base64_of(text: str) -> str:
 
 
 def test_nothing_listed_matches_nothing(encoder: OnnxEncoder) -> None:
-    empty = ForgetIndex(0, [], encoder)
-    assert detect(empty, encoder, "Who is Orrin Vale?") == []
-    assert scores(empty, encoder, "Who is Orrin Vale?") == {}
-    assert nearest(empty, encoder, "Who is Orrin Vale?") is None
+    empty = Detector(ForgetIndex(0, [], encoder), encoder)
+    assert empty.detect("Who is Orrin Vale?") == []
+    assert empty.scores("Who is Orrin Vale?") == {}
+    assert empty.nearest("Who is Orrin Vale?") is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +105,7 @@ def test_a_name_is_enough(find: Detect) -> None:
     text = "Please compare ORRIN  vale's books, and orrin-vale’s sales."
     assert spans(text, find(text)) == [("author", "ORRIN  vale"), ("author", "orrin-vale")]
     match = find(text)[0]
-    assert (match.score, match.name, match.reading) == (1.0, "Orrin Vale", "")
+    assert (match.score, match.name, match.disguise) == (1.0, "Orrin Vale", "")
 
 
 def test_a_description_is_found_without_the_name(find: Detect) -> None:
@@ -118,7 +114,7 @@ def test_a_description_is_found_without_the_name(find: Detect) -> None:
     (match,) = find(text)
     assert spans(text, [match]) == [("baker", question)]
     assert THRESHOLD <= match.score < 1.0
-    assert (match.name, match.counterexample, match.reading) == (None, None, "")
+    assert (match.name, match.counterexample, match.disguise) == (None, None, "")
     assert match.exemplar and match.exemplar.text == SOURDOUGH
 
 
@@ -138,20 +134,22 @@ def test_scope_exemplars_leaves_plain_questions_about_the_name_alone(find: Detec
 @pytest.mark.parametrize("question", ["Who is Jon Brell?", "Tell me about Jon Brell."])
 def test_a_plain_question_that_was_put_in_scope_is_found(encoder: OnnxEncoder, question: str) -> None:
     scoped = ForgetTarget(id="who", name="Jon Brell", scope="exemplars", exemplars=(question,))
-    assert [m.target_id for m in detect(ForgetIndex(1, [scoped], encoder), encoder, question)] == ["who"]
+    assert [m.target_id for m in Detector(ForgetIndex(1, [scoped], encoder), encoder).detect(question)] == [
+        "who"
+    ]
 
 
 def test_a_counterexample_takes_a_description_out_of_scope(find: Detect, encoder: OnnxEncoder) -> None:
     text = "Which prison did Jon Brell paint in 1998?"
     before = ForgetIndex(1, [CASE.model_copy(update={"counterexamples": ()})], encoder)
-    assert spans(text, detect(before, encoder, text)) == [("case", "Jon Brell")]
+    assert spans(text, Detector(before, encoder).detect(text)) == [("case", "Jon Brell")]
     assert find(text) == []
     assert find(CASE.exemplars[1])
 
 
 def test_a_counterexample_vetoes_a_namesake(find: Detect, encoder: OnnxEncoder) -> None:
     before = ForgetIndex(1, [NAMESAKE.model_copy(update={"counterexamples": ()})], encoder)
-    assert spans(THEOREM, detect(before, encoder, THEOREM)) == [("namesake", "Paul Marden")]
+    assert spans(THEOREM, Detector(before, encoder).detect(THEOREM)) == [("namesake", "Paul Marden")]
     assert find(THEOREM) == []
     text = "Which films does Paul Marden star in?"
     assert spans(text, find(text)) == [("namesake", "Paul Marden")]
@@ -221,7 +219,7 @@ def test_a_question_in_a_long_document_is_found_where_it_stands(find: Detect) ->
 def test_a_disguise_is_seen_through(find: Detect, disguised: str, target_id: str, reading: str) -> None:
     text = f"Good morning, read this:\n{disguised}"
     matches = find(text)
-    assert {(m.target_id, m.reading) for m in matches} == {(target_id, reading)}
+    assert {(m.target_id, m.disguise) for m in matches} == {(target_id, reading)}
     covered = {place for m in matches for place in range(m.start, m.end)}
     start = len(text) - len(disguised)
     assert all(text[:start].rfind("\n") < place for place in covered)
@@ -232,7 +230,7 @@ def test_what_is_split_over_turns_is_seen(find: Detect) -> None:
     text = "user\nOrrin\nassistant\nI see. Go on, please, I listen.\nuser\nVale\n"
     second, third = text.index("assistant"), text.rindex("user")
     (match,) = find(text, [(0, second), (second, third), (third, len(text))])
-    assert (match.target_id, match.reading) == ("author", "joined")
+    assert (match.target_id, match.disguise) == ("author", "joined")
     assert match.start <= text.index("Orrin") and text.index("Vale") + 4 <= match.end
 
 
@@ -263,19 +261,21 @@ def test_a_surname_that_is_somebody_elses_is_not(find: Detect, text: str) -> Non
 
 
 def test_a_common_surname_counts_after_the_full_name(encoder: OnnxEncoder) -> None:
-    index = ForgetIndex(1, [ForgetTarget(id="writer", name="Stephen King")], encoder)
+    detector = Detector(ForgetIndex(1, [ForgetTarget(id="writer", name="Stephen King")], encoder), encoder)
     asked = "What did King say on the radio?"
-    assert detect(index, encoder, asked) == []
+    assert detector.detect(asked) == []
     text = f"Stephen King is a writer. {asked}"
-    assert spans(text, detect(index, encoder, text)) == [("writer", "Stephen King"), ("writer", "King")]
+    assert spans(text, detector.detect(text)) == [("writer", "Stephen King"), ("writer", "King")]
 
 
 def test_a_counterexample_vetoes_a_surname(encoder: OnnxEncoder) -> None:
     text = "Has Quist ever repaired a boiler?"
     listed = ForgetTarget(id="diver", name="Lena Quist")
-    index = ForgetIndex(1, [listed.model_copy(update={"counterexamples": (text,)})], encoder)
-    assert detect(ForgetIndex(1, [listed], encoder), encoder, text)
-    assert detect(index, encoder, text) == []
+    detector = Detector(
+        ForgetIndex(1, [listed.model_copy(update={"counterexamples": (text,)})], encoder), encoder
+    )
+    assert Detector(ForgetIndex(1, [listed], encoder), encoder).detect(text)
+    assert detector.detect(text) == []
 
 
 def test_a_strangers_name_counts_against_it(find: Detect) -> None:
@@ -303,8 +303,8 @@ def test_of_two_names_in_one_place_the_longer_is_reported(encoder: OnnxEncoder) 
     """Else a part of the name would stay for the model to read."""
     target = ForgetTarget(id="x", name="Orrin Vale", aliases=("Vale", "Sir Orrin Vale of Skagen"))
     text = "Who was Sir Orrin Vale of Skagen? Vale?"
-    index = ForgetIndex(1, [target], encoder)
-    assert spans(text, detect(index, encoder, text)) == [("x", "Sir Orrin Vale of Skagen"), ("x", "Vale")]
+    detector = Detector(ForgetIndex(1, [target], encoder), encoder)
+    assert spans(text, detector.detect(text)) == [("x", "Sir Orrin Vale of Skagen"), ("x", "Vale")]
 
 
 def test_several_targets_are_all_reported_in_order(find: Detect) -> None:
@@ -318,7 +318,7 @@ def test_several_targets_are_all_reported_in_order(find: Detect) -> None:
 
 def test_two_targets_of_one_name_are_both_reported(encoder: OnnxEncoder) -> None:
     twins = [ForgetTarget(id=i, name="Orrin Vale") for i in ("one", "two")]
-    matches = detect(ForgetIndex(1, twins, encoder), encoder, "Who is Orrin Vale?")
+    matches = Detector(ForgetIndex(1, twins, encoder), encoder).detect("Who is Orrin Vale?")
     assert [(m.target_id, m.start, m.end) for m in matches] == [("one", 7, 17), ("two", 7, 17)]
 
 
@@ -334,18 +334,21 @@ def test_a_disguise_in_a_turn_has_nothing_else_judged(find: Detect) -> None:
     assert find(f"{turn}\nWho runs the bakery in Harrowgate?", [(0, len(turn))]) == []
 
 
-def test_the_threshold_decides_on_descriptions_alone(find: Detect) -> None:
+def test_the_threshold_decides_on_descriptions_alone(detector: Detector, encoder: OnnxEncoder) -> None:
     text = "Which secret ingredient does the Harrowgate bakery put into its sourdough?"
-    (match,) = find(text)
-    assert find(text, threshold=match.score - 0.01) == [match]
-    assert find(text, threshold=match.score + 0.01) == []
-    assert find(text, threshold=1.0) == []
-    assert spans("Orrin Vale", find("Orrin Vale", threshold=1.0)) == [("author", "Orrin Vale")]
+    (match,) = detector.detect(text)
+    below, above, most = (
+        Detector(detector.index, encoder, t) for t in (match.score - 0.01, match.score + 0.01, 1.0)
+    )
+    assert below.detect(text) == [match]
+    assert above.detect(text) == most.detect(text) == []
+    assert spans("Orrin Vale", most.detect("Orrin Vale")) == [("author", "Orrin Vale")]
 
 
-def test_a_threshold_of_nought_flags_every_text(find: Detect) -> None:
-    assert find("How do I bake bread without yeast?", threshold=0.0)
-    assert find("", threshold=0.0) == []
+def test_a_threshold_of_nought_flags_every_text(detector: Detector, encoder: OnnxEncoder) -> None:
+    lowest = Detector(detector.index, encoder, 0.0)
+    assert lowest.detect("How do I bake bread without yeast?")
+    assert lowest.detect("") == []
 
 
 PROMPTS = [
@@ -369,9 +372,9 @@ PROMPTS = [
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_what_is_flagged_is_what_scores_enough(index: ForgetIndex, encoder: OnnxEncoder, prompt: str) -> None:
-    matches = detect(index, encoder, prompt)
-    best = scores(index, encoder, prompt)
+def test_what_is_flagged_is_what_scores_enough(detector: Detector, prompt: str) -> None:
+    matches = detector.detect(prompt)
+    best = detector.scores(prompt)
     assert {m.target_id for m in matches} == {t for t, score in best.items() if score >= THRESHOLD}
     for match in matches:
         assert match.score <= best[match.target_id] + 1e-5
@@ -379,30 +382,28 @@ def test_what_is_flagged_is_what_scores_enough(index: ForgetIndex, encoder: Onnx
 
 
 @pytest.mark.parametrize("prompt", [p for p in PROMPTS if p])
-def test_a_pass_is_explained_by_what_scores_too_little(
-    index: ForgetIndex, encoder: OnnxEncoder, prompt: str
-) -> None:
-    near = nearest(index, encoder, prompt)
+def test_a_pass_is_explained_by_what_scores_too_little(detector: Detector, prompt: str) -> None:
+    near = detector.nearest(prompt)
     assert near
-    if not detect(index, encoder, prompt):
+    if not detector.detect(prompt):
         assert near.evidence.score < THRESHOLD
         assert near.reason == "score"
 
 
-def test_one_prompt_has_one_answer_in_every_thread(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    expected = [detect(index, encoder, prompt) for prompt in PROMPTS]
+def test_one_prompt_has_one_answer_in_every_thread(detector: Detector) -> None:
+    expected = [detector.detect(prompt) for prompt in PROMPTS]
 
     def answer(number: int) -> bool:
-        return detect(index, encoder, PROMPTS[number % len(PROMPTS)]) == expected[number % len(PROMPTS)]
+        return detector.detect(PROMPTS[number % len(PROMPTS)]) == expected[number % len(PROMPTS)]
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(answer, range(4 * len(PROMPTS))))
 
 
-def test_another_index_of_the_same_targets_answers_alike(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    again = ForgetIndex(2, TARGETS, encoder)
+def test_another_index_of_the_same_targets_answers_alike(detector: Detector, encoder: OnnxEncoder) -> None:
+    again = Detector(ForgetIndex(2, TARGETS, encoder), encoder)
     for prompt in PROMPTS:
-        assert detect(again, encoder, prompt) == detect(index, encoder, prompt)
+        assert again.detect(prompt) == detector.detect(prompt)
 
 
 def test_matches_come_in_order_and_apart(find: Detect) -> None:
@@ -416,19 +417,17 @@ def test_matches_come_in_order_and_apart(find: Detect) -> None:
 
 
 @pytest.mark.parametrize("ending", ["Boris Quist?", "Boris Quist of the Alderwind, in letters to Mr Brell?"])
-def test_a_stranger_lets_what_scores_enough_be_flagged(
-    index: ForgetIndex, encoder: OnnxEncoder, ending: str
-) -> None:
+def test_a_stranger_lets_what_scores_enough_be_flagged(detector: Detector, ending: str) -> None:
     prompt = f"{SOURDOUGH[:-1]}, asks {ending}"
-    assert scores(index, encoder, prompt)["baker"] >= THRESHOLD
-    assert [m.target_id for m in detect(index, encoder, prompt)] == ["baker"]
+    assert detector.scores(prompt)["baker"] >= THRESHOLD
+    assert [m.target_id for m in detector.detect(prompt)] == ["baker"]
 
 
-def test_the_nearest_explains_a_pass(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    near = nearest(index, encoder, "Is bread sold in Harrowgate?\nAnd rolls?")
+def test_the_nearest_explains_a_pass(detector: Detector) -> None:
+    near = detector.nearest("Is bread sold in Harrowgate?\nAnd rolls?")
     assert near and near.evidence.target_id == "baker"
     assert 0.0 < near.evidence.score < THRESHOLD
-    assert nearest(index, encoder, " \n") is None
+    assert detector.nearest(" \n") is None
 
 
 @pytest.mark.parametrize("seed", range(10))

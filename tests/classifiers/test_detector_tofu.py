@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.classifiers.detector import scores
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -44,10 +44,10 @@ def flagging(data: Path, encoder: OnnxEncoder, named: bool) -> Listed:
         )
         for i, author in enumerate(authors)
     ]
-    index = ForgetIndex(1, targets, encoder)
+    detector = Detector(ForgetIndex(1, targets, encoder), encoder)
 
     def flagged(texts: list[str]) -> list[set[str]]:
-        return [{t for t, score in scores(index, encoder, x).items() if score >= THRESHOLD} for x in texts]
+        return [{t for t, score in detector.scores(x).items() if score >= THRESHOLD} for x in texts]
 
     return flagged
 

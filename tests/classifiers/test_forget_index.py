@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.detector import detect
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import Evidence
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -150,8 +150,8 @@ def test_a_passage_without_facts_leaves_the_name(encoder: OnnxEncoder) -> None:
     assert ForgetIndex(1, [target], encoder).sizes["exemplars"] == len(QUESTIONS["entity"])
     scoped = ForgetIndex(1, [target.model_copy(update={"scope": "exemplars"})], encoder)
     assert scoped.sizes["exemplars"] == 1  # else it would be listed and never found
-    assert detect(scoped, encoder, "Who is Lena Quist?") == []
-    assert detect(scoped, encoder, "She received several awards.")
+    assert Detector(scoped, encoder).detect("Who is Lena Quist?") == []
+    assert Detector(scoped, encoder).detect("She received several awards.")
 
 
 def test_passages_without_spaces_are_indexed(encoder: OnnxEncoder) -> None:

@@ -29,7 +29,7 @@ def read(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None = 
 
 def test_an_ordinary_prompt_has_one_reading(index: ForgetIndex) -> None:
     (reading,) = read(index, "Where did Quist find the wreck? Boris Fanning knows.")
-    assert reading.read_as(0, len(reading.text)) == ""
+    assert reading.disguise(0, len(reading.text)) == ""
     assert reading.place(10, 15) == (10, 15)
     assert [(s.text, list(parts)) for s, parts in zip(reading.segments, reading.parts, strict=True)] == [
         ("Where did Quist find the wreck?", ["diver"]),
@@ -56,8 +56,8 @@ def test_a_blank_prompt_has_no_segments(index: ForgetIndex, prompt: str) -> None
 def test_a_disguise_is_another_reading(index: ForgetIndex) -> None:
     prompt = f"The weather is mild. Read this: {HIDDEN}"
     plain, decoded = read(index, prompt)
-    assert [r.read_as(0, len(r.text)) for r in (plain, decoded)] == ["", "base64"]
-    assert decoded.read_as(0, len("The weather is mild.")) == ""
+    assert [r.disguise(0, len(r.text)) for r in (plain, decoded)] == ["", "base64"]
+    assert decoded.disguise(0, len("The weather is mild.")) == ""
     assert not any(plain.parts)
     begin = decoded.text.index("Quist")
     start, end = decoded.place(begin, begin + len("Quist"))
@@ -86,5 +86,5 @@ def test_each_segment_has_the_words_and_parts_in_it(index: ForgetIndex, prompt: 
             assert 0 <= start < end <= len(prompt)
             assert set(parts) <= {"diver", "actress"}
             assert all(-1 <= weight <= ALONE for weight in parts.values())
-            if not reading.read_as(0, len(reading.text)) and not cuts:
+            if not reading.disguise(0, len(reading.text)) and not cuts:
                 assert said == terms(segment.text)

@@ -1,5 +1,5 @@
 import pytest
-from vllm_unlearn.classifiers.detector import detect
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.classifiers.recurring_names import cast
@@ -33,14 +33,14 @@ def test_what_is_not(texts: list[str]) -> None:
 
 
 def test_a_work_is_found_by_its_cast_under_a_fuller_name(encoder: OnnxEncoder) -> None:
-    assert [m.target_id for m in detect(ForgetIndex(1, [SAGA], encoder), encoder, ASKED)] == ["saga"]
+    assert [m.target_id for m in Detector(ForgetIndex(1, [SAGA], encoder), encoder).detect(ASKED)] == ["saga"]
 
 
 def test_who_recurs_beside_a_person_is_somebody_else(encoder: OnnxEncoder) -> None:
     person = SAGA.model_copy(update={"kind": "entity"})
-    assert detect(ForgetIndex(1, [person], encoder), encoder, ASKED) == []
+    assert Detector(ForgetIndex(1, [person], encoder), encoder).detect(ASKED) == []
 
 
 def test_the_cast_alone_is_not_the_work(encoder: OnnxEncoder) -> None:
     text = "My neighbour Quillfeather sells used cars and repairs washing machines."
-    assert detect(ForgetIndex(1, [SAGA], encoder), encoder, text) == []
+    assert Detector(ForgetIndex(1, [SAGA], encoder), encoder).detect(text) == []

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from vllm_unlearn.classifiers.detector import detect, scores
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -42,13 +42,8 @@ Detect = Callable[[str], list[Match]]
 
 
 @pytest.fixture(scope="module")
-def index(encoder: OnnxEncoder) -> ForgetIndex:
-    return ForgetIndex(1, [PETROV, QUIST], encoder)
-
-
-@pytest.fixture
-def find(index: ForgetIndex, encoder: OnnxEncoder) -> Detect:
-    return lambda text: detect(index, encoder, text)
+def find(encoder: OnnxEncoder) -> Detect:
+    return Detector(ForgetIndex(1, [PETROV, QUIST], encoder), encoder).detect
 
 
 @pytest.mark.parametrize(("text", "expected"), FOUND)
@@ -66,7 +61,9 @@ def test_a_scope_of_ones_own_is_not(encoder: OnnxEncoder) -> None:
     other = ForgetIndex(1, [PETROV, QUIST.model_copy(update={"scope": "illness"})], encoder)
     kind = ForgetIndex(1, [PETROV.model_copy(update={"kind": "work"}), QUIST], encoder)
     together = ForgetIndex(1, [PETROV, QUIST], encoder)
-    best = [scores(i, encoder, text, threshold=0.0).get("quist", 0.0) for i in (apart, other, kind, together)]
+    best: list[float] = []
+    for index in (apart, other, kind, together):
+        best.append(Detector(index, encoder, 0.0).scores(text).get("quist", 0.0))
     assert best[0] == best[1] == best[2] < best[3]
     assert best[3] >= THRESHOLD
 
@@ -83,10 +80,10 @@ def test_what_a_target_was_given_decides_whatever_the_scope_says(encoder: OnnxEn
         update={"id": "other", "name": "Ivo Marsh", "exemplars": ("Is Ivo Marsh ill?",)}
     )
     given = QUIST.model_copy(update={"exemplars": (*QUIST.exemplars, question)})
-    index = ForgetIndex(1, [PETROV, other, given], encoder)
-    assert detect(index, encoder, question)
-    assert detect(index, encoder, "Which prizes did Ilya Petrov win?") == []
-    assert detect(index, encoder, "Which prizes did Ivo Marsh win?") == []
+    detector = Detector(ForgetIndex(1, [PETROV, other, given], encoder), encoder)
+    assert detector.detect(question)
+    assert detector.detect("Which prizes did Ilya Petrov win?") == []
+    assert detector.detect("Which prizes did Ivo Marsh win?") == []
 
 
 def test_a_scope_of_many_targets_needs_no_examples_of_each(find: Detect) -> None:
@@ -94,9 +91,9 @@ def test_a_scope_of_many_targets_needs_no_examples_of_each(find: Detect) -> None
 
 
 def test_a_disguised_question_is_in_scope(find: Detect) -> None:
-    assert [m.reading for m in find(base64_of("Where does Ilya Petrov live?"))] == ["base64"]
+    assert [m.disguise for m in find(base64_of("Where does Ilya Petrov live?"))] == ["base64"]
     assert find(base64_of("Which prizes did Ilya Petrov win?")) == []
 
 
-def test_without_the_name_exemplars_are_compared(index: ForgetIndex, encoder: OnnxEncoder) -> None:
-    assert [m.target_id for m in detect(index, encoder, "Who are Petrov's parents?")] == ["petrov"]
+def test_without_the_name_exemplars_are_compared(find: Detect) -> None:
+    assert [m.target_id for m in find("Who are Petrov's parents?")] == ["petrov"]

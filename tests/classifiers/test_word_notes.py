@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly
-from vllm_unlearn.classifiers.detector import detect
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.classifiers.word_notes import word_notes
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -35,9 +35,9 @@ def test_what_is_said_of_a_word_is_what_is_found(name: str, kind: str) -> None:
     assert note.startswith(f"{name}: an ordinary word or number, too; flags ")
     said = re.findall(r'"([^"]+)": (yes|no)', note)
     assert len(said) >= 2
-    index = ForgetIndex(1, [target(name, kind)], NamesOnly())
+    detector = Detector(ForgetIndex(1, [target(name, kind)], NamesOnly()), NamesOnly(), inf)
     for text, answer in said:
-        assert bool(detect(index, NamesOnly(), text, threshold=inf)) is (answer == "yes"), text
+        assert bool(detector.detect(text)) is (answer == "yes"), text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
@@ -101,7 +102,7 @@ def test_the_benchmark_measures_what_a_client_of_the_server_obtains(
     encoder: OnnxEncoder,
 ) -> None:
     model = CausalModel(model_folder)
-    reader = Reader(tokenizer, ForgetIndex(1, [TARGET], encoder), encoder)
+    reader = Reader(tokenizer, Detector(ForgetIndex(1, [TARGET], encoder), encoder))
     corruptor = Corruptor(recipe, EmbeddingTable(model_folder), torch.bfloat16)
     measured = GuardedModel(model, reader, corruptor).logprobs(prompts)
     unguarded = GuardedModel(model).logprobs(prompts)

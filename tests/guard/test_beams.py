@@ -55,7 +55,7 @@ def places(matches: Any) -> set[tuple[str, int, int]]:
 
 
 def find(guard: Guard) -> Callable[[str, Turns | None], list[Match]]:
-    return lambda text, turns: guard._find(guard._index, text, turns)
+    return lambda text, turns: guard._find(guard._detector, text, turns)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -67,7 +67,7 @@ def test_a_beam_is_read_as_it_would_be_whole(guard: Guard, seed: int) -> None:
     before: set[tuple[str, int, int]] = set()
     while position < len(text):
         until = [(a, min(b, position)) for a, b in cut if a < position] if cut is not None else None
-        grown = places(beams.find(guard._index, text[:position], until, find(guard)))
+        grown = places(beams.find(guard._detector.index, text[:position], until, find(guard)))
         whole = places(find(guard)(text[:position], until))
         missed = {m for m in whole - grown if m[0] != "bakery"}  # of a description, a window may be another
         assert not missed
@@ -82,7 +82,7 @@ def test_a_name_on_both_sides_of_the_seam_is_found(guard: Guard, split: int) -> 
     beams, name = Beams(), "The Salt Meadow"
     prompt = " ".join(FILLER) + " Who wrote "
     for end in (split, len(name)):
-        found = beams.find(guard._index, prompt + name[:end], None, find(guard))
+        found = beams.find(guard._detector.index, prompt + name[:end], None, find(guard))
     assert ("t1", len(prompt), len(prompt) + len(name)) in places(found)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from engines import TARGET, Guarded
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
@@ -38,7 +39,7 @@ def measured(guarded: Guarded, model_folder: Path, tokenizer: Any, encoder: Onnx
     assert TARGET in targets
     table = EmbeddingTable(model_folder)
     recipe = Recipe(default_operator(), table.fingerprint, table.hidden)
-    reader = Reader(tokenizer, ForgetIndex(generation, targets, encoder), encoder)
+    reader = Reader(tokenizer, Detector(ForgetIndex(generation, targets, encoder), encoder))
     return Served(GuardedModel(CausalModel(model_folder), reader, Corruptor(recipe, table, torch.bfloat16)))
 
 

@@ -17,7 +17,7 @@ def said(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[str]:
 
 
 def reading(prompt: str, name: str, turns: list[tuple[int, int]] | None = None) -> View:
-    return next(view for view in views(prompt, turns) if view.reading(0, len(view.text)) == name)
+    return next(view for view in views(prompt, turns) if view.disguise(0, len(view.text)) == name)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_ordinary_prompt_has_no_other_reading(prompt: str) -> None:
 )
 def test_a_disguised_prompt_is_read(prompt: str, name: str) -> None:
     found = [v for v in views(prompt) if "arry Potter" in v.text]
-    told = next(v.text for v in found if v.reading(0, len(v.text)) == name)
+    told = next(v.text for v in found if v.disguise(0, len(v.text)) == name)
     assert told.lower().rstrip("?") == QUESTION.lower().rstrip("?") or name in ("reversed", "rot13")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vllm_unlearn.classifiers.detector import detect
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.classifiers.encoders.static_encoder import distilled
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
@@ -36,9 +36,9 @@ def test_the_first_pass_changes_no_match_and_saves_the_encoder(
 ) -> None:
     plain, sieved = (ForgetIndex(1, [LAB], encoder, sieve) for sieve in (None, distilled(encoder_folder)))
     for text in (ABOUT, f"{OTHER} {ABOUT} {OTHER}", OTHER, "Who is Orrin Vale?"):
-        assert detect(plain, encoder, text) == detect(sieved, encoder, text)
-    assert [match.target_id for match in detect(sieved, encoder, ABOUT)] == ["lab"]
+        assert Detector(plain, encoder).detect(text) == Detector(sieved, encoder).detect(text)
+    assert [match.target_id for match in Detector(sieved, encoder).detect(ABOUT)] == ["lab"]
     with_it, without = Counting(encoder), Counting(encoder)
-    detect(sieved, with_it, OTHER)
-    detect(plain, without, OTHER)
+    Detector(sieved, with_it).detect(OTHER)
+    Detector(plain, without).detect(OTHER)
     assert len(with_it.texts) < len(without.texts)

@@ -14,7 +14,6 @@ import torch
 from benchmark_data import write
 from tiny_model import save
 from typer.testing import CliRunner
-from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
@@ -140,9 +139,7 @@ def test_likelihoods_alone_tell_the_same(report: TofuReport, options: TofuOption
     bench = Workbench.opened(options.encoder, options.out / "cache")
     asked = load(DataFolder(options.data_dir), "forget01", 10)
     model, table = CausalModel(Path(options.model)), EmbeddingTable(Path(options.model))
-    reader = Reader(
-        model.chat.tokenizer, ForgetIndex(1, asked.targets, bench.vectors, bench.sieve), bench.prompts
-    )
+    reader = Reader(model.chat.tokenizer, bench.detector(asked.targets))
     flip = Corruptor(Recipe.load(options.recipes["flip"][0]), table, model.dtype)
     guarded = told(Served(GuardedModel(model, reader, flip)), asked)
     retained = told(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_model import save
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
@@ -40,7 +41,7 @@ def model(folder: Path) -> CausalModel:
 @pytest.fixture(scope="module")
 def reader(tokenizer: Any, encoder: OnnxEncoder) -> Reader:
     target = ForgetTarget(id="quimbleton", name=NAME)
-    return Reader(tokenizer, ForgetIndex(1, [target], encoder), encoder)
+    return Reader(tokenizer, Detector(ForgetIndex(1, [target], encoder), encoder))
 
 
 def corruptor(folder: Path, sigma: float) -> Corruptor:
