@@ -253,7 +253,7 @@ OPEN: dict[str, Callable[[str], str]] = {
     "classes": lambda t: f"{t[:-2]}[{t[-2]}-{chr(ord(t[-2]) + 2)}][x-z{t[-1]}]",
     "alternatives": lambda t: f"{t[:-1]}({t[-1]}|i)",
     "another word": lambda t: f"{t[:-4]}({t[-4:]}|rdens)",
-    "repetition": lambda t: f"{t[:-3]}{t[-3]}+{t[-2:]}",
+    "repetition": lambda t: f"{t[:-3]}{t[-3]}{{1,3}}{t[-2:]}",
 }
 """Patterns that force a title and leave something of it open."""
 

@@ -35,13 +35,13 @@ class Engine:
         self.hook: Any = self.engine._unlearn  # type: ignore[attr-defined]
         self.screened = 0
         self.asked = 0
-        replaced = self.hook._screen.replaced
+        rewrite = self.hook._rewriter.rewrite
 
         def counted(*arguments: Any) -> Any:
             self.screened += 1
-            return replaced(*arguments)
+            return rewrite(*arguments)
 
-        self.hook._screen.replaced = counted
+        self.hook._rewriter.rewrite = counted
 
     def forget(self) -> None:
         """List a work, and wait until that is served."""

@@ -90,7 +90,7 @@ class Offline:
     def as_embeddings(self, text: str) -> dict[str, Any]:
         """A prompt of which the guard sends every token as its own, uncorrupted embedding."""
         ids = self.ids(text)
-        return {"type": "token", "prompt_token_ids": ids, CORRUPTED: self.hook._screen.corruptor.clean(ids)}
+        return {"type": "token", "prompt_token_ids": ids, CORRUPTED: self.hook._rewriter.corruptor.clean(ids)}
 
     def serve(self, generation: int) -> None:
         deadline = time.monotonic() + 30
@@ -163,7 +163,7 @@ def shared(offline: Offline) -> dict[str, Any]:
     for name, questions in rows.items():
         found[name] = [offline.cached(chat(question, f"{name}: {PREAMBLE}")) for question in questions]
     ids = offline.ids(chat(OTHER, f"parts: {PREAMBLE}"))
-    clean = offline.hook._screen.corruptor.clean(ids)
+    clean = offline.hook._rewriter.corruptor.clean(ids)
     for name, positions in {"64": [64], "64 again": [64], "64, 150": [64, 150], "0": [0], "none": []}.items():
         prompt: dict[str, Any] = {"type": "token", "prompt_token_ids": ids}
         if positions:
