@@ -256,7 +256,7 @@ def main(model: str) -> dict[str, Any]:
     results["restored"] = offline.ask(chat(QUESTION))
     results["shared prefix, restored"] = offline.ask(chat(QUESTION, PREAMBLE))
     offline.forget()
-    offline.hook.guard._encoder = BrokenEncoder()
+    offline.hook.guard._detector._encoder = BrokenEncoder()
     results["broken"] = [offline.refusal(chat(OTHER)), offline.refusal(chat(QUESTION))]
     offline.hook.guard.close()
     return results

@@ -351,7 +351,7 @@ class TestHook:
     ) -> None:
         innocent = {"type": "token", "prompt_token_ids": tokenizer.encode(" ")}
         hook = make_hook()
-        hook.guard._encoder = BrokenEncoder()
+        hook.guard._detector._encoder = BrokenEncoder()
         constraints = Constraints(vllm.SamplingParams(structured_outputs=NOVEL))
         with pytest.raises(UnavailableError):
             hook.screen(innocent, None, constraints)
@@ -383,7 +383,7 @@ class TestHook:
         self, lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
     ) -> None:
         hook, before = make_hook(*lines), _counted("undecided")
-        hook.guard._encoder = BrokenEncoder()
+        hook.guard._detector._encoder = BrokenEncoder()
         assert hook.screen(listed, None) is listed
         assert _counted("undecided") == before + 1
 
