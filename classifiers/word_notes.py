@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from ..vocabulary import ForgetTarget
-from .calibration.scope_check import NamesOnly
+from .calibration.scope_check import PROMPT_WORDS, NamesOnly, common_share
 from .detector import Detector
 from .forget_index import ForgetIndex
 from .names.surnames import is_first_name, telling
@@ -22,6 +22,8 @@ _NAME = 1.2
 _WORDS = 2
 # Of a target's names, so many are looked at.
 _NAMES = 20
+# The share of prompts that hold the word, from which it is said.
+_SEEN = 1e-4
 _ARTICLES = frozenset(("a", "an", "the"))
 
 
@@ -31,9 +33,7 @@ def word_notes(target: ForgetTarget) -> Iterator[str]:
 
     They are asked of the detector itself, with that name alone in its list.
     """
-    for name in target.names[:_NAMES] if target.scope == "all" else ():
-        if not _is_ordinary(name, target):
-            continue
+    for name in ordinary_names(target):
         alone = ForgetTarget(id="alone", kind=target.kind, name=name)
         detector = Detector(ForgetIndex(0, [alone], NamesOnly()), NamesOnly(), inf)
         ways: list[str] = []
@@ -43,7 +43,17 @@ def word_notes(target: ForgetTarget) -> Iterator[str]:
         apart = (
             "where no counterexample is nearer" if target.counterexamples else "counterexamples tell it apart"
         )
-        yield f"{name}: an ordinary word or number, too; flags {told} ({apart})"
+        yield f"{name}: an ordinary word or number, too{_share(name)}; flags {told} ({apart})"
+
+
+def ordinary_names(target: ForgetTarget) -> list[str]:
+    """The names that ``word_notes`` says something of."""
+    return [name for name in target.names[:_NAMES] if target.scope == "all" and _is_ordinary(name, target)]
+
+
+def _share(name: str) -> str:
+    share = common_share(name)
+    return f", in about one of {round(1 / share):,} prompts of {PROMPT_WORDS} words" if share >= _SEEN else ""
 
 
 def _is_ordinary(name: str, target: ForgetTarget) -> bool:

@@ -97,7 +97,7 @@ class Settings(_Section):
     allow_client_embeds: bool = False
     """Let clients send ``prompt_embeds`` of their own: the guard cannot read those."""
     screen_pooling: bool = True
-    """Rewriter what a pooling model scores, classifies or embeds: numbers can tell facts, too."""
+    """Screen what a pooling model scores, classifies or embeds: numbers can tell facts, too."""
     allow_kv_connector: bool = False
     """Serve with a KV connector, which may share blocks that the guard must keep apart."""
     allow_untested_vllm: bool = False

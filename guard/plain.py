@@ -60,7 +60,11 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "string_pattern_mismatch" and (said := _description(model, problem["loc"])):
         return f"must be {said}"
     if kind == "literal_error":
-        return f"must be {limits['expected']}{_near(str(value), _QUOTED.findall(limits['expected']))}"
+        near, said = (
+            _near(str(value), _QUOTED.findall(limits["expected"])),
+            _description(model, problem["loc"]),
+        )
+        return f"must be {limits['expected']}{near or (f' ({said})' if said else '')}"
     if kind == "union_tag_invalid":
         what, known = limits["discriminator"].strip("'"), _QUOTED.findall(limits["expected_tags"])
         tag = limits["tag"][:_SHOWN_CHARS]

@@ -287,6 +287,11 @@ def _check(guard: Guard, body: bytes) -> Verdict:
         return guard.screen(text)
 
 
+# What the caller can do; the commands have options of their own.
+_REMEDIES = {
+    TakenError: "; give another, or take its place with replace=true",
+    TargetError: f"; GET {PREFIX}/targets lists them",
+}
 # The first that an error is one of; any other is the server's own.
 _STATUSES = {TakenError: 409, ExpiredError: 400, TargetError: 404, OverBroadError: 422, TooLongError: 400}
 
@@ -299,4 +304,5 @@ class _as_http:  # noqa: N801
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UserError):
             statuses = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
-            raise HTTPException(next(statuses, 503), str(error)) from None
+            remedies = (remedy for kind, remedy in _REMEDIES.items() if type(error) is kind)
+            raise HTTPException(next(statuses, 503), f"{error}{next(remedies, '')}") from None

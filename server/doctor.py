@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from ..guard.canary import control_names
 from .admin import KEY_HEADER, PREFIX
@@ -24,6 +25,9 @@ QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing el
 MAX_TOKENS = 24
 # Pairs of unlisted names that are tried.
 CONTROLS = 3
+# A model generates or pools: most servers have no such surface.
+POOLING = "pooling"
+MODE_METRIC = "vllm_unlearn_mode"
 
 State = Literal["guarded", "not guarded", "not served", "cannot tell"]
 
@@ -71,9 +75,7 @@ class Doctor:
         self._client = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=120)
         self._model = model or self._get("/v1/models")["data"][0]["id"]
 
-    def examine(self) -> Iterator[Finding]:
-        """One finding for each surface, as it comes."""
-        surfaces: dict[str, Callable[[str], str]] = {
+        self._surfaces: dict[str, Callable[[str], str]] = {
             "chat": self._chat,
             "chat, streamed": self._chat_streamed,
             "completions": self._completions,
@@ -82,12 +84,25 @@ class Doctor:
             "responses": self._responses,
             "messages": self._messages,
             "generate, token ids": self._generate,
+            POOLING: self._pooling,
         }
-        for surface, ask in surfaces.items():
-            yield self._finding(surface, ask)
-        pooling = self._finding("pooling", self._pooling)
-        if pooling.state != "not served":  # a model generates or pools: most have no such surface
-            yield pooling
+
+    def mode(self) -> str | None:
+        """The guard's mode as the server's public metrics tell it; None where they tell of no guard."""
+        try:
+            page = _checked(self._client.get("/metrics")).text
+            samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
+        except (NotServedError, httpx.HTTPStatusError, ValueError):
+            return None
+        modes = [s.labels["mode"] for s in samples if s.name == MODE_METRIC and s.value]
+        return modes[0] if modes else None
+
+    def examine(self, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> Iterator[Finding]:
+        """One finding for each surface, as it comes; ``track`` sees how far it is."""
+        for surface in track(list(self._surfaces)):
+            finding = self._finding(surface, self._surfaces[surface])
+            if surface != POOLING or finding.state != "not served":
+                yield finding
 
     def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:

@@ -18,7 +18,7 @@ from ..classifiers.calibration.scope_check import (
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.names.surnames import lone_notes
-from ..classifiers.word_notes import word_notes
+from ..classifiers.word_notes import ordinary_names, word_notes
 from ..guard.configuration import Settings
 from ..guard.encoders import vector_file
 from ..guard.store.store import Store
@@ -74,7 +74,9 @@ def examine(
     )
     if vectors:
         vectors.settle()
-    warnings = [warning for target in targets for warning in common_names(target, detection.max_fpr)]
+    warnings: list[str] = []
+    for target in targets:
+        warnings += common_names(target, detection.max_fpr, ordinary_names(target))
     warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
     warnings += [note for target in targets for note in shorter_names(target)]
     if isinstance(encoder, NamesOnly):

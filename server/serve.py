@@ -6,6 +6,7 @@ import os
 from collections.abc import MutableMapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import NoReturn
 
 from ..guard.configuration import CONFIG_VARIABLE, is_disabled, load
 from ..guard.store.store import Store
@@ -32,6 +33,14 @@ def serve(model: str, arguments: Sequence[str], config: Path | None) -> None:
     from ..guard.engine.vllm_plugin import serve_command
 
     serve_command(["serve", model, *arguments])
+
+
+def show_help(flag: str) -> NoReturn:
+    """Print the help of vLLM's serve command, which ``flag`` asks for, and leave; nothing is configured."""
+    from ..guard.engine.vllm_plugin import serve_command
+
+    serve_command(["serve", flag])
+    raise SystemExit
 
 
 def allow_plugin(environment: MutableMapping[str, str]) -> None:

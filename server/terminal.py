@@ -34,16 +34,21 @@ def say(text: str) -> None:
 
 def warn(message: str) -> None:
     """What does not stop the command, but should be known."""
-    Console(stderr=True).print(
-        f"note: {printable(message)}", style="yellow", markup=False, highlight=False, soft_wrap=True
-    )
+    _to_stderr(f"note: {message}", "yellow")
+
+
+def note(message: str) -> None:
+    """What the command is about to do, where that takes long."""
+    _to_stderr(message, "dim")
+
+
+def _to_stderr(text: str, style: str) -> None:
+    Console(stderr=True).print(printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def fail(message: object) -> NoReturn:
     """Say why there is no going on, and leave with exit status 1."""
-    Console(stderr=True).print(
-        f"vllm-unlearn: {printable(str(message))}", style="red", markup=False, highlight=False, soft_wrap=True
-    )
+    _to_stderr(f"vllm-unlearn: {message}", "red")
     raise typer.Exit(1)
 
 
@@ -131,6 +136,17 @@ def settings_of(config: Path | None) -> Settings:
     if path is None and not is_configured():
         fail("nothing is configured here; run `vllm-unlearn init`, or name a file with --config")
     return load(path)
+
+
+def warn_of_missing_files(settings: Settings) -> None:
+    """A file that the configuration names and that is not there would be missed only when it is needed."""
+    needed = (
+        ("corruption.recipe", settings.corruption.recipe, "`serve` will not start"),
+        ("detection.benign", settings.detection.benign, "`forget` will refuse every target"),
+    )
+    for setting, file, consequence in needed:
+        if file and not file.is_file():
+            warn(f"{setting}: {file} does not exist, so {consequence}; make it, or take the setting out")
 
 
 def store_of(config: Path | None) -> Store:

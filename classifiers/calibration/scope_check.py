@@ -7,7 +7,7 @@ An over-broad target, careless or malicious, makes the model forget what no one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -158,20 +158,26 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
 
 
-def common_names(target: ForgetTarget, max_fpr: float) -> Iterator[str]:
+def common_names(target: ForgetTarget, max_fpr: float, told: Collection[str] = ()) -> Iterator[str]:
     """A warning for each name that is one English word, so common that a sample may just have missed it.
 
     By its frequency in ordinary text, a tenth of ``max_fpr`` of prompts of ten words would hold it, or more.
+    Of the names ``told`` it is known already.
     """
     for name in target.names if target.scope == "all" else ():
-        word = normalise(name)[0].strip()
-        share = 1 - (1 - word_frequency(word, "en", "large")) ** PROMPT_WORDS if " " not in word else 0.0
-        if share >= max_fpr / 10:
+        share = common_share(name)
+        if share >= max_fpr / 10 and name not in told:
             yield (
                 f"the name {name!r} is one common word: about one in {round(1 / share):,} prompts of "
                 f"{PROMPT_WORDS} words has it, whatever is meant; a longer name, counterexamples or "
                 "scope 'exemplars' would tell the target from the word"
             )
+
+
+def common_share(name: str) -> float:
+    """The share of prompts of ten words that hold ``name``, one English word; 0 for a name of several."""
+    word = normalise(name)[0].strip()
+    return 1 - (1 - word_frequency(word, "en", "large")) ** PROMPT_WORDS if " " not in word else 0.0
 
 
 def shorter_names(target: ForgetTarget) -> Iterator[str]:

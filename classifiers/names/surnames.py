@@ -100,6 +100,6 @@ def lone_notes(target: ForgetTarget) -> Iterator[str]:
         if len(words) < 2:
             continue
         telling = lone_words(name, target.kind).get(words[-1], 0.0)
-        facts = "beside facts of a life" if telling >= HALF_TELLING else "beside much of a life"
-        answer = "yes" if telling >= TELLING else facts
+        facts = "a fact" if telling >= HALF_TELLING else "two facts"
+        answer = "yes" if telling >= TELLING else f"only beside {facts} about a person"
         yield f"{name}: the surname alone flags: {answer} ({words[-1]})"

@@ -18,7 +18,8 @@ class HookError(UserError, RuntimeError):
 
 def patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[Any], Any]) -> None:
     """Replace ``owner.name`` by its wrapped form. Raises ``HookError`` where it is not what we know."""
-    original = vars(owner).get(name)  # its own, not what it would inherit
+    method = vars(owner).get(name)  # its own, not what it would inherit
+    original = method.__func__ if isinstance(method, classmethod) else method
     place = f"{owner.__name__}.{name}"
     if original is None:
         raise HookError(f"vLLM {vllm.__version__} has no {place}, where the guard must stand")
@@ -28,4 +29,5 @@ def patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[An
             f"vLLM {vllm.__version__}: {place} takes ({', '.join(found)}), the guard knows it with "
             f"({', '.join(parameters)}, …)"
         )
-    setattr(owner, name, functools.wraps(original)(wrap(original)))
+    wrapped = functools.wraps(original)(wrap(original))
+    setattr(owner, name, classmethod(wrapped) if isinstance(method, classmethod) else wrapped)

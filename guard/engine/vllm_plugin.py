@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import vllm
@@ -17,12 +19,13 @@ from packaging.specifiers import SpecifierSet
 from vllm import envs
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
+from vllm.platforms.interface import Platform
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.engine.output_processor import OutputProcessor
 
 from .. import metrics
-from ..configuration import Settings, is_disabled, load
+from ..configuration import PREFIX, Settings, is_disabled, load
 from ..constraints.constraints import Constraints
 from ..constraints.restoring import restore_added, restore_processed
 from . import client_view, engine_core, v2_runner
@@ -38,6 +41,8 @@ TESTED_VLLM = SpecifierSet(">=0.32,<0.33")
 def install() -> None:
     """Patch vLLM for the configured guard. Raises ``ConfigurationError`` or ``HookError``."""
     _share_vllm_log()
+    with suppress(HookError):  # without it vLLM warns, and guards all the same
+        patch(Platform, "validate_environ", ("cls", "hard_fail"), _know_our_variables)
     if is_disabled():
         metrics.set_mode("off")
         logger.warning("unlearn: VLLM_UNLEARN_DISABLE is set: NOTHING IS GUARDED")
@@ -49,6 +54,8 @@ def install() -> None:
         logger.warning("unlearn: mode is off: nothing is guarded")
         return
     _check_release(settings)
+    if settings.mode == "shadow":
+        logger.warning("unlearn: mode is shadow: prompts are decided on and counted, NOTHING IS SUPPRESSED")
     if settings.mode == "enforce":
         client_view.install(settings.allow_client_embeds)
     if settings.mode == "enforce" and settings.corruption.apply != "tokens":
@@ -83,6 +90,22 @@ def _check_release(settings: Settings) -> None:
         )
     if envs.VLLM_USE_RUST_FRONTEND:
         raise HookError("the Rust frontend sends requests past the guard; unset VLLM_USE_RUST_FRONTEND")
+
+
+def _know_our_variables(original: Callable[..., None]) -> Callable[..., None]:
+    """vLLM takes every variable ``VLLM_...`` for its own; ``load`` has refused the unknown ones of ours."""
+
+    def validate_environ(cls: type[Platform], hard_fail: bool) -> None:
+        known = envs.environment_variables
+        ours = [name for name in os.environ if name.startswith(PREFIX)]
+        # For this check only: what stands there is hashed into the key of compiled graphs.
+        envs.environment_variables = known | dict.fromkeys(ours, str)
+        try:
+            original(cls, hard_fail)
+        finally:
+            envs.environment_variables = known
+
+    return validate_environ
 
 
 def _enable_embeds(original: Callable[..., Any]) -> Callable[..., Any]:

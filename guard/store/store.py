@@ -6,7 +6,7 @@ import getpass
 import hashlib
 import json
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +18,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from ...vocabulary import ForgetTarget, UserError
 from .database import StoreError as StoreError
 from .database import add_columns, missing_columns, open_engine, sqlite_path, told
+
+# The actions that list a target; the others take targets off.
+_LISTS = ("forget", "replace")
+# By generation; a dictionary keeps the order, and each note once.
+_Notes = defaultdict[int, dict[str, None]]
 
 
 class TargetError(UserError, ValueError):
@@ -103,7 +108,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An entry of the change log. ``digest`` is of all targets after it: what an auditor compares."""
+    """An entry of the change log. ``digest`` is of all targets after it: what an auditor compares.
+    ``notes`` are those of the targets that it listed or took off, each once."""
 
     generation: int
     at: datetime
@@ -111,6 +117,7 @@ class Change:
     action: str
     target_ids: tuple[str, ...]
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +191,7 @@ class Store:
         for target in self.targets():
             if target.id == target_id:
                 return target
-        raise TargetError(f"no target has the id {target_id!r}; `vllm-unlearn targets` lists them")
+        raise TargetError(f"no target has the id {target_id!r}")
 
     def forget(
         self, targets: Sequence[ForgetTarget], *, replace: bool = False, actor: str | None = None
@@ -201,9 +208,7 @@ class Store:
         with self._writing() as session:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
-                raise TakenError(
-                    f"the id {min(taken)!r} is taken; give another, or replace it (--replace, replace=true)"
-                )
+                raise TakenError(f"the id {min(taken)!r} is taken")
             return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
 
     def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:
@@ -213,7 +218,7 @@ class Store:
         """
         with self._writing() as session:
             if unknown := sorted(set(target_ids) - set(_current_ids(session))):
-                raise TargetError(f"no target has the id {unknown[0]!r}; `vllm-unlearn targets` lists them")
+                raise TargetError(f"no target has the id {unknown[0]!r}")
             return _commit(session, "remember", actor, remove=set(target_ids))
 
     def expire(self, now: datetime) -> int | None:
@@ -226,10 +231,15 @@ class Store:
     def changes(self) -> tuple[Change, ...]:
         """The change log, oldest first."""
         with self._reading() as session:
-            return tuple(
-                Change(c.generation, _utc(c.at), c.actor, c.action, tuple(json.loads(c.target_ids)), c.digest)
-                for c in session.scalars(select(_Change).order_by(_Change.generation))
-            )
+            listed, taken_off = self._notes(session)
+            changes: list[Change] = []
+            for c in session.scalars(select(_Change).order_by(_Change.generation)):
+                notes = (listed if c.action in _LISTS else taken_off)[c.generation]
+                ids = tuple(json.loads(c.target_ids))
+                changes.append(
+                    Change(c.generation, _utc(c.at), c.actor, c.action, ids, c.digest, tuple(notes))
+                )
+            return tuple(changes)
 
     def beat(
         self, replica_id: str, generation: int, mode: str, lease: timedelta, *, digest: str = ""
@@ -305,6 +315,16 @@ class Store:
         if not complete:
             with self._writing() as session:
                 add_columns(session.connection(), table)
+
+    def _notes(self, session: Session) -> tuple[_Notes, _Notes]:
+        """The notes of what each generation listed, and of what each took off."""
+        listed, taken_off = _Notes(dict), _Notes(dict)
+        for version in session.scalars(select(_Version).order_by(_Version.target_id)):
+            if note := self._target(version.document).note:
+                listed[version.first][note] = None
+                if version.end is not None:
+                    taken_off[version.end][note] = None
+        return listed, taken_off
 
     def _target(self, document: str) -> ForgetTarget:
         try:

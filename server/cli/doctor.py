@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,14 @@ import typer
 from ...guard.canary import canary_names
 from ...guard.configuration import is_configured
 from ...guard.store.store import Store
-from ..terminal import Config, config_file, fail, settings_of, show, told
+from ..terminal import Config, config_file, fail, note, progress, settings_of, show, told
 
+# By the mode that the server's metrics tell.
+_WHY = {
+    None: ": its metrics tell of no guard",
+    "off": ": its mode is off",
+    "shadow": ": its mode is shadow, which counts and suppresses nothing",
+}
 _COLOURS = {"guarded": "green", "not served": "dim", "not guarded": "red", "cannot tell": "red"}
 
 
@@ -41,7 +48,9 @@ def doctor(
     from ..doctor import Doctor, NotServedError
 
     try:
-        findings = list(Doctor(url, _canaries(url, admin_key, config), api_key, model).examine())
+        examiner = Doctor(url, _canaries(url, admin_key, config), api_key, model)
+        note(f"asking {url} on each surface: a minute or two on a CPU")
+        findings, mode = list(examiner.examine(partial(progress, "asking"))), examiner.mode()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"{url} does not answer: {error}")
     except NotServedError as error:
@@ -50,7 +59,7 @@ def doctor(
     states = [finding.state for finding in findings]
     bad = [state for state in states if state in ("not guarded", "cannot tell")]
     if bad or "guarded" not in states:
-        fail(f"{len(bad)} surfaces are not known to be guarded")
+        fail(f"{len(bad)} surfaces are not known to be guarded{_WHY.get(mode, '')}")
 
 
 def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...guard.configuration import Settings
-from ...guard.store.store import Store
+from ...guard.plain import nearest
+from ...guard.store.store import Store, TakenError
 from ...vocabulary import ForgetTarget
 from ..target_file import make_target, read_passages, read_targets
 from ..terminal import Config, Timeout, fail, progress, say, settings_of, store_of, told, warn
@@ -55,7 +56,7 @@ def forget(
     timeout: Timeout = 30.0,
     config: Config = None,
 ) -> None:
-    """Suppress a target from the next request on."""
+    """List a target: servers suppress it from the next request on."""
     if (name is None) == (file is None):
         fail("give a name, or --file with targets")
     settings = settings_of(config)
@@ -97,10 +98,13 @@ def _suppress(
     for broad in finding.over_broad[:_WARNINGS]:
         warn(f"over-broad, and listed all the same: {broad}")
     actor = f"{getpass.getuser()}, forced" if finding.over_broad else None
-    generation = store.forget(targets, replace=replace, actor=actor)
+    try:
+        generation = store.forget(targets, replace=replace, actor=actor)
+    except TakenError as error:
+        fail(f"{error}; give another with --id, or take its place with --replace")
     ids = ", ".join(target.id for target in targets[:3])
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
-    say(f"generation {generation}: {ids}{more} suppressed")
+    say(f"generation {generation}: {ids}{more} listed")
     for note in finding.notes[:_WARNINGS]:
         say(note)
     if len(finding.notes) > _WARNINGS:
@@ -152,17 +156,22 @@ def remember(
     """Take targets off the list: the model answers about them again."""
     store = store_of(config)
     listed = store.targets()
-    generation = store.remember([_id(given, listed) for given in targets])
-    say(f"generation {generation}: {', '.join(targets)} no longer suppressed")
+    ids = [_id(given, listed) for given in targets]
+    generation = store.remember(ids)
+    say(f"generation {generation}: {', '.join(targets)} no longer listed")
     if wait:
         wait_for(store, generation, timeout)
 
 
 def _id(given: str, listed: Sequence[ForgetTarget]) -> str:
     """The id that is meant: itself, or that of the one target of this name."""
-    named = [target.id for target in listed if target.name == given]
-    if any(target.id == given for target in listed) or not named:
+    if any(target.id == given for target in listed):
         return given
+    named = [target.id for target in listed if target.name == given]
     if len(named) > 1:
         fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
+    if not named:
+        near = nearest(given, [name for target in listed for name in (target.id, target.name)])
+        meant = f"did you mean {near!r}?" if near else "`vllm-unlearn targets` lists them"
+        fail(f"no target has the id or name {given!r}; {meant}")
     return named[0]

@@ -6,9 +6,9 @@ import json
 
 import typer
 
-from ...guard.store.store import Change
+from ...guard.store.store import Change, Store
 from ...vocabulary import ForgetTarget
-from ..terminal import AsJson, Config, say, show, store_of, told
+from ..terminal import AsJson, Config, say, settings_of, show, store_of, told, warn_of_missing_files
 
 
 @told
@@ -19,7 +19,7 @@ def targets(as_json: AsJson = False, config: Config = None) -> None:
         for target in listed:
             typer.echo(target.model_dump_json(exclude_defaults=True))
         return
-    headings = ("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires")
+    headings = ("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires", "note")
     show(headings, map(_row, listed))
 
 
@@ -33,6 +33,7 @@ def _row(target: ForgetTarget) -> tuple[object, ...]:
         len(target.counterexamples) or "",
         target.scope,
         target.expires_at.isoformat() if target.expires_at else "",
+        target.note,
     )
 
 
@@ -44,9 +45,18 @@ def log(as_json: AsJson = False, config: Config = None) -> None:
         for change in changes:
             typer.echo(json.dumps(_fields(change)))
         return
-    show(
-        ("generation", "at", "who", "what", "targets", "digest"),
-        ((c.generation, _at(c), c.actor, c.action, ", ".join(c.target_ids), c.digest[:12]) for c in changes),
+    show(("generation", "at", "who", "what", "targets", "digest", "notes"), map(_change_row, changes))
+
+
+def _change_row(change: Change) -> tuple[object, ...]:
+    return (
+        change.generation,
+        _at(change),
+        change.actor,
+        change.action,
+        ", ".join(change.target_ids),
+        change.digest[:12],
+        "; ".join(change.notes),
     )
 
 
@@ -58,6 +68,7 @@ def _fields(change: Change) -> dict[str, object]:
         "action": change.action,
         "targets": change.target_ids,
         "digest": change.digest,
+        "notes": change.notes,
     }
 
 
@@ -68,7 +79,9 @@ def _at(change: Change) -> str:
 @told
 def status(as_json: AsJson = False, config: Config = None) -> None:
     """Show the newest generation, and which replicas serve which."""
-    store = store_of(config)
+    settings = settings_of(config)
+    warn_of_missing_files(settings)
+    store = Store(settings.store)
     generation, replicas = store.head().generation, store.replicas()
     if as_json:
         each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]

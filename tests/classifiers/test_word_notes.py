@@ -32,7 +32,7 @@ WORDS = [
 @pytest.mark.parametrize(("name", "kind"), WORDS)
 def test_what_is_said_of_a_word_is_what_is_found(name: str, kind: str) -> None:
     (note,) = word_notes(target(name, kind))
-    assert note.startswith(f"{name}: an ordinary word or number, too; flags ")
+    assert note.startswith(f"{name}: an ordinary word or number, too")
     said = re.findall(r'"([^"]+)": (yes|no)', note)
     assert len(said) >= 2
     detector = Detector(ForgetIndex(1, [target(name, kind)], NamesOnly()), NamesOnly(), inf)

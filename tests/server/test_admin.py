@@ -26,8 +26,8 @@ from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin,
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
-    "Orrin Vale: the surname alone flags: beside much of a life (vale)",
-    "O. Vale: the surname alone flags: beside much of a life (vale)",
+    "Orrin Vale: the surname alone flags: only beside two facts about a person (vale)",
+    "O. Vale: the surname alone flags: only beside two facts about a person (vale)",
 ]
 TARGET = {"name": "Orrin Vale", "aliases": ["O. Vale"]}
 

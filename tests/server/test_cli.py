@@ -43,11 +43,14 @@ def east_of_utc() -> Iterator[None]:
 
 
 def test_init_writes_a_configuration_and_a_store_once(run: Run, tmp_path: Path) -> None:
-    assert "unlearn.yaml: store at generation 0" in run("init", "--encoder", "package:a/b").output
+    output = run("init", "--encoder", "package:a/b").output
+    assert "unlearn.yaml: written; store at generation 0" in output
     written = (tmp_path / "unlearn.yaml").read_text()
     assert written == 'store: "forget.db"\nmode: enforce\nencoder:\n  model: "package:a/b"\n'
     run("forget", "Ann Lee")
-    assert "store at generation 1" in run("init", "--store", "other.db").output
+    output = run("init", "--store", "other.db").output
+    assert "unlearn.yaml: exists, and was kept; store at generation 1" in output
+    assert "--store and --encoder change no file that exists" in output
     assert (tmp_path / "unlearn.yaml").read_text() == written
     assert not (tmp_path / "other.db").exists()
 
@@ -85,7 +88,7 @@ def test_a_missing_store_and_a_wrong_setting_are_sentences(run: Run, tmp_path: P
 def test_forget_takes_everything_from_its_flags(run: Run, store: Store) -> None:
     flags = "--kind work --id w --alias A --alias B --exemplar E --counterexample C --scope exemplars"
     output = run("forget", "The Work", *flags.split(), "--note", "n", "--expires", "2031-02-03").output
-    assert "generation 1: w suppressed" in output
+    assert "generation 1: w listed" in output
     assert "no server runs on this store" in output
     (target,) = store.targets()
     assert (target.kind, target.names, target.scope, target.note) == (
@@ -113,7 +116,7 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         ([], "give a name, or --file"),
         (["Ann", "--file", "x"], "give a name, or --file"),
         (["--file", "gone.jsonl"], "gone.jsonl cannot be read: No such file"),
-        (["Ann", "--kind", "person"], "kind: must be 'entity'"),
+        (["Ann", "--kind", "person"], "'passage' (what it is; a person or a company is an entity)"),
         (["Ann", "--scope", "exemplars"], "needs at least one exemplar"),
         (["Ann", "--id", "a b"], "id: must be letters, digits"),
         (
@@ -123,7 +126,7 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         (["Ann", "--expires", "2031-02-03T09:00"], "has no time zone; write it as 2031-02-03T09:00:00Z"),
         (["Ann", "--expires", "soon"], "expires_at: must be a date (2031-01-31) or a date and time"),
         (["..."], "a name needs at least one letter or digit"),
-        (["Taken"], "the id 'taken' is taken; give another, or replace it"),
+        (["Taken"], "the id 'taken' is taken; give another with --id"),
     ],
 )
 def test_a_target_that_is_none_changes_nothing(
@@ -145,7 +148,7 @@ def test_forget_reads_a_file_whole_or_not_at_all(run: Run, store: Store, tmp_pat
     assert store.head().generation == 0
     file.write_bytes(b"\r\n".join(lines))
     output = run("forget", "--file", str(file)).output
-    assert "generation 1: name-0, name-1, name-2 and 2 more suppressed" in output
+    assert "generation 1: name-0, name-1, name-2 and 2 more listed" in output
     run("forget", "--file", "-", "--replace", stdin=b'{"name": "Name 0"}\n{"name": "Newt"}\n')
     assert [t.name for t in store.targets()] == [*(f"Name {n}" for n in range(5)), "Newt"]
     assert store.get("name-0").exemplars == ()
@@ -165,7 +168,9 @@ def test_remember_takes_ids_and_names(run: Run, store: Store) -> None:
         run("forget", name)
     assert "generation 4: ann-lee, Ben Ode no longer" in run("remember", "ann-lee", "Ben Ode").output
     assert [t.id for t in store.targets()] == ["cy"]
-    assert "no target has the id 'ann-lee'" in run("remember", "cy", "ann-lee", exit_code=1).output
+    for unknown, meant in [("Ann Lee", "`vllm-unlearn targets` lists them"), ("CY", "did you mean 'Cy'?")]:
+        output = run("remember", "cy", unknown, exit_code=1).output
+        assert f"no target has the id or name {unknown!r}; {meant}" in output
     assert [t.id for t in store.targets()] == ["cy"]
 
 
@@ -212,7 +217,7 @@ def test_no_width_cuts_an_id_or_a_name(
     assert all(text in output for text in [*shown, "2031-02-03T23:59:59+00:00"])
     if not width:
         rows = [line.split("\t") for line in output.splitlines()]
-        assert [len(row) for row in rows] == [8, 8, 8]
+        assert [len(row) for row in rows] == [9, 9, 9]
         assert r"A\tB\nC" in rows[1]
     output = run("log").output
     assert all(text in output for text in (target.id, other.id, store.changes()[0].actor))
@@ -220,6 +225,34 @@ def test_no_width_cuts_an_id_or_a_name(
 
 def test_the_version_is_told(run: Run) -> None:
     assert run("--version").output == f"vllm-unlearn {vllm_unlearn.__version__}\n"
+
+
+def test_files_that_are_not_there_are_told_of_early(run: Run, store: Store, tmp_path: Path) -> None:
+    assert "does not exist" not in run("status").output
+    with (tmp_path / "unlearn.yaml").open("a") as file:
+        file.write("corruption: {recipe: gone.safetensors}\ndetection: {benign: gone.txt}\n")
+    for command in ("init", "status"):
+        output = run(command).output
+        assert "gone.safetensors does not exist, so `serve` will not start" in output
+        assert "gone.txt does not exist, so `forget` will refuse every target" in output
+
+
+def test_a_note_is_in_the_list_and_in_the_log(run: Run, store: Store) -> None:
+    run("forget", "Ann Lee", "--note", "case 7")
+    assert "case 7" in run("targets").output
+    run("forget", "Ann Lee", "--note", "case 8", "--replace")
+    run("remember", "ann-lee")
+    entries = [json.loads(line) for line in run("log", "--json").output.splitlines()]
+    assert [entry["notes"] for entry in entries] == [["case 7"], ["case 8"], ["case 8"]]
+    assert run("log").output.count("case 8") == 2
+
+
+def test_help_of_serve_needs_no_configuration() -> None:
+    asked = [sys.executable, "-m", "vllm_unlearn.server.cli", "serve", "--help"]
+    told = subprocess.run(asked, capture_output=True, text=True, cwd="/", timeout=120)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("vllm-unlearn serve MODEL [--config FILE]")
+    assert "--help=" in told.stdout  # vLLM's own
 
 
 def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
@@ -245,7 +278,7 @@ def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
     assert "no generation 1 yet; the newest is 0" in run("wait", "--generation", "1", exit_code=1).output
     store.beat("host:1", 0, "enforce", timedelta(seconds=60))
     output = run("forget", "Ann Lee", "--timeout", "0.1", exit_code=1).output
-    assert "generation 1: ann-lee suppressed" in output
+    assert "generation 1: ann-lee listed" in output
     assert "still serve an older list: host:1 (generation 0); see their logs" in output
     store.beat("host:2", 1, "enforce", timedelta(seconds=60), digest=store.head().digest)
     assert "served by" not in run("forget", "Ben", "--no-wait").output
@@ -432,7 +465,7 @@ def test_forget_says_and_check_explains_what_a_surname_alone_does(run: Run, stor
     output = run("check", "What did Einstein win the Nobel Prize for?", exit_code=3).output
     assert "characters 9 to 17 ('Einstein')" in output and "by the surname 'Einstein' alone" in output
     output = run("forget", "Stephen King").output
-    assert "Stephen King: the surname alone flags: beside much of a life (king)" in output
+    assert "Stephen King: the surname alone flags: only beside two facts about a person (king)" in output
     assert ": pass" in run("check", "What did King write?").output
 
 

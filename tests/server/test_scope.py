@@ -71,7 +71,7 @@ def test_ones_own_traffic_decides_where_it_is_configured(run: Run, store: Store,
     output = run("forget", "Orrin Vale", exit_code=1).output
     assert "400 of 400 benign prompts, 100.00%" in output
     assert "400 prompts of traffic.txt (detection.benign)" in output
-    assert "generation 1: water suppressed" in run("forget", "water").output
+    assert "generation 1: water listed" in run("forget", "water").output
     (tmp_path / "traffic.txt").unlink()
     assert "traffic.txt cannot be read" in run("forget", "Mira Tolland", exit_code=1).output
 
@@ -83,10 +83,10 @@ def test_a_higher_limit_allows_more(run: Run, store: Store, tmp_path: Path) -> N
     run("forget", "the", exit_code=1)
 
 
-def test_a_common_word_is_warned_of(run: Run, store: Store) -> None:
+def test_a_common_word_is_told_of_once(run: Run, store: Store) -> None:
     output = run("forget", "plants", "--kind", "topic").output
-    assert "note: the name 'plants' is one common word" in output
-    assert "generation 1: plants suppressed" in output
+    assert "plants: an ordinary word or number, too, in about one of " in output
+    assert "one common word" not in output
     assert "note" not in run("forget", "Orrin Vale").output
 
 
@@ -135,7 +135,7 @@ def test_the_admin_api_refuses_with_the_figure_unless_forced(client: TestClient,
 def test_the_admin_api_passes_warnings_on(client: TestClient) -> None:
     response = client.post("targets", json={"name": "plants"})
     assert response.status_code == 201
-    assert "one common word" in response.json()["warnings"][0]
+    assert "not proof of too much" in response.json()["warnings"][0]
 
 
 def test_a_benign_file_that_is_gone_is_the_servers_fault(

@@ -93,12 +93,15 @@ def test_people_are_called_by_other_forms() -> None:
     ("fields", "notes"),
     [
         ({"name": "Albert Einstein"}, ["Albert Einstein: the surname alone flags: yes (einstein)"]),
-        ({"name": "Stephen King"}, ["Stephen King: the surname alone flags: beside much of a life (king)"]),
+        (
+            {"name": "Stephen King"},
+            ["Stephen King: the surname alone flags: only beside two facts about a person (king)"],
+        ),
         (
             {"name": "Thomas Jefferson", "aliases": ["Long Tom"]},
             [
-                "Thomas Jefferson: the surname alone flags: beside facts of a life (jefferson)",
-                "Long Tom: the surname alone flags: beside much of a life (tom)",
+                "Thomas Jefferson: the surname alone flags: only beside a fact about a person (jefferson)",
+                "Long Tom: the surname alone flags: only beside two facts about a person (tom)",
             ],
         ),
         ({"name": "Shakira"}, []),

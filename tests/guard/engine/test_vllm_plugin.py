@@ -16,10 +16,13 @@ import pytest
 import torch
 import vllm
 from prometheus_client import REGISTRY
+from vllm import envs
 from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.entrypoints.serve.utils import fingerprint
 from vllm.exceptions import VLLMValidationError
+from vllm.platforms import current_platform
+from vllm.platforms.interface import Platform
 from vllm.renderers.registry import RendererRegistry
 from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.core import kv_cache_utils
@@ -72,7 +75,9 @@ def vllm_as_it_was() -> Iterator[None]:
     originals = [(owner, name, getattr(owner, name)) for owner, name in PATCHED]
     log = logging.getLogger("vllm_unlearn")
     handlers, propagate = log.handlers, log.propagate
+    checked = vars(Platform)["validate_environ"]
     yield
+    Platform.validate_environ = checked  # type: ignore[method-assign]
     log.handlers, log.propagate = handlers, propagate
     for owner, name, original in originals:
         setattr(owner, name, original)
@@ -135,6 +140,28 @@ def test_mode_off_is_metered_as_what_it_is(configure: Configure) -> None:
     install()
     assert REGISTRY.get_sample_value("vllm_unlearn_disabled") == 1
     assert not metrics.PUBLIC_PAGE.everything
+
+
+def test_vllm_knows_our_variables_and_no_other(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("mode: off")
+    monkeypatch.setenv("VLLM_UNLEARN_ADMIN_KEY", "0123456789abcdef")
+    keys = envs.compile_factors()
+    with pytest.raises(ValueError, match="VLLM_UNLEARN_"):
+        current_platform.validate_environ(True)
+    install()
+    current_platform.validate_environ(True)
+    assert envs.compile_factors() == keys, "graphs would be compiled anew"
+    monkeypatch.setenv("VLLM_UNKNOWN", "1")
+    with pytest.raises(ValueError, match="VLLM_UNKNOWN"):
+        current_platform.validate_environ(True)
+
+
+def test_shadow_mode_is_logged(configure: Configure, caplog: pytest.LogCaptureFixture) -> None:
+    configure("mode: shadow")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(vllm_plugin, "_share_vllm_log", lambda: None)
+        install()
+    assert "mode is shadow" in caplog.text and "NOTHING IS SUPPRESSED" in caplog.text
 
 
 def test_a_failing_import_stops_registration(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
