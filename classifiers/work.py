@@ -17,7 +17,7 @@ class TooLongError(UserError, ValueError):
 
 
 class AbandonedError(RuntimeError):
-    """Nobody waits for this any more."""
+    """The client has gone: nobody waits for this result any more."""
 
 
 class Work:

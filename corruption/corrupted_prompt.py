@@ -35,12 +35,12 @@ class CorruptedPrompt:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """As that of the dense tensor."""
+        """(tokens, hidden size): the shape that the dense tensor of all embeddings would have."""
         return self.tokens, self.rows.shape[1]
 
     @property
     def size(self) -> int:
-        """Bytes of the embeddings that exist."""
+        """Bytes of the embeddings that are carried: those of the corrupted tokens."""
         return self.rows.nbytes
 
     @property

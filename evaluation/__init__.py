@@ -1,1 +1,1 @@
-"""Benchmarks: what the guard costs."""
+"""Benchmarks: what the guard finds, what a model still tells under it, and what it costs."""

@@ -48,7 +48,7 @@ class EncoderSettings(_Section):
 
 
 class DetectionSettings(_Section):
-    """When a segment is about a target."""
+    """When a prompt's text counts as being about a target."""
 
     threshold: float = Field(default=THRESHOLD, ge=0.0, le=1.0)
     """The score from which a text that does not name a target is flagged; see ``classifiers.evidence``."""

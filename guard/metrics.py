@@ -25,7 +25,7 @@ _PUBLIC: dict[str, frozenset[str] | None] = {
 }
 
 OURS = CollectorRegistry()
-"""All of them, of this process."""
+"""All metrics of the guard, of this process."""
 REQUESTS = Counter(
     "vllm_unlearn_requests",
     "Generation requests that the guard saw, by what it did: pass, corrupt, refuse, in shadow mode "
@@ -117,10 +117,10 @@ class PublicPage(Collector):
     """Our part of vLLM's ``/metrics``."""
 
     everything = False
-    """Whether the operator wants all of it there."""
+    """Whether private metrics are shown there, too (``public_metrics``)."""
 
     def collect(self) -> Iterator[Metric]:
-        """What may be shown."""
+        """The metric families that anyone may see."""
         return _shown(OURS.collect())
 
 

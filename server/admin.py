@@ -67,7 +67,7 @@ class Remembered(TypedDict):
 
 
 class Generation(TypedDict):
-    """How far this process is."""
+    """The newest generation, and the one that this process serves."""
 
     stored: Annotated[int, Field(description="the newest of the store")]
     served: Annotated[int, Field(description="the one that this process decides on")]
@@ -139,7 +139,7 @@ class KeyedRoutes:
 
 
 def _digest(key: bytes) -> bytes:
-    """Of one length, whatever the key's is."""
+    """The key's SHA-256 digest: of one length, whatever the key's is."""
     return hashlib.sha256(key).digest()
 
 

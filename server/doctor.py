@@ -131,7 +131,7 @@ class Doctor:
         return answers
 
     def _answers(self, ask: Callable[[str], str], names: Sequence[str]) -> list[tuple[str, str]]:
-        """To each question the answers for both names."""
+        """For each question the two answers: about the one name, and about the other."""
         one, other = names
         return [(ask(text.format(name=one)), ask(text.format(name=other))) for text in QUESTIONS]
 

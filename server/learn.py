@@ -123,12 +123,12 @@ def _refining(start: Recipe, table: EmbeddingTable, settings: LearningSettings) 
 
 
 def _stand_ins(start: Recipe | None) -> Recipe | None:
-    """Those of the recipe that is refined: its answers stay as they were measured."""
+    """The stand-ins of the recipe that is refined: its answers stay as they were measured."""
     return _part(start, start.operator.answered) if start and isinstance(start.operator, Parted) else None
 
 
 def _part(recipe: Recipe, operator: Learned | StandIn) -> Recipe:
-    """What ``operator`` is of a recipe."""
+    """The part of a recipe that is ``operator``'s, as a recipe."""
     weights = {name: recipe.weights[name] for name in operator.shapes(recipe.hidden)}
     return replace(recipe, operator=operator, weights=weights)
 

@@ -68,7 +68,7 @@ class Calibration:
     n: int
     named: int
     flagged: int
-    """Of the ``n``, measured."""
+    """How many of the ``n`` prompts are flagged at the threshold."""
     allowed: int
     max_fpr: float
     confidence: float

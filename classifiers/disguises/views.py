@@ -283,7 +283,7 @@ class _Making:
         return len(self.starts)
 
     def begin(self) -> None:
-        """A place of its own."""
+        """Begin another region, apart from the one before."""
         if self.regions:
             self.parts.append(APART)
             self.starts += self.starts[-1:] * len(APART)

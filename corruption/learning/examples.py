@@ -22,7 +22,7 @@ _ASKED: dict[int, int] = {
 
 
 def _asked(role: int) -> int:
-    """The same of a prompt that gives no reply."""
+    """The role that a token would have in a prompt that gives no reply."""
     return _ASKED.get(role, role)
 
 

@@ -83,7 +83,7 @@ class LearningSettings(BaseModel):
 
     @property
     def steps(self) -> int:
-        """Of all stages."""
+        """How many optimiser steps all stages take together."""
         return sum(stage.steps for stage in self.stages)
 
     @property

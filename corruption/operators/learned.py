@@ -75,7 +75,7 @@ class Learned(Operator):
 
 
 def idle(weights: Mapping[str, torch.Tensor]) -> list[Role]:
-    """As ``Operator.untouched``."""
+    """The roles whose embeddings these weights leave as they are."""
     changes = (weights["up"], weights["bias"], weights["place"], weights["scale"] - 1.0)
     return [role for role in Role if not any(change[role].any() for change in changes)]
 

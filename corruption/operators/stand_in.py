@@ -60,7 +60,7 @@ class StandIn(Operator):
     "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
     seed: int = 0
-    """Another one draws other stand-ins."""
+    """The seed of the draw: which of its candidates a token's stand-in is."""
 
     @field_validator("strengths")
     @classmethod

@@ -176,7 +176,7 @@ class Rwku:
         return tuple(name for person in self.people for name in (person, *KNOWN_AS.get(person, ())))
 
     def listing(self) -> Listing:
-        """Every person."""
+        """All people of the set, as targets."""
         return Listing("rwku", lambda way: self.targets(way, {}))
 
     def targets(self, way: Way, counterexamples: Mapping[str, Sequence[str]]) -> list[ForgetTarget]:

@@ -66,11 +66,11 @@ class Facts:
 
     @property
     def every(self) -> list[Fact]:
-        """All of them."""
+        """The facts of all three lists."""
         return [*self.people, *self.neighbours, *self.trivia]
 
     def where(self, keep: Callable[[Fact], bool]) -> Facts:
-        """Those that ``keep`` is true of."""
+        """The facts for which ``keep`` is true."""
         return Facts(*(tuple(filter(keep, facts)) for facts in (self.people, self.neighbours, self.trivia)))
 
     def __str__(self) -> str:
@@ -175,7 +175,7 @@ def _fact(question: str, answers: Iterable[str], about: str) -> Fact:
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:
-    """Those with an answer, each question once."""
+    """The facts that have an answer, each question once."""
     return list({fact.question: fact for fact in facts if fact.answers}.values())
 
 

@@ -51,7 +51,7 @@ class Outcome:
 
     @property
     def key(self) -> Key:
-        """Its name."""
+        """The row, way and method of this outcome."""
         return Key(self.row.name, self.way, self.method)
 
     def counted(self, goal: Goal) -> Scores:

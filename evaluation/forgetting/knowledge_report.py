@@ -48,7 +48,7 @@ class Share(NamedTuple):
 
     @property
     def value(self) -> float:
-        """0 to 1."""
+        """The share as a number from 0 to 1."""
         return self.hits / self.n
 
     def __str__(self) -> str:
@@ -193,7 +193,7 @@ def _place(share: Share) -> tuple[float, list[list[float]]]:
 
 
 def _table(found: Mapping[str, Sequence[Mapping[str, Share]]]) -> Iterator[str]:
-    """Of the figures of each seed, by method."""
+    """A Markdown table of the figures, a column a method."""
     yield _line(["figure", *found])
     yield _line(["---"] * (len(found) + 1))
     for name in dict.fromkeys(name for seeds in found.values() for name in seeds[0]):

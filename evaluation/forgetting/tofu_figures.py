@@ -70,12 +70,12 @@ class Repeated:
 
     @property
     def named(self) -> bool:
-        """Whether the name survived."""
+        """Whether the repeated question still holds the name."""
         return self.name.casefold() in self.answer.casefold()
 
     @property
     def recall(self) -> float:
-        """How much of the question came, in order."""
+        """How much of the question was repeated, in order (ROUGE-L recall)."""
         return rouge_recall(self.question, self.answer)
 
 
@@ -117,7 +117,7 @@ class Measured:
 
     @property
     def answers(self) -> list[str]:
-        """To the questions of the forget set."""
+        """The answers to the questions of the forget set."""
         return [asked.answer for asked in self.forget]
 
 
@@ -162,7 +162,7 @@ def _probability(name: str, asked: Asked) -> float:
 
 
 def _answered(measured: Measured, encoder: Encoder) -> Figures:
-    """Of the answers to the forget set."""
+    """The figures of the answers to the forget set's questions."""
     asked = measured.forget
     yield "ROUGE-L recall", mean(a.recall for a in asked)
     yield "fact present", mean(a.tells(a.answer, encoder) for a in asked)
@@ -176,7 +176,7 @@ def _answered(measured: Measured, encoder: Encoder) -> Figures:
 
 
 def _likelihoods(asked: Sequence[Asked], view: str) -> Figures:
-    """What likelihoods tell of the forget set."""
+    """The figures of likelihoods on the forget set."""
     answers = [a.scores[0] for a in asked if a.scores[0]]
     yield f"{view}truth ratio", mean(a.ratio for a in asked)
     yield f"{view}truth ratio, median", median(a.ratio for a in asked)
@@ -187,7 +187,7 @@ def _likelihoods(asked: Sequence[Asked], view: str) -> Figures:
 
 
 def _compared(measured: Measured, retained: Measured, found: Mapping[str, float]) -> Figures:
-    """What takes the retain model to compare with."""
+    """The figures that compare a method with the retain model."""
     questions = [a.question.text for a in measured.forget]
     if measured is not retained and len(set(questions)) >= FEWEST_QUESTIONS:
         yield "observer AUC", observer_auc(questions, measured.answers, retained.answers)

@@ -45,11 +45,11 @@ class Input:
 
     @property
     def positions(self) -> list[int]:
-        """Where an embedding stands in a token's place."""
+        """The positions at which an embedding stands in a token's place."""
         return self.corrupted.positions.tolist() if self.corrupted else []
 
     def followed_by(self, token_ids: Sequence[int]) -> Input:
-        """The same with more tokens at the end."""
+        """This input with more tokens at the end."""
         return Input((*self.token_ids, *token_ids), self.start, self.corrupted)
 
 

@@ -38,7 +38,7 @@ _SHAPES = 64
 
 
 class Judge(Protocol):
-    """What of a ``Guard`` is needed here."""
+    """The part of a ``Guard`` that constraints need."""
 
     def screen(self, text: str, turns: list[tuple[int, int]] | None = None) -> Verdict: ...
 
@@ -47,7 +47,7 @@ class Judge(Protocol):
 
 
 class Reader(Protocol):
-    """What of a ``Rewriter`` is needed here."""
+    """The part of a ``Rewriter`` that constraints need."""
 
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt: ...
 

@@ -1,4 +1,4 @@
-"""What belongs to a word."""
+"""Which characters belong to a word."""
 
 from __future__ import annotations
 

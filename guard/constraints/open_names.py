@@ -166,7 +166,7 @@ class OpenNames:
             place = bisect_left(self._listed, name[: way.length] + letter + _LAST, place, way.high)
 
     def _narrowed(self, way: _Way, letter: str) -> tuple[int, int] | None:
-        """Those of the names that go on with ``letter``."""
+        """The range of the listed names that go on with ``letter``; None where none does."""
         begun = self._listed[way.low][: way.length] + letter
         low = bisect_left(self._listed, begun, way.low, way.high)
         if low == way.high or not self._listed[low].startswith(begun):

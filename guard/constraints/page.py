@@ -38,7 +38,7 @@ class Reading:
         return (self.reads[at].start, self.reads[at].end) if self.reads else (at, at + 1)
 
     def places(self, at: int) -> Iterator[tuple[int, int]]:
-        """All of them."""
+        """Every place in the source that wrote the character ``at``."""
         yield self.place(at)
         for reads in self.again:
             if 0 <= (n := at - (self.name or 0)) < len(reads):
@@ -72,7 +72,7 @@ class Text:
 
     @cached_property
     def automaton(self) -> Automaton:
-        """What a pattern or grammar takes."""
+        """The automaton that accepts what the pattern or grammar accepts."""
         return of_pattern(self.source) if self.kind == "pattern" else of_grammar(self.source)
 
     def seek(self, names: OpenNames) -> None:
@@ -134,7 +134,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """All that was written so far."""
         return "".join(self._written)
 
     def write(self, texts: Sequence[Text], between: str, every: bool = True) -> None:

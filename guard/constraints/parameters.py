@@ -157,7 +157,7 @@ def _listed(values: Any, exchange: Callable[[Any], Any]) -> Any:
 def _mapped(
     values: dict[Any, Any], name: Callable[[Any], Any], exchange: Callable[[Any, Any], Any]
 ) -> dict[Any, Any]:
-    """As ``_listed``, names and values of a mapping."""
+    """The mapping with its names and values exchanged; the same object where nothing changed."""
     exchanged = [(name(key), exchange(key, value)) for key, value in values.items()]
     old = values.items()
     same = all(k is key and v is value for (k, v), (key, value) in zip(old, exchanged, strict=True))

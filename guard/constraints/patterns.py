@@ -78,7 +78,7 @@ class _Pattern:
         self._optional: Counter[int] = Counter()
 
     def read(self) -> list[Read]:
-        """All of it."""
+        """Read the whole source."""
         while self._place < self._end:
             self._step(self._source[self._place])
         depth = 0

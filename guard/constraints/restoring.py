@@ -217,7 +217,7 @@ class Restorer:
         return piece
 
     def _encoded(self, text: str) -> list[int] | None:
-        """As ``_tokens``; without them stand-ins stay."""
+        """The tokens of ``text`` (``_tokens``); where there are none, it is logged that stand-ins stay."""
         if (tokens := self._tokens(text)) is None:
             logger.warning(
                 "unlearn: this tokenizer cannot put a client's own words back; stand-ins are shown"

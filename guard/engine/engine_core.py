@@ -37,7 +37,7 @@ _arrived: weakref.WeakValueDictionary[tuple[int, bytes | None], CorruptedPrompt]
 
 
 class _Carrier(torch.Tensor):
-    """What a decoder may return in a tensor's place."""
+    """A tensor that carries a corrupted prompt: vLLM's decoder must return a tensor."""
 
     prompt: CorruptedPrompt
 

@@ -28,7 +28,7 @@ Generate = Callable[[str, Any, int | None], Awaitable[Any]]
 
 
 def params() -> SamplingParams:
-    """How the handshake's answers are drawn."""
+    """The sampling parameters of the handshake's requests: greedy, four tokens."""
     return SamplingParams(temperature=0.0, max_tokens=4, ignore_eos=True, logprobs=0)
 
 

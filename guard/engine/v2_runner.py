@@ -32,7 +32,7 @@ def install() -> None:
 
 
 def _prompts(state: Any) -> dict[str, CorruptedPrompt]:
-    """By request."""
+    """The corrupted prompts that a model state keeps, by request id."""
     prompts: dict[str, CorruptedPrompt] = vars(state).setdefault("_unlearn", {})
     return prompts
 

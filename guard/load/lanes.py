@@ -18,11 +18,11 @@ Result = TypeVar("Result")
 
 
 class OverloadError(RuntimeError):
-    """Too much waits already."""
+    """Too many prompts wait already to be read."""
 
 
 class ForkedError(RuntimeError):
-    """The threads are another process's."""
+    """This process was forked: the threads that would do the work stayed in its parent."""
 
 
 @dataclass(frozen=True, slots=True)

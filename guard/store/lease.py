@@ -41,7 +41,7 @@ class Lease:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not run out."""
+        """Whether the lease still holds."""
         begun = self._begun
         return begun is not None and self.clock().since(begun) < self._seconds
 

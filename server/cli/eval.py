@@ -44,7 +44,7 @@ class Tool(TyperCommand):
         super().__init__(name, help=help, add_help_option=False)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """The context of the tool itself."""
+        """The context of the tool's own command, which is imported here."""
         module = import_module(f"...evaluation.{self._module}", __package__)
         tool = getattr(module, "app", None)
         if tool is None:
