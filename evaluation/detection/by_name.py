@@ -22,7 +22,7 @@ from .methods import Ours
 
 
 def main(
-    data_dir: Annotated[Path, typer.Option(help="The benchmark data.")],
+    data_dir: Annotated[Path, typer.Option(help="The benchmark data (docs/results/data.md).")],
     encoder: Annotated[
         str, typer.Option(help="The encoder's folder, or package:...")
     ] = EncoderSettings().model,

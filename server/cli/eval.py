@@ -98,7 +98,7 @@ def _names(text: str) -> tuple[str, ...]:
 @app.command()
 @told
 def detection(
-    data_dir: Annotated[Path, typer.Option(help="The benchmark data (its README says what is where).")],
+    data_dir: Annotated[Path, typer.Option(help="The benchmark data (docs/results/data.md).")],
     out: Out = Path("detection"),
     sample: Annotated[
         int | None, typer.Option(min=1, help="At most so many cases of each group of a row.")
@@ -165,7 +165,9 @@ def latency(
 @app.command()
 @told
 def tofu(
-    data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder tofu/.")],
+    data_dir: Annotated[
+        Path, typer.Option(help="The benchmark data, with a folder tofu/ (docs/results/data.md).")
+    ],
     model: Annotated[
         str, typer.Option(help="The model that learned what is to be forgotten: folder or hub name.")
     ],
@@ -233,7 +235,9 @@ def tofu(
 @app.command()
 @told
 def knowledge(
-    data_dir: Annotated[Path, typer.Option(help="The benchmark data: it holds a folder rwku/.")],
+    data_dir: Annotated[
+        Path, typer.Option(help="The benchmark data, with a folder rwku/ (docs/results/data.md).")
+    ],
     model: Annotated[str, typer.Option(help="A model as it is: folder or hub name.")],
     adapter: Adapter = None,
     recipe: Recipes = [],  # noqa: B006

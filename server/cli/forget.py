@@ -40,7 +40,8 @@ def forget(
         list[Path] | None, typer.Option(help="A text file about it (an article, say); repeat for more.")
     ] = None,
     scope: Annotated[
-        str, typer.Option(help="all; exemplars: what they are about; or a word to share them.")
+        str,
+        typer.Option(help="all; exemplars: only what they are about; or a word that targets share: private."),
     ] = "all",
     note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
     expires: Annotated[

@@ -76,6 +76,10 @@ def _at(change: Change) -> str:
     return change.at.isoformat(timespec="seconds")
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 @told
 def status(as_json: AsJson = False, config: Config = None) -> None:
     """Show the newest generation, and which replicas serve which."""
@@ -87,8 +91,8 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
         each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": each}))
         return
-    count = f"{len(replicas)} replica{'s' * (len(replicas) != 1)}"
-    say(f"generation {generation}, {len(store.targets())} targets, {count}")
+    counts = (_counted(len(store.targets()), "target"), _counted(len(replicas), "replica"))
+    say(f"generation {generation}, {', '.join(counts)}")
     if replicas:
         rows = ((r.id, r.generation, r.mode, r.seen_at.isoformat(timespec="seconds")) for r in replicas)
         show(("replica", "serves generation", "mode", "last seen"), rows)
