@@ -61,7 +61,7 @@ class Automaton:
         self._left = 0
 
     def node(self) -> int:
-        """A new node."""
+        """A new one."""
         self._ways.append([])
         self._leaving.append([])
         self._left += _NEAR_FOR_EACH
@@ -110,7 +110,7 @@ def _writes(atom: Atom) -> bool:
 
 
 def of_pattern(source: str) -> Automaton:
-    """The automaton that accepts what a regular expression accepts."""
+    """What a regular expression takes."""
     made = _Maker(source, 0)
     made.read_pattern(0, len(source))
     made.finish()
@@ -264,7 +264,7 @@ class Letters:
 
     @classmethod
     def of(cls, char: str) -> Letters:
-        """The letters that one literal character stands for: itself, in lower case."""
+        """One character alone."""
         letters = frozenset(c for c in (char.lower(),) if is_letter(char) and len(c) == 1)
         return cls(letters, not is_letter(char), bool(letters))
 

@@ -38,7 +38,7 @@ class Reading:
         return (self.reads[at].start, self.reads[at].end) if self.reads else (at, at + 1)
 
     def places(self, at: int) -> Iterator[tuple[int, int]]:
-        """Every place in the source that wrote the character ``at``."""
+        """All of them."""
         yield self.place(at)
         for reads in self.again:
             if 0 <= (n := at - (self.name or 0)) < len(reads):
@@ -72,7 +72,7 @@ class Text:
 
     @cached_property
     def automaton(self) -> Automaton:
-        """The automaton that accepts what the pattern or grammar accepts."""
+        """What a pattern or grammar takes."""
         return of_pattern(self.source) if self.kind == "pattern" else of_grammar(self.source)
 
     def seek(self, names: OpenNames) -> None:
@@ -134,7 +134,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All that was written so far."""
+        """All of it."""
         return "".join(self._written)
 
     def write(self, texts: Sequence[Text], between: str, every: bool = True) -> None:
