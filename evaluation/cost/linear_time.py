@@ -76,7 +76,7 @@ class Timing:
 
 
 def detection(encoder: OnnxEncoder, folder: Path) -> Iterator[Case]:
-    """The cases in which a prompt is screened."""
+    """Prompts are screened."""
     sieve, indexes = distilled(folder), dict[tuple[str, ...], ForgetIndex]()
     for given in PROMPTS:
         listed = tuple(given.listed)
