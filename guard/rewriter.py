@@ -64,6 +64,15 @@ class Rewriter:
         """The text of ``token_ids``, with the place of each."""
         return self._decoder.decode(token_ids)
 
+    def text_of(self, token: int) -> str | None:
+        """What ``token`` reads: U+FFFD for a part of a character, None for a special one."""
+        return self._decoder.text_of(token)
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return self._decoder.size
+
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
         """``token_ids`` with neutral ones at ``positions``."""
         return self._neutral.replace(token_ids, positions)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from http import HTTPStatus
 from typing import Any
 
@@ -121,6 +122,7 @@ class Hook:
         if current() is nobody:
             with at(self._work(constraints)):
                 return self.screen(prompt, tokenization, constraints)
+        self._check(constraints)
         try:
             return self._replaced(prompt, tokenization, constraints)
         except AbandonedError:
@@ -202,14 +204,25 @@ class Hook:
         finally:
             planned.reset(token)
 
-    def _verify(self, params: Any) -> None:
-        config = self._config
-        params.clone().verify(
+    def _check(self, constraints: Constraints | None) -> None:
+        """Raises what vLLM raises for a client's own constraint, before anything is made of it."""
+        outputs = getattr(constraints.given, "structured_outputs", None) if constraints else None
+        if constraints and outputs is not None:
+            constraints.backend = self._verify(constraints.given).structured_outputs._backend
+            config = self._config.structured_outputs_config
+            constraints.any_whitespace = not config.disable_any_whitespace
+
+    def _verify(self, params: Any) -> Any:
+        """``params`` as vLLM has verified them."""
+        config, verified = self._config, params.clone()
+        verified.structured_outputs = copy(params.structured_outputs)  # vLLM makes a grammar of choices
+        verified.verify(
             config.model_config,
             config.speculative_config,
             config.structured_outputs_config,
             self._engine.get_tokenizer(),
         )
+        return verified
 
     def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
