@@ -24,6 +24,7 @@ from .parameters import Kind, Place, exchanged, extent, pinned
 from .plain_grammar import PlainGrammar
 from .shapes import Shape
 from .stand_ins import Group, StandIns
+from .steering import Steering, Swap
 from .understood import understood
 
 # A stand-in may take more tokens than the name; the client's limit is kept where its words come back.
@@ -70,6 +71,7 @@ class Constraints:
     def __init__(self, given: Any) -> None:
         self.given = self.params = given
         self.stand_ins: StandIns | None = None
+        self.swap: Swap | None = None
         # What vLLM holds the answer to them with, and whether that may write spaces where JSON has them.
         self.backend: str | None = None
         self.any_whitespace = True
@@ -134,6 +136,19 @@ class Constraints:
             else:
                 self._exchange(page, key, matches, reader)
         return Verdict("corrupt", verdict.generation, tuple(matches))
+
+    def steer(
+        self, before: str, guard: Judge, reader: Reader, names: Sequence[str], acts: bool = True
+    ) -> Verdict | None:
+        """Decide on the tokens that the parameters favour, where the prompt ends with ``before``, and swap
+        those that are flagged if the guard ``acts``; None without any. Raises ``UnreadableError``."""
+        if not isinstance(self.given, SamplingParams) or not (steering := Steering(self.given, reader)):
+            return None
+        verdict, tokens = steering.screen(before, guard, names)
+        if tokens and acts:
+            self.swap = steering.swap(tokens, f"{guard.key}:{verdict.generation}")
+            self.params = self.swap.params(self.params)
+        return verdict
 
     def _grammar(self, params: SamplingParams, reader: Reader) -> Text | None:
         """What xgrammar has understood, if it is what holds the answer. Raises ``UnreadableError``."""

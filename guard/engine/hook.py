@@ -164,7 +164,7 @@ class Hook:
             refuse_embeddings(rendered)
         verdict, replacement = self._rewriter.rewrite(rendered, self.guard)
         action = verdict.action
-        if constraints and self._constrained(constraints):
+        if constraints and self._constrained(constraints, rendered):
             action = "corrupt"
         if not self._enforces:
             metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
@@ -172,15 +172,19 @@ class Hook:
         metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
 
-    def _constrained(self, constraints: Constraints) -> bool:
+    def _constrained(self, constraints: Constraints, prompt: Any) -> bool:
         """Whether something in the parameters is flagged; it is exchanged then."""
         try:
             constraints.read()
         except TooDeepError as error:
             raise VLLMValidationError(str(error)) from None
+        judged = self.guard, self._rewriter, self.guard.names, self._enforces
         with metrics.SECONDS.labels("constraints").time():
-            verdict = constraints.screen(self.guard, self._rewriter, self.guard.names, self._enforces)
-        return verdict is not None and verdict.action == "corrupt"
+            verdicts = [
+                constraints.screen(*judged),
+                constraints.steer(self._rewriter.end_of(prompt), *judged),
+            ]
+        return any(verdict is not None and verdict.action == "corrupt" for verdict in verdicts)
 
     @contextmanager
     def restoring(self, constraints: Constraints) -> Iterator[None]:
@@ -191,7 +195,9 @@ class Hook:
         if constraints.params is constraints.given:
             yield
             return
-        token = planned.set(Plan(constraints.given, constraints.stand_ins, self._engine.get_tokenizer()))
+        token = planned.set(
+            Plan(constraints.given, constraints.stand_ins, constraints.swap, self._engine.get_tokenizer())
+        )
         try:
             yield
         except VLLMValidationError as error:
