@@ -21,11 +21,11 @@ from .letters import is_letter, is_spaceless
 from .open_names import OpenNames
 from .page import Page, Piece, Text
 from .parameters import Kind, Place, exchanged, extent, pinned
-from .plain_grammar import PlainGrammar
+from .plain_grammar import PlainGrammar, UnreadableError
 from .shapes import Shape
 from .stand_ins import Group, StandIns
 from .steering import Steering, Swap
-from .understood import understood
+from .understood import STRANGE_PATTERN, as_guidance, understood
 
 # A stand-in may take more tokens than the name; the client's limit is kept where its words come back.
 _TOKENS_FOR_ONE = 4
@@ -124,10 +124,15 @@ class Constraints:
         texts = self._texts_beside(grammar)
         if not any(is_letter(char) for text in texts for char in text.source):
             return None
+        if self.backend == "guidance" and any(
+            text.kind == "pattern" and STRANGE_PATTERN.search(text.source) for text in texts
+        ):
+            raise UnreadableError("a pattern has what is not known here")
         self._seek(texts, names)
         page = self._page(texts)
         verdict = guard.screen(page.text, page.turns)
         if not (matches := _flag_all(page, verdict)):
+            self._check_grammar(guard, reader, names)
             return Verdict("pass", verdict.generation)
         if acts:
             key = f"{guard.key}:{verdict.generation}"
@@ -135,7 +140,21 @@ class Constraints:
                 self._pin(page, key, matches, guard, reader, names)
             else:
                 self._exchange(page, key, matches, reader)
+                self._check_grammar(guard, reader, names)
         return Verdict("corrupt", verdict.generation, tuple(matches))
+
+    def _check_grammar(self, guard: Judge, reader: Reader, names: Sequence[str]) -> None:
+        """Raise ``UnreadableError`` where guidance finds a name that was not found before, or is left."""
+        outputs = getattr(self.params, "structured_outputs", None)
+        if self.backend != "guidance" or not outputs.grammar:
+            return
+        if (grammar := as_guidance(outputs.grammar)) is not None:
+            text = Text.of(PlainGrammar(grammar, reader))
+            self._seek([text], names)
+            page = Page()
+            page.write([text], "\n")
+            if _flag_all(page, guard.screen(page.text, page.turns)):
+                raise UnreadableError("a grammar says what no reader of ours has read in it")
 
     def steer(
         self, before: str, guard: Judge, reader: Reader, names: Sequence[str], acts: bool = True

@@ -199,11 +199,22 @@ class _Schema:
             return _listed(value, lambda inner: _values(inner, self._visit, next(places), depth))
         if key in _VALUES:
             return _values(value, self._visit, "value", depth)
+        if key == "x-guidance":  # how its fields are parted
+            return self._separators(value)
         if key in _NAMES:
             return _values(value, self._visit, "kept", depth)
         if isinstance(value, str):
             return self._text(key, value, depth)
         return self._node(value, depth)
+
+    def _separators(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._visit("pattern", value, "value")
+        return (
+            _mapped(value, lambda key: key, lambda _, inner: self._separators(inner))
+            if isinstance(value, dict)
+            else value
+        )
 
     def _named(self, key: str, named: dict[str, Any], depth: int) -> dict[str, Any]:
         kind: Kind = "pattern" if key == "patternProperties" else "text"
