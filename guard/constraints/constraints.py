@@ -145,7 +145,7 @@ class Constraints:
 
     def _check_grammar(self, guard: Judge, reader: Reader, names: Sequence[str]) -> None:
         """Raise ``UnreadableError`` where guidance finds a name that was not found before, or is left."""
-        outputs = getattr(self.params, "structured_outputs", None)
+        outputs: Any = getattr(self.params, "structured_outputs", None)
         if self.backend != "guidance" or not outputs.grammar:
             return
         if (grammar := as_guidance(outputs.grammar)) is not None:

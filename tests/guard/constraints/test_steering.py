@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def falling(tokens: list[int]) -> dict[int, float]:
     return {token: 100.0 - 5 * n for n, token in enumerate(tokens)}
 
 
-FAVOURED = {
+FAVOURED: dict[str, tuple[str, str, Callable[[list[int], int], Any]]] = {
     "falling biases": ("", " The Great Gatsby", lambda t, n: {"logit_bias": falling(t)}),
     "equal biases": ("", " The Great Gatsby", lambda t, n: {"logit_bias": dict.fromkeys(t, 100.0)}),
     "in another order": ("", " The Great Gatsby", lambda t, n: {"logit_bias": falling(t[::-1])}),
