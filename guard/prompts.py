@@ -131,6 +131,18 @@ class PromptDecoder:
         """Whether ``token`` is one of text, not one that was added for a purpose."""
         return token not in self._added
 
+    def text_of(self, token: int) -> str | None:
+        """What ``token`` reads by itself: U+FFFD for a part of a character, None for a special one."""
+        if token in self._special or not 0 <= token < len(self._texts):
+            return None
+        text = self._texts[token]
+        return "\ufffd" if text is None else text
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return len(self._texts)
+
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """Decode ``token_ids``; a special token becomes a line break that belongs to no token.
 

@@ -22,6 +22,8 @@ from .prompts import DecodedPrompt, PromptDecoder
 logger = logging.getLogger(__name__)
 
 NEUTRAL_WORD = " something"
+# So many tokens before an answer may be the beginning of a name that the answer ends.
+_END = 32
 
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
@@ -63,6 +65,20 @@ class Rewriter:
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """The text of ``token_ids``, with the place of each."""
         return self._decoder.decode(token_ids)
+
+    def end_of(self, prompt: EngineInput) -> str:
+        """The end of what the model goes on from, which may be the beginning of a name."""
+        tokens = prompt.get("decoder_prompt", prompt).get("prompt_token_ids") or ()
+        return self._decoder.decode(tokens[-_END:]).text.rpartition("\n")[2]
+
+    def text_of(self, token: int) -> str | None:
+        """What ``token`` reads: U+FFFD for a part of a character, None for a special one."""
+        return self._decoder.text_of(token)
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return self._decoder.size
 
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]:
         """``token_ids`` with neutral ones at ``positions``."""

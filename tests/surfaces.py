@@ -5,6 +5,7 @@ Each function asks one question and returns all of the answer that is not an id 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import groupby
@@ -67,6 +68,10 @@ class Clients:
     def post(self, path: str, **body: Any) -> Any:
         """The answer to a JSON body; raises for an error status."""
         return self.http.post(path, json={"model": MODEL, **body}).raise_for_status().json()
+
+    def text_ids(self, text: str) -> list[int]:
+        """The tokens of a text alone."""
+        return list(self.post("/tokenize", prompt=text, add_special_tokens=False)["tokens"])
 
     def token_ids(self, text: str) -> list[int]:
         """The tokens of a chat with one question."""
@@ -284,5 +289,53 @@ FORCED: dict[str, Callable[[Clients, str], Any]] = {
     "batch, schema": _batch_novel,
     "generate, schema": _generate_novel,
 }
+
+
+def _tagged(title: str) -> Any:
+    """A title in two pieces of a structural tag, and its author."""
+    elements = [
+        {"type": "const_string", "value": f"The novel {title[:7]}"},
+        {"type": "repeat", "min": 1, "max": 1, "content": {"type": "const_string", "value": title[7:]}},
+        {"type": "regex", "pattern": r" was written by [A-Z][a-z]+\. [A-Z][a-z]+ [A-Z][a-z]+\."},
+    ]
+    tag = {"type": "structural_tag", "format": {"type": "sequence", "elements": elements}}
+    return _structured(structural_tag=json.dumps(tag))
+
+
+def _in_tokens(c: Clients, title: str) -> Any:
+    """A grammar that has a title by its tokens."""
+    tokens = " ".join(f"Token({token})" for token in c.text_ids(f" {title}"))
+    return _structured(grammar=f'root ::= "The novel" {tokens} " was written by" [A-Za-z. ]+')
+
+
+def _biased(c: Clients, title: str) -> Any:
+    """A title's tokens in order, by their biases alone."""
+    bias = {str(token): 100 - 5 * n for n, token in enumerate(c.text_ids(f" {title}"))}
+    return _complete(
+        c, "The novel", max_tokens=32, logit_bias=bias, extra_body={"repetition_penalty": 1000.0}
+    )
+
+
+WRITTEN: dict[str, Callable[[Clients, str], Any]] = {
+    "completions, hex escapes": lambda c, t: _complete(
+        c,
+        "Facts.",
+        max_tokens=32,
+        **_structured(regex=_by("".join(f"\\x{ord(char):07x}" if char == "t" else char for char in t))),
+    ),
+    "completions, Lark suffix": lambda c, t: _complete(
+        c,
+        "Facts.",
+        max_tokens=32,
+        **_structured(
+            grammar=f'start: t by\nt[suffix="{t[-1]}"]: /The novel {t[:-1]}/\nby: / was [A-Za-z. ]+/'
+        ),
+    ),
+    "completions, structural tag": lambda c, t: _complete(c, "Facts.", max_tokens=32, **_tagged(t)),
+    "completions, tokens": lambda c, t: _complete(c, "Facts.", max_tokens=32, **_in_tokens(c, t)),
+    "completions, biases": _biased,
+}
+"""Other ways to write a title into an answer, in which it stands whole."""
+FORCED |= WRITTEN
 FORCED |= {f"completions, {form}": partial(_open_novel, form=form) for form in OPEN}
 """Surfaces that take a constraint, each made to write a novel's title."""

@@ -111,7 +111,7 @@ def _writes(atom: Atom) -> bool:
 
 def of_pattern(source: str) -> Automaton:
     """What a regular expression takes."""
-    made = _Maker(source, 0)
+    made = Maker(source, 0)
     made.read_pattern(0, len(source))
     made.finish()
     return made.automaton
@@ -121,24 +121,25 @@ def of_grammar(source: str) -> Automaton:
     """What an EBNF or Lark grammar takes, whatever rule it comes back to."""
     rules = patterns.rules(source)
     first = next((name for name in ("root", "start") if name in rules), None)
-    maker = _Maker(source, 0)
+    maker = Maker(source, 0)
     nodes = {name: (maker.automaton.node(), maker.automaton.node()) for name in rules}
     for name in [first] if first else nodes:
         maker.automaton.join(0, nodes[name][0])
         maker.automaton.join(nodes[name][1], maker.automaton.end)
     for name, tokens in rules.items():
-        rule = _Maker(source, nodes[name][0], maker.automaton)
+        rule = Maker(source, nodes[name][0], maker.automaton)
         for token in tokens:
             rule.read_token(token, nodes)
         rule.finish(nodes[name][1])
     return maker.automaton
 
 
-class _Maker:
+class Maker:
     """Makes an automaton, as a source is read."""
 
-    def __init__(self, source: str, begin: int, automaton: Automaton | None = None) -> None:
-        self._source = source
+    def __init__(self, source: str, begin: int, automaton: Automaton | None = None, moved: int = 0) -> None:
+        """``source`` is read from the node ``begin`` on; its places are those of atoms less ``moved``."""
+        self._source, self._moved = source, moved
         self.automaton = automaton or Automaton()
         if automaton is None:
             begin, self.automaton.end = self.automaton.node(), self.automaton.node()
@@ -181,7 +182,8 @@ class _Maker:
 
     def _put(self, start: int, end: int, letters: Letters) -> None:
         at, after = self._begin(), self.automaton.node()
-        self.automaton.put(at, Atom(start, end, letters.these, letters.parts, letters.narrow, after))
+        place = start + self._moved, end + self._moved
+        self.automaton.put(at, Atom(*place, letters.these, letters.parts, letters.narrow, after))
         self._here = after
 
     def read_pattern(self, place: int, end: int) -> None:
@@ -294,9 +296,9 @@ def letters_at(source: str, place: int, end: int) -> tuple[Letters | None, int]:
 
 def _class(source: str, start: int, end: int) -> tuple[Letters, int]:
     _, close = patterns.char_class(source, start, end)
-    if source[start + 1 : start + 2] == "^":
-        return _ANY, close
     members, wide = patterns.members(source[start:close])
+    if wide and source[start + 1 : start + 2] == "^":
+        return _ANY, close
     letters = frozenset(c.lower() for c in members if is_letter(c) and len(c.lower()) == 1)
     parts = any(not is_letter(char) for char in members)
     return Letters(None if wide else letters, parts, bool(letters) and not wide), close

@@ -16,13 +16,16 @@ from vllm import SamplingParams
 
 from ...vocabulary import Match, Verdict
 from ..prompts import DecodedPrompt, UnownedMatchError
-from .cipher import made
+from .cipher import Cipher, made
 from .letters import is_letter, is_spaceless
 from .open_names import OpenNames
 from .page import Page, Piece, Text
-from .parameters import Kind, Place, exchanged, extent
+from .parameters import Kind, Place, exchanged, extent, pinned
+from .plain_grammar import PlainGrammar, UnreadableError
 from .shapes import Shape
 from .stand_ins import Group, StandIns
+from .steering import Steering, Swap
+from .understood import STRANGE_PATTERN, as_guidance, understood
 
 # A stand-in may take more tokens than the name; the client's limit is kept where its words come back.
 _TOKENS_FOR_ONE = 4
@@ -55,6 +58,11 @@ class Reader(Protocol):
 
     def neutral(self, token_ids: Sequence[int], positions: Sequence[int]) -> list[int]: ...
 
+    def text_of(self, token: int) -> str | None: ...
+
+    @property
+    def size(self) -> int: ...
+
 
 class Constraints:
     """The parameters of one request: those ``given``, and the ``params`` to use, which are others once
@@ -63,6 +71,10 @@ class Constraints:
     def __init__(self, given: Any) -> None:
         self.given = self.params = given
         self.stand_ins: StandIns | None = None
+        self.swap: Swap | None = None
+        # What vLLM holds the answer to them with, and whether that may write spaces where JSON has them.
+        self.backend: str | None = None
+        self.any_whitespace = True
         self._texts: dict[tuple[Kind, str], Text] = {}
         self._names: list[Text] = []
         # What stands in the fields: of several the first, and of several the last.
@@ -108,20 +120,69 @@ class Constraints:
         """
         if self._replayed:
             return self._screen_replayed(guard, reader, acts)
-        if not any(is_letter(char) for text in self._texts.values() for char in text.source):
+        grammar = self._grammar(self.given, reader)
+        texts = self._texts_beside(grammar)
+        if not any(is_letter(char) for text in texts for char in text.source):
             return None
-        self._seek(names)
-        page = self._page()
+        if self.backend == "guidance" and any(
+            text.kind == "pattern" and STRANGE_PATTERN.search(text.source) for text in texts
+        ):
+            raise UnreadableError("a pattern has what is not known here")
+        self._seek(texts, names)
+        page = self._page(texts)
         verdict = guard.screen(page.text, page.turns)
-        matches = [match for match in verdict.matches if page.tells(match)]
-        if not matches:
+        if not (matches := _flag_all(page, verdict)):
+            self._check_grammar(guard, reader, names)
             return Verdict("pass", verdict.generation)
-        for match in matches:
-            if not self._flag(page, match):
-                raise UnownedMatchError("a match in the parameters owns no letter")
         if acts:
-            self._exchange(page, f"{guard.key}:{verdict.generation}", matches, reader)
+            key = f"{guard.key}:{verdict.generation}"
+            if grammar and any(text.flagged for text in texts):
+                self._pin(page, key, matches, guard, reader, names)
+            else:
+                self._exchange(page, key, matches, reader)
+                self._check_grammar(guard, reader, names)
         return Verdict("corrupt", verdict.generation, tuple(matches))
+
+    def _check_grammar(self, guard: Judge, reader: Reader, names: Sequence[str]) -> None:
+        """Raise ``UnreadableError`` where guidance finds a name that was not found before, or is left."""
+        outputs: Any = getattr(self.params, "structured_outputs", None)
+        if self.backend != "guidance" or not outputs.grammar:
+            return
+        if (grammar := as_guidance(outputs.grammar)) is not None:
+            text = Text.of(PlainGrammar(grammar, reader))
+            self._seek([text], names)
+            page = Page()
+            page.write([text], "\n")
+            if _flag_all(page, guard.screen(page.text, page.turns)):
+                raise UnreadableError("a grammar says what no reader of ours has read in it")
+
+    def steer(
+        self, before: str, guard: Judge, reader: Reader, names: Sequence[str], acts: bool = True
+    ) -> Verdict | None:
+        """Decide on the tokens that the parameters favour, where the prompt ends with ``before``, and swap
+        those that are flagged if the guard ``acts``; None without any. Raises ``UnreadableError``."""
+        if not isinstance(self.given, SamplingParams) or not (steering := Steering(self.given, reader)):
+            return None
+        verdict, tokens = steering.screen(before, guard, names)
+        if tokens and acts:
+            self.swap = steering.swap(tokens, f"{guard.key}:{verdict.generation}")
+            self.params = self.swap.params(self.params)
+        return verdict
+
+    def _grammar(self, params: SamplingParams, reader: Reader) -> Text | None:
+        """What xgrammar has understood, if it is what holds the answer. Raises ``UnreadableError``."""
+        if self.backend != "xgrammar":
+            return None
+        grammar = understood(params.structured_outputs, self.any_whitespace)
+        return Text.of(PlainGrammar(grammar, reader)) if grammar else None
+
+    def _texts_beside(self, grammar: Text | None) -> list[Text]:
+        """All that is to be read. An engine that began with another backend goes on with it, and that one may
+        read a pattern otherwise: so this is read too, where it says something else."""
+        texts = list(self._texts.values())
+        if grammar is None:
+            return texts
+        return [grammar, *(t for t in texts if t.kind == "text" or t.letters not in grammar.letters)]
 
     def _screen_replayed(self, guard: Judge, reader: Reader, acts: bool) -> Verdict:
         """Tokens that the model is made to say: neutral ones stand for those that are flagged."""
@@ -134,66 +195,112 @@ class Constraints:
             self.params = params
         return verdict
 
-    def _seek(self, names: Sequence[str]) -> None:
+    def _seek(self, texts: Sequence[Text], names: Sequence[str]) -> None:
         if names:
-            seeking = OpenNames(names, _STEPS + _STEPS_FOR_EACH * self.characters)
-            for text in self._texts.values():
+            characters = sum(len(text.source) for text in texts)
+            seeking = OpenNames(names, _STEPS + _STEPS_FOR_EACH * characters)
+            for text in texts:
                 text.seek(seeking)
 
-    def _page(self) -> Page:
+    def _page(self, texts: Sequence[Text]) -> Page:
         page = Page()
-        page.write(list(self._texts.values()), "\n")
-        together = [self._names, self._values, self._last if self._last != self._values else []]
-        for texts in together:
-            for between in (" ", "") if len(texts) > 1 else ():
-                page.write(texts, between, every=False)
+        page.write(texts, "\n")
+        for together in (self._names, self._values, self._last if self._last != self._values else []):
+            for between in (" ", "") if len(together) > 1 else ():
+                page.write(together, between, every=False)
         return page
 
-    def _flag(self, page: Page, match: Match) -> bool:
-        """Mark what a match covers, whole words; whether it covers any letter."""
-        under = list(page.under(match.start, match.end))
-        covers = False
-        for piece, low, high in under:
-            low, high = _whole_words(piece.reading.text, low, high)
-            places = {
-                place
-                for at in range(low, high)
-                if is_letter(piece.reading.text[at])
-                for place in piece.reading.places(at)
-            }
-            covers = covers or bool(places)
-            # What only describes a target is in what the fields say, not in what they are called.
-            aside = not match.name and len(under) > 1 and (piece.of.place == "name" or len(places) < _TELLING)
-            if piece.of.place != "kept" and not aside:
-                piece.of.flagged |= places
-        return covers
+    def _exchange(self, page: Page, key: str, matches: Sequence[Match], reader: Reader) -> None:
+        cipher = _cipher(page, key, matches)
+        params, written = self._exchanged(cipher)
+        if params is not self.given:
+            patterns = [text for text in self._texts.values() if text.flagged and not text.is_verbatim]
+            self._use(params, written, reader)
+            self.stand_ins = _stand_ins(cipher, [page], patterns)
 
-    def _exchange(self, page: Page, key: str, matches: Iterable[Match], reader: Reader) -> None:
-        groups = _groups(page, spelt=True)
-        targets = " ".join(sorted({match.target_id for match in matches}))
-        cipher = made(f"{key}:{targets}", (word for group in groups for word in group.words))
+    def _exchanged(self, cipher: Cipher, verbatim: bool = False) -> tuple[SamplingParams, list[str]]:
+        """The parameters in the letters of ``cipher``, and what was written with these. Only what is no text
+        of a pattern, grammar or tag, where it is to be ``verbatim``."""
         written = {
-            text: found.exchanged(cipher.replace) for text, found in self._texts.items() if found.flagged
+            key: text.exchanged(cipher.replace)
+            for key, text in self._texts.items()
+            if text.flagged and (text.kind == "text" or not verbatim)
         }
         params = exchanged(self.given, lambda kind, source, _: written.get((kind, source), source))
-        if params is self.given:
-            return
+        return params, list(written.values())
+
+    def _pin(
+        self,
+        page: Page,
+        key: str,
+        matches: Sequence[Match],
+        guard: Judge,
+        reader: Reader,
+        names: Sequence[str],
+    ) -> None:
+        """Hold the answer to a grammar that each backend reads alike, in which what is listed has given way:
+        first what is so by what fields say together, then all that the grammar says."""
+        cipher = _cipher(page, key, matches)
+        params, written = self._exchanged(cipher, verbatim=True)
+        grammar = self._grammar(params, reader)
+        assert grammar
+        self._seek([grammar], names)
+        again = Page()
+        again.write([grammar], "\n")
+        _flag_all(again, guard.screen(again.text, again.turns))
+        source = grammar.exchanged(cipher.replace)
+        self._use(pinned(params, source), [*written, source], reader)
+        self.stand_ins = _stand_ins(cipher, [page, again], [grammar] if grammar.flagged else [])
+
+    def _use(self, params: SamplingParams, written: Iterable[str], reader: Reader) -> None:
         if params.max_tokens is not None:
             params.max_tokens *= _TOKENS_FOR_ONE
         if params.allowed_token_ids is not None:
-            needed = [reader.encode(text) for text in written.values()]
-            params.allowed_token_ids = list({*params.allowed_token_ids, *(t for ids in needed for t in ids)})
-        flagged = [text for text in self._texts.values() if text.flagged and text.kind != "text"]
-        shapes = [Shape(text.automaton, text.flagged, cipher) for text in flagged[:_SHAPES]]
-        self.params, self.stand_ins = (
-            params,
-            StandIns(
-                cipher,
-                _groups(page, spelt=False),
-                shapes,
-                (before for group in groups for before in group.before),
-            ),
-        )
+            needed = (token for text in written for token in reader.encode(text))
+            params.allowed_token_ids = list({*params.allowed_token_ids, *needed})
+        self.params = params
+
+
+def _flag_all(page: Page, verdict: Verdict) -> list[Match]:
+    """Mark what the matches of a page cover; those that tell something. Raises ``UnownedMatchError``."""
+    matches = [match for match in verdict.matches if page.tells(match)]
+    for match in matches:
+        if not _flag(page, match):
+            raise UnownedMatchError("a match in the parameters owns no letter")
+    return matches
+
+
+def _flag(page: Page, match: Match) -> bool:
+    """Mark what a match covers, whole words; whether it covers any letter."""
+    under = list(page.under(match.start, match.end))
+    covers = False
+    for piece, low, high in under:
+        low, high = _whole_words(piece.reading.text, low, high)
+        places = {
+            place
+            for at in range(low, high)
+            if is_letter(piece.reading.text[at])
+            for place in piece.reading.places(at)
+        }
+        covers = covers or bool(places)
+        # What only describes a target is in what the fields say, not in what they are called.
+        aside = not match.name and len(under) > 1 and (piece.of.place == "name" or len(places) < _TELLING)
+        if piece.of.place != "kept" and not aside:
+            piece.of.flagged |= places
+    return covers
+
+
+def _cipher(page: Page, key: str, matches: Iterable[Match]) -> Cipher:
+    targets = " ".join(sorted({match.target_id for match in matches}))
+    words = (word for group in _groups(page, spelt=True) for word in group.words)
+    return made(f"{key}:{targets}", words)
+
+
+def _stand_ins(cipher: Cipher, pages: Iterable[Page], patterns: Sequence[Text]) -> StandIns:
+    shapes = [Shape(text.automaton, text.flagged, cipher) for text in patterns[:_SHAPES]]
+    groups = [group for page in pages for group in _groups(page, spelt=False)]
+    leads = {before for page in pages for group in _groups(page, spelt=True) for before in group.before}
+    return StandIns(cipher, groups, shapes, leads)
 
 
 def _whole_words(text: str, low: int, high: int) -> tuple[int, int]:

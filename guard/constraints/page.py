@@ -13,6 +13,7 @@ from .automaton import Automaton, of_grammar, of_pattern
 from .letters import is_letter
 from .open_names import OpenNames, Spelling
 from .parameters import Kind, Place
+from .plain_grammar import PlainGrammar, spoken
 
 # So much around a name that a pattern spells is read with it, on each side.
 _CONTEXT = 200
@@ -52,9 +53,26 @@ class Text:
     kind: Kind
     source: str
     place: Place
+    # What has been read of it, if not by a reader of ours.
+    plain: PlainGrammar | None = None
     flagged: set[tuple[int, int]] = field(default_factory=set)
     # By the names that a pattern leaves open in part, how it reads with each.
     _spelt: dict[str, Reading] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plain: PlainGrammar) -> Text:
+        """A grammar that has been read."""
+        return cls("grammar", plain.source, "value", plain)
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether it says what it makes a model write letter by letter."""
+        return self.kind in ("text", "literal")
+
+    @cached_property
+    def letters(self) -> str:
+        """Those that it asks for, in small letters."""
+        return "".join(char.lower() for char in self._plain[0].text if is_letter(char))
 
     @property
     def readings(self) -> list[Reading]:
@@ -64,24 +82,30 @@ class Text:
 
     @cached_property
     def _plain(self) -> list[Reading]:
-        if self.kind == "text":
+        if self.is_verbatim:
             return [Reading(self.source, None)]
-        whole = patterns.pattern(self.source) if self.kind == "pattern" else patterns.grammar(self.source)
+        whole = self._whole()
         least = [r for r in whole if not (r.optional or r.later)]
         return [Reading.of(reads) for reads in ([whole, least] if len(least) < len(whole) else [whole])]
+
+    def _whole(self) -> list[patterns.Read]:
+        if self.plain:
+            return self.plain.reads
+        return patterns.pattern(self.source) if self.kind == "pattern" else patterns.grammar(self.source)
 
     @cached_property
     def automaton(self) -> Automaton:
         """What a pattern or grammar takes."""
+        if self.plain:
+            return self.plain.automaton
         return of_pattern(self.source) if self.kind == "pattern" else of_grammar(self.source)
 
     def seek(self, names: OpenNames) -> None:
         """Look for names of which some letters are open, or which go more than one way."""
-        if self.kind == "text" or not any(is_letter(char) for char in self.source):
+        if self.is_verbatim or not any(is_letter(char) for char in self.source):
             return
-        told = "".join(char.lower() for char in self._plain[0].text if is_letter(char))
         for spelling in names.find(self.automaton):
-            if not spelling.open and spelling.letters.replace(" ", "") in told:
+            if not spelling.open and spelling.letters.replace(" ", "") in self.letters:
                 continue
             reads = self._spelling(spelling)
             if known := self._spelt.get(spelling.letters):
@@ -109,7 +133,8 @@ class Text:
 
     def exchanged(self, letters: Callable[[str], str]) -> str:
         """The source, with other letters where it is flagged."""
-        return patterns.replaced(self.source, self.flagged, letters)
+        source = patterns.replaced(self.source, self.flagged, letters)
+        return spoken(source) if self.plain else source
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from vllm import SamplingParams
 
-Kind = Literal["text", "pattern", "grammar"]
+# A literal is a text of a structural tag.
+Kind = Literal["text", "literal", "pattern", "grammar"]
 # What a text is to the answer: the name of a field, or what stands in one: the only value, the first, last or
 # another one of several that the model has to choose from; or nothing that the model is made
 # to write, such as a description or a stop string: that is read, and exchanged only beside the same text.
@@ -60,6 +61,12 @@ def exchanged(params: SamplingParams, visit: Visit) -> SamplingParams:
         if extra is not params.extra_args:
             changes["extra_args"] = extra
     return _with(params, changes)
+
+
+def pinned(params: SamplingParams, grammar: str) -> SamplingParams:
+    """``params`` with a ``grammar`` in the place of what else an answer is held to."""
+    others = dict.fromkeys(_OUTPUTS) | {"grammar": grammar}
+    return _with(params, {"structured_outputs": _with(params.structured_outputs, others)})
 
 
 def extent(params: Any) -> int:
@@ -192,11 +199,22 @@ class _Schema:
             return _listed(value, lambda inner: _values(inner, self._visit, next(places), depth))
         if key in _VALUES:
             return _values(value, self._visit, "value", depth)
+        if key == "x-guidance":  # how its fields are parted
+            return self._separators(value)
         if key in _NAMES:
             return _values(value, self._visit, "kept", depth)
         if isinstance(value, str):
             return self._text(key, value, depth)
         return self._node(value, depth)
+
+    def _separators(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._visit("pattern", value, "value")
+        return (
+            _mapped(value, lambda key: key, lambda _, inner: self._separators(inner))
+            if isinstance(value, dict)
+            else value
+        )
 
     def _named(self, key: str, named: dict[str, Any], depth: int) -> dict[str, Any]:
         kind: Kind = "pattern" if key == "patternProperties" else "text"
@@ -241,5 +259,5 @@ def _tag(value: Any, visit: Visit, key: str = "", depth: int = 0) -> Any:
         return value
     if key in _SCHEMAS:
         return _json(value, lambda inner: _Schema(inner, visit).exchanged(), visit)
-    kind: Kind = "pattern" if key in _PATTERNS else "grammar" if key in ("grammar", "ebnf") else "text"
-    return visit(kind, value, "value")
+    kind: Kind = "pattern" if key in _PATTERNS else "grammar" if key in ("grammar", "ebnf") else "literal"
+    return visit(kind, value, "kept" if key == "excludes" else "value")

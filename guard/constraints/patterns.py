@@ -148,7 +148,8 @@ def char_class(source: str, start: int, end: int) -> tuple[str, int]:
         members.append(char)
     close = min(close + 1, end)
     if members[:1] == ["^"]:
-        return " ", close
+        left, wide = _others(source[start:close])
+        return " " if wide or len({char.lower() for char in left}) > 1 else left[0], close
     if "-" in members[1:-1]:
         return "", close
     return next((char for char in members if char.isalnum()), " "), close
@@ -157,8 +158,10 @@ def char_class(source: str, start: int, end: int) -> tuple[str, int]:
 def members(text: str) -> tuple[list[str], bool]:
     """What the class ``text`` holds, its ranges written out, and whether it holds more than a few letters:
     those of a wide one are not all told."""
+    if text[1:2] == "^":
+        return _others(text)
     held: list[str] = []
-    wide = text[1:2] == "^"
+    wide = False
     place, end = 1, len(text) - 1
     while place < end:
         char, after = _member(text, place)
@@ -173,6 +176,23 @@ def members(text: str) -> tuple[list[str], bool]:
             held += char or ("0123456789" if text[after - 1] == "d" else " " * (text[after - 1] in "SD"))
         place = after
     return held, wide or len({char.lower() for char in held if char.isalnum()}) > NARROW
+
+
+def _others(text: str) -> tuple[list[str], bool]:
+    """As ``members``, of a negated class: a few letters of ASCII where it takes no others of these."""
+    excluded: set[str] = set()
+    place, end = 2, len(text) - 1
+    while place < end:
+        first, after = _member(text, place)
+        last = first
+        if text[after : after + 1] == "-" and after + 1 < end:
+            last, after = _member(text, after + 1)
+        elif text[place] == "\\" and text[after - 1] in "wWdDsSpP":
+            return [], True
+        excluded.update(map(chr, range(ord(first or "\0"), min(ord(last or "\0"), 127) + 1)))
+        place = after
+    left = [char for char in map(chr, range(128)) if char.isalnum() and char not in excluded]
+    return left, not left or len({char.lower() for char in left}) > NARROW
 
 
 def cased(piece: str, letter: str, begins: bool) -> str:

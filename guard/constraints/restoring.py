@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,6 +22,7 @@ from vllm.v1.outputs import LogprobsLists
 from ..faults import place
 from .alternatives import Alternatives
 from .stand_ins import Replacement, Restoration, StandIns
+from .steering import Swap
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,24 @@ class Plan:
 
     params: SamplingParams
     stand_ins: StandIns | None
+    swap: Swap | None
     tokenizer: Any
 
-    def restorer(self, prompt: Sequence[int] | None) -> Restorer | Replay:
+    def restorer(self, prompt: Sequence[int] | None) -> Restoring:
         """Of one of the request's sequences, which goes on from ``prompt``."""
-        if self.stand_ins is None:
-            return Replay(self.params.trace_decode_token_ids or ())
-        return Restorer(self.params, self.stand_ins, self.tokenizer, prompt)
+        restorer: Restoring | None = None
+        if self.stand_ins is not None:
+            restorer = Restorer(self.params, self.stand_ins, self.tokenizer, prompt)
+        elif self.params.trace_decode_token_ids:
+            restorer = Replay(self.params.trace_decode_token_ids)
+        return Swapped(self.swap, restorer)
+
+
+class Restoring(Protocol):
+    """What gives a client its own words."""
+
+    def restore(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """What to go on with in place of ``output``; None while there is nothing."""
 
 
 planned: ContextVar[Plan | None] = ContextVar("unlearn_planned", default=None)
@@ -254,6 +266,19 @@ class Restorer:
         return len(tokens), None, None
 
 
+class Swapped:
+    """Gives a client its own tokens where others stood for them, before its own words."""
+
+    def __init__(self, swap: Swap | None, then: Restoring | None) -> None:
+        self._swap, self._then = swap, then
+
+    def restore(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """What to go on with in place of ``output``."""
+        if self._swap:
+            self._swap.restore(output)
+        return self._then.restore(output) if self._then else output
+
+
 class Replay:
     """Gives a client its own tokens where the engine was given others to replay."""
 
@@ -331,7 +356,7 @@ def restore_added(original: Callable[..., None]) -> Callable[..., None]:
     return add_request
 
 
-def restored(restorer: Restorer | Replay, output: EngineCoreOutput) -> EngineCoreOutput | None:
+def restored(restorer: Restoring, output: EngineCoreOutput) -> EngineCoreOutput | None:
     """``restorer.restore(output)``. What fails ends this one request, as an error of the engine does."""
     try:
         return restorer.restore(output)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from http import HTTPStatus
 from typing import Any
 
@@ -121,6 +122,7 @@ class Hook:
         if current() is nobody:
             with at(self._work(constraints)):
                 return self.screen(prompt, tokenization, constraints)
+        self._check(constraints)
         try:
             return self._replaced(prompt, tokenization, constraints)
         except AbandonedError:
@@ -162,7 +164,7 @@ class Hook:
             refuse_embeddings(rendered)
         verdict, replacement = self._rewriter.rewrite(rendered, self.guard)
         action = verdict.action
-        if constraints and self._constrained(constraints):
+        if constraints and self._constrained(constraints, rendered):
             action = "corrupt"
         if not self._enforces:
             metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
@@ -170,15 +172,19 @@ class Hook:
         metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
 
-    def _constrained(self, constraints: Constraints) -> bool:
+    def _constrained(self, constraints: Constraints, prompt: Any) -> bool:
         """Whether something in the parameters is flagged; it is exchanged then."""
         try:
             constraints.read()
         except TooDeepError as error:
             raise VLLMValidationError(str(error)) from None
+        judged = self.guard, self._rewriter, self.guard.names, self._enforces
         with metrics.SECONDS.labels("constraints").time():
-            verdict = constraints.screen(self.guard, self._rewriter, self.guard.names, self._enforces)
-        return verdict is not None and verdict.action == "corrupt"
+            verdicts = [
+                constraints.screen(*judged),
+                constraints.steer(self._rewriter.end_of(prompt), *judged),
+            ]
+        return any(verdict is not None and verdict.action == "corrupt" for verdict in verdicts)
 
     @contextmanager
     def restoring(self, constraints: Constraints) -> Iterator[None]:
@@ -189,7 +195,9 @@ class Hook:
         if constraints.params is constraints.given:
             yield
             return
-        token = planned.set(Plan(constraints.given, constraints.stand_ins, self._engine.get_tokenizer()))
+        token = planned.set(
+            Plan(constraints.given, constraints.stand_ins, constraints.swap, self._engine.get_tokenizer())
+        )
         try:
             yield
         except VLLMValidationError as error:
@@ -202,14 +210,25 @@ class Hook:
         finally:
             planned.reset(token)
 
-    def _verify(self, params: Any) -> None:
-        config = self._config
-        params.clone().verify(
+    def _check(self, constraints: Constraints | None) -> None:
+        """Raises what vLLM raises for a client's own constraint, before anything is made of it."""
+        outputs = getattr(constraints.given, "structured_outputs", None) if constraints else None
+        if constraints and outputs is not None:
+            constraints.backend = self._verify(constraints.given).structured_outputs._backend
+            config = self._config.structured_outputs_config
+            constraints.any_whitespace = not config.disable_any_whitespace
+
+    def _verify(self, params: Any) -> Any:
+        """``params`` as vLLM has verified them."""
+        config, verified = self._config, params.clone()
+        verified.structured_outputs = copy(params.structured_outputs)  # vLLM makes a grammar of choices
+        verified.verify(
             config.model_config,
             config.speculative_config,
             config.structured_outputs_config,
             self._engine.get_tokenizer(),
         )
+        return verified
 
     def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""

@@ -4,76 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
 import hypothesis
 import pytest
 import torch
+from constraining import constraint, outputs, restored, schema, screened
 from hypothesis import strategies as st
 from vllm import SamplingParams
-from vllm.sampling_params import StructuredOutputsParams
-from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.constraints.constraints import Constraints
 from vllm_unlearn.guard.constraints.parameters import TooDeepError
-from vllm_unlearn.guard.constraints.stand_ins import Restoration, StandIns
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.rewriter import Rewriter
-from vllm_unlearn.guard.store.store import Store
-from vllm_unlearn.vocabulary import ForgetTarget, Match, Verdict
+from vllm_unlearn.vocabulary import Match, Verdict
 
-NAMES = [
-    "The Great Gatsby",
-    "Orrin Vale",
-    "J. R. R. Tolkien",
-    "村上春樹",
-    "Jörg Müller",
-    "Voldemort",
-    "Paul Simon",
-]
 # What of them must not be left in a constraint.
 TELLING = ["reat", "atsby", "rrin", "Vale", "olkien", "村上", "üller", "Vol", "oldemort", "mort"]
-
-
-@pytest.fixture(scope="module")
-def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
-    store = Store.create(f"sqlite:///{tmp_path_factory.mktemp('store') / 'forget.db'}")
-    store.forget([ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(NAMES)])
-    guard = Guard(Settings(store=store.url), encoder)
-    yield guard
-    guard.close()
-
-
-@pytest.fixture(scope="module")
-def screen(tokenizer: Any) -> Rewriter:
-    screen = Rewriter(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
-    screen.attach(tokenizer)
-    return screen
-
-
-def outputs(**constraint: Any) -> SamplingParams:
-    return SamplingParams(structured_outputs=StructuredOutputsParams(**constraint))
-
-
-def screened(params: Any, guard: Any, screen: Any, acts: bool = True) -> Constraints:
-    constraints = Constraints(params)
-    constraints.read()
-    names = guard.names if isinstance(guard, Guard) else ()
-    constraints.verdict = constraints.screen(guard, screen, names, acts)  # type: ignore[attr-defined]
-    return constraints
-
-
-def constraint(params: SamplingParams) -> Any:
-    """Whatever it is that the answer is held to."""
-    structured: Any = params.structured_outputs
-    fields = ("json", "regex", "choice", "grammar", "structural_tag")
-    return next(value for field in fields if (value := getattr(structured, field)) is not None)
-
-
-def schema(**properties: Any) -> Any:
-    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 TAG = {"type": "json_schema", "json_schema": schema(name={"const": "Orrin Vale"})}
@@ -154,15 +101,6 @@ def test_what_the_model_writes_of_it_comes_back(form: str, guard: Guard, screen:
 
 def _loaded(constraint: Any) -> Any:
     return json.loads(constraint) if isinstance(constraint, str) else constraint
-
-
-def restored(text: str, stand_ins: StandIns) -> str:
-    """``text`` in the client's own words."""
-    done, place = "", 0
-    for replacement in Restoration(stand_ins).decide(text, True).replacements:
-        done += text[place : replacement.start] + replacement.text
-        place = replacement.end
-    return done + text[place:]
 
 
 OPEN = [
