@@ -188,16 +188,23 @@ class Detector:
 
 
 class _Taken:
-    """The places of one target's matches, which are apart: a new one is looked for, not compared with all."""
+    """The places of one target's matches, none inside of another: in order of their starts they are in order
+    of their ends, so that a new one is looked for, not compared with all."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
 
     def take(self, match: Match) -> bool:
-        """Take the match's place, unless a part of it is taken."""
-        at = bisect_right(self._ends, match.start)
-        if at < len(self._starts) and self._starts[at] < match.end:
+        """Take a name's place unless one that is taken holds it; any other's unless a part of it is taken.
+
+        So a reading that is longer by a letter hides no name: "Stephen King, Stephen King" holds two, and
+        "King, Stephen". Names must come with the longest first.
+        """
+        at = bisect_right(self._starts, match.start) if match.name else bisect_right(self._ends, match.start)
+        if match.name and at and self._ends[at - 1] >= match.end:
+            return False
+        if not match.name and at < len(self._starts) and self._starts[at] < match.end:
             return False
         self._starts.insert(at, match.start)
         self._ends.insert(at, match.end)

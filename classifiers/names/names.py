@@ -119,7 +119,7 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         )
     if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
-        return known and one_turned(folded, begin, end, form.comma)
+        return known and (_verbatim(form, folded, begin, end) or one_turned(folded, begin, end, form.comma))
     if written in form.written:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
@@ -133,6 +133,12 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         or _unmistakable(form, folded, begin, end)
         or comes_apart(form.written[0], folded, begin, end)
     )
+
+
+def _verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether it stands here as it is listed, with its comma and its capitals."""
+    start, stop = folded.span(begin, end)
+    return any(name[: stop - start] == folded.text[start:stop] for _, name in form.owners)
 
 
 def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
