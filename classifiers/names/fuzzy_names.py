@@ -40,6 +40,8 @@ _APOSTROPHES = frozenset("'’ʼ`´")
 _SPACES = (" ", "", "-", "_")
 _PARTING = frozenset(",;:!?")
 _ALL = -1
+# What stands between a Russian's, Ukrainian's or Belarusian's first name and surname, in all its cases.
+_PATRONYMIC = re.compile(r"\w+(?:[ое]вич|[ое]вн|ічн|івн|їчн|[ое]вно|ьич|еич)\w{0,3}")
 _FOLDED_WORD = re.compile(r"[^ ]+")
 
 
@@ -179,6 +181,8 @@ class FuzzyNames:
                     yield last, name.node
             if last > first and (after := words[last].after_apostrophe):
                 following += [_Open(n.node, n.edits, n.languages & after, n.forms + 1, True) for n in names]
+            if last == first + 1 and _PATRONYMIC.fullmatch(words[last].key[0]) and not words[last].parted:
+                following += names
             if not following:
                 return
             names = following

@@ -13,7 +13,10 @@ from ..text.folding import normalise
 from ..text.word_frequency import english_rarity
 from .surnames import HALF_TELLING, is_first_name, telling
 
-_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+# A full stop joins "e.g"; the surname of "В.Путин" is a word of its own.
+_WORD = regex.compile(
+    r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:['’-]|\.(?!\p{Lu}\p{Ll}))[\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
+)
 _SPACES = (" ", "\u00a0")
 # Also what closes a nickname: Jacob "Jake" Moore.
 _JOINTS = (*_SPACES, '" ', "” ", "’ ", "' ")

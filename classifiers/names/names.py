@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,8 +21,9 @@ from .legal_forms import legal_form_follows
 from .middle_names import MiddleNames, Owner
 from .name_forms import Form, company_forms, name_forms, spellings
 from .other_names import DISTINCTIVE_ALONE
-from .person import person
+from .person import PARTICLES, person
 from .punctuation import one_turned, parted
+from .surnames import is_first_name
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
 # ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
@@ -32,6 +34,9 @@ MIN_SPELT_LETTERS = 4
 MIN_UNSPACED_LETTERS = 3
 # A capitalised word as common as this begins a sentence and is no name.
 PLAIN_RARITY = 0.6
+HARDLY_A_WORD = 2.0
+_AROUND = 40
+_PARTED = re.compile(r"[^\w\s.'’-]|\w{2}\.\s|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,11 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         )
     if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
-        return known and (_verbatim(form, folded, begin, end) or one_turned(folded, begin, end, form.comma))
+        return known and (
+            _verbatim(form, folded, begin, end)
+            or (form.bare and _bare(folded, begin, end))
+            or (not _first_name(folded, begin) and one_turned(folded, begin, end, form.comma))
+        )
     if written in form.written:
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
@@ -139,6 +148,16 @@ def _verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether it stands here as it is listed, with its comma and its capitals."""
     start, stop = folded.span(begin, end)
     return any(name[: stop - start] == folded.text[start:stop] for _, name in form.owners)
+
+
+def _bare(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether "DUDA Andrzej" is one name: in capitals, without punctuation, and after no other name."""
+    start, stop = folded.span(begin, end)
+    written = folded.text[start:stop]
+    capitals = all(word[:1].isupper() or word in PARTICLES for word in written.split())
+    around = folded.text[max(0, start - _AROUND) : start]
+    named = _surname(folded, begin) and not (around.isupper() and written.isupper())
+    return capitals and not _PARTED.search(written) and not named
 
 
 def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
@@ -181,10 +200,22 @@ def _company(folded: FoldedText, begin: int, end: int) -> bool:
 
 def _surname(folded: FoldedText, begin: int) -> bool:
     """Whether a word in capitals, too rare to begin a sentence alone, stands right before."""
+    word = _capital_before(folded, begin)
+    return bool(word) and english_rarity(word) > PLAIN_RARITY
+
+
+def _first_name(folded: FoldedText, begin: int) -> bool:
+    """Whether a first name, or a word that is hardly one, stands right before: "Piotr Duda, Andrzej Wajda"."""
+    word = _capital_before(folded, begin)
+    return bool(word) and (is_first_name(word) or english_rarity(word) >= HARDLY_A_WORD)
+
+
+def _capital_before(folded: FoldedText, begin: int) -> str:
+    """The word in capitals right before, if nothing but a space stands between; else ""."""
     start = folded.folded.rfind(" ", 0, max(0, begin - 1)) + 1
     word = folded.folded[start : begin - 1] if begin > 1 else ""
     joint = folded.text[folded.origins[begin - 1] : folded.origins[begin]] if word else ""
-    return joint.isspace() and _capital(folded, start) and english_rarity(word) > PLAIN_RARITY
+    return word if joint.isspace() and _capital(folded, start) else ""
 
 
 def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
