@@ -41,8 +41,8 @@ class _Known:
         known = person(name)
         self.personal = known is not None and not {"sr", "snr", "senior"} & set(known.generation)
         short = len(words) == 1 and len(words[0]) <= _SIGNED_LETTERS
-        signs = re.search(r"(?:\+{1,2}|#)?\s*\Z", name)
-        self.signs = signs[0].strip() if short and signs else None
+        signs = re.search(r"\w(\+{1,2}|#)\s*\Z", name)
+        self.signs = (signs[1] if signs else "") if short else None
         self.words = len(words) == 2 and not is_first_name(words[0]) and telling(words[1]) < HALF_TELLING
         self.words = self.words and all(telling(word) < HALF_TELLING for word in words)
 

@@ -205,7 +205,7 @@ def _surname(folded: FoldedText, begin: int) -> bool:
 
 
 def _first_name(folded: FoldedText, begin: int) -> bool:
-    """Whether a first name, or a word that is hardly one, stands right before: "Piotr Duda, Andrzej Wajda"."""
+    """Whether a first name, or what is hardly a word, stands right before: "Piotr Duda, Andrzej Wajda"."""
     word = _capital_before(folded, begin)
     return bool(word) and (is_first_name(word) or english_rarity(word) >= HARDLY_A_WORD)
 
