@@ -29,7 +29,7 @@ def follows_another(name: str, text: str, end: int) -> bool:
     if known.signs is not None:
         found = _SIGNS.match(text, end)
         return found is not None and found[0] != known.signs
-    return known.words and _phrase(text, end)
+    return known.words and not text.endswith(name, 0, end) and _phrase(text, end)
 
 
 class _Known:
