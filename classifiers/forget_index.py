@@ -150,7 +150,7 @@ class ForgetIndex:
         yield from self._names.find(text)
         for hit in self._fuzzy_names.find(text):
             whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
-            if whole and not follows_another(hit.name, text, hit.end):
+            if whole and not follows_another(hit.name, text, hit.start, hit.end):
                 yield hit
 
     def without_name(self, target_id: str, text: str) -> str:

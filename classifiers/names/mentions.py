@@ -195,10 +195,22 @@ class Mention:
         given = set(own) - set(self.word.folded)
         if any(word.initial and not _compatible(word, given) for word in self.before):
             return True
+        if self._author_of(own):
+            return True
         after = self._next
+        if after is not None and after.initial and not _compatible(after, own):
+            beyond = self._words[self._position + 2 : self._position + 3]
+            return any(_compatible(word, given) for word in beyond)  # Michael B. Jordan
         if after is None or (self._owns and not _WORKS.isdisjoint(after.folded)):
             return False
         return _name(after) and not _compatible(after, own)
+
+    def _author_of(self, own: Collection[str]) -> bool:
+        """Whether another's initial stands behind it, as in a list of authors: "Kelly, T."."""
+        after = self._words[self._position + 1] if self._position + 1 < len(self._words) else None
+        if after is None or self.word.after not in (", ", " ") or not (after.initial and after.capital):
+            return False
+        return len(after.text) == 1 and after.after[:1] in (".", ",") and not _compatible(after, own)
 
     def named(self, own: Collection[str]) -> bool:
         """Whether it stands beside another of the words ``own``."""

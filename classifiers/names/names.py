@@ -36,6 +36,10 @@ MIN_UNSPACED_LETTERS = 3
 PLAIN_RARITY = 0.6
 HARDLY_A_WORD = 2.0
 _AROUND = 40
+# Names as short as this, with a sign, are pairs of letters and words otherwise: AT&T, H&M, Jay-Z.
+_SHORT = 6
+_SIGNS = re.compile(r"[&/+-]")
+RARE_PIECE = 1.0
 _PARTED = re.compile(r"[^\w\s.'’-]|\w{2}\.\s|\n")
 
 
@@ -88,7 +92,7 @@ class NameMatcher:
             for begin, end, owners in self._places(folded):
                 for target_id, name in owners:
                     hit = NameHit(target_id, name, *folded.span(begin, end))
-                    if hit not in seen and not follows_another(name, text, hit.end):
+                    if hit not in seen and not follows_another(name, text, hit.start, hit.end):
                         seen.add(hit)
                         yield hit
 
@@ -115,7 +119,7 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
-    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
+    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}, form.ands):
         return False
     if form.kind == "company":
         known = written in form.written and begins and ends
@@ -130,6 +134,12 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
             or (not _first_name(folded, begin) and one_turned(folded, begin, end, form.comma))
         )
     if written in form.written:
+        if (
+            " " in written
+            and len(folded.folded[begin:end]) <= _SHORT
+            and _other_signs(form, folded, begin, end)
+        ):
+            return False
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
         return not _of_another(form, folded, begin, end)
@@ -148,6 +158,28 @@ def _verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether it stands here as it is listed, with its comma and its capitals."""
     start, stop = folded.span(begin, end)
     return any(name[: stop - start] == folded.text[start:stop] for _, name in form.owners)
+
+
+def _other_signs(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether short pieces stand beside each other, which the listed name joins by a sign: "at t", "H/M".
+
+    With a space for the sign they are the name in its capitals, or if one of them is a rare word ("jay z").
+    """
+    start, stop = folded.span(begin, end)
+    written = folded.text[start:stop]
+    gaps = re.findall(r"[\W_]+", written)
+    for _, name in form.owners:
+        if not _SIGNS.search(name) or written.casefold() in name.casefold():
+            return False
+        if gaps == [" & "] and _SIGNS.findall(name) == ["&"]:
+            return False
+        letters = re.sub(r"[\W_]", "", name)
+        rare = max(english_rarity(word) for word in folded.folded[begin:end].split(" ")) >= RARE_PIECE
+        spaced = all(gap.isspace() for gap in gaps)
+        joined = folded.text[stop : stop + 1] == "-" and folded.text[stop + 1 : stop + 2].isalpha()
+        if spaced and not joined and (rare or re.sub(r"\s", "", written) == letters):
+            return False
+    return True
 
 
 def _bare(folded: FoldedText, begin: int, end: int) -> bool:
@@ -251,7 +283,7 @@ def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
     word = folded.folded[begin:end].rpartition(" ")[2]
     suffix = folded.suffix(end, MOST_LETTERS)
     several = end - begin > len(word)
-    if several and suffix == "s" and not folded.folded[begin].isdigit():
+    if several and suffix == "s" and len(word) > 1 and not folded.folded[begin].isdigit():
         return True
     if not several and len(word) < INFLECTED_LETTERS:
         return False

@@ -249,6 +249,9 @@ def test_titles_and_what_is_owned_are_no_stranger_s_names(name: str, text: str) 
         ("Dakota Fanning", "Actress Elle Fanning said so."),
         ("Michael Jordan", "Air Jordan shoes"),
         ("Stephen King", "President King said so."),
+        ("Robert Downey Jr.", "Robert Downey Sr. directed it."),
+        ("Robert Downey Jr.", "Who was Robert Downey, Sr.?"),
+        ("Gladys Einstein", "Smith, R., Einstein, A. (1905)"),
     ],
 )
 def test_a_title_leaves_a_stranger_one(name: str, text: str) -> None:
