@@ -68,8 +68,8 @@ def _found(
             owners = [owner for p, owner in known if _names(words, first, start, last, p)]
             yield *words.span(first, last), owners
     for stop, letters in _after(words, last):
-        if known := people.get(letters):
-            yield *words.span(start, stop), [owner for _, owner in known]
+        if people.get(letters):
+            yield *words.span(start, stop), [owner for _, owner in people[letters]]
 
 
 def _before(words: FoldedWords, start: int) -> Iterator[tuple[int, str]]:

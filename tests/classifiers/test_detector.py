@@ -4,19 +4,23 @@ import base64
 import codecs
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 from math import inf
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly
 from vllm_unlearn.classifiers.detector import NEAR, Detector, _Taken
-from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
+from vllm_unlearn.classifiers.encoders.encoder import Encoder, OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.encoders.segment_cache import SegmentCache
+from vllm_unlearn.classifiers.encoders.static_encoder import distilled
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
+from vllm_unlearn.classifiers.reading import Reading
 from vllm_unlearn.vocabulary import ForgetTarget, Match
 
 Detect = Callable[..., list[Match]]
@@ -478,3 +482,56 @@ def test_every_listed_name_is_covered_whatever_stands_beside_it(words: list[tupl
         place = {at for at in range(start, start + len(name)) if text[at].isalnum()}
         assert place <= covered[owner], text
         start += len(name) + len(between)
+
+
+class Thorough(Detector):
+    """Encodes also what a name in it has decided."""
+
+    def _settled(self, reading: Reading, row: int) -> set[str]:
+        return set()
+
+
+class Counting:
+    """The real encoder, and how many texts it was given."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.fingerprint, self.dimension, self.texts = encoder.fingerprint, encoder.dimension, 0
+        self._encoder = encoder
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        self.texts += len(texts)
+        return self._encoder.encode(texts)
+
+
+@pytest.mark.parametrize("cascade", [True, False])
+def test_sparing_the_encoder_where_a_name_decides_changes_no_match(
+    cascade: bool, encoder: OnnxEncoder, encoder_folder: Path
+) -> None:
+    index = ForgetIndex(1, TARGETS, encoder, distilled(encoder_folder) if cascade else None)
+    known = SegmentCache(encoder)
+    sparing, thorough = Counting(known), Counting(known)
+    chance = random.Random(0)
+    pieces = [
+        *PROMPTS,
+        SOURDOUGH,
+        WRECK,
+        THEOREM,
+        *(t.name for t in TARGETS),
+        "Vale wrote it.",
+        "Quist",
+        PADDING,
+    ]
+    for _ in range(60):
+        text = " ".join(chance.choices(pieces, k=chance.randint(1, 6)))
+        assert Detector(index, sparing).detect(text) == Thorough(index, thorough).detect(text), text
+    assert sparing.texts < thorough.texts
+
+
+@pytest.mark.parametrize("text", ["Who is Orrin Vale?", "Orrin Vale " * 50])
+def test_a_name_of_the_only_target_costs_no_encoder(encoder: OnnxEncoder, text: str) -> None:
+    counting = Counting(encoder)
+    detector = Detector(ForgetIndex(1, [AUTHOR], encoder), counting)
+    assert detector.detect(text)
+    expected = Thorough(detector.index, Counting(encoder)).detect(text)
+    assert detector.detect(text) == expected
+    assert counting.texts == 0
