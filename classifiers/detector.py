@@ -12,7 +12,7 @@ from ..vocabulary import Match
 from .encoders.encoder import Encoder, Vectors
 from .evidence import THRESHOLD, Evidence, most
 from .forget_index import ForgetIndex
-from .names.name_parts import ALONE
+from .names.name_parts import ALONE, PartHit
 from .names.names import NameHit
 from .reading import Reading, readings
 
@@ -21,6 +21,9 @@ NEAR = 0.1
 # A name is evidence enough, unless what stands around it is this much nearer to a counterexample
 # of the target's own than to its exemplars: a namesake.
 NAMESAKE_MARGIN = -0.05
+
+# Names that begin before a part of one, among which the one around it is looked for.
+_NAMES_NEAR = 16
 
 Turns = list[tuple[int, int]]
 """The ranges of a conversation's turns in its text."""
@@ -157,20 +160,39 @@ class Detector:
     def _worth_encoding(self, reading: Reading, least: float) -> list[int]:
         """The segments that could reach ``least``: few texts cost a run of the encoder.
 
-        First by their words, as if each were as near to an exemplar as can be; then by the sieve.
+        First by their words, as if each were as near to an exemplar as can be; then by the sieve. What a name
+        in it has decided cannot change.
         """
         by_words: dict[int, float] = {}
+        decided: dict[int, set[str]] = {}
         for row, (said, parts) in enumerate(zip(reading.said, reading.parts, strict=True)):
-            score = most(0.0, self.index.most_agreement(said), max((0.0, *parts.values())))
+            settled = self._settled(reading, row)
+            if len(settled) == len(self.index.targets):
+                continue
+            part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in settled)))
+            score = most(0.0, self.index.most_agreement(said), part)
             if score + most(1.0, 0.0, 0.0) >= least:
-                by_words[row] = score
+                by_words[row], decided[row] = score, settled
         spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
-        similarities = self.index.most_similarity(reading.text, spans)
+        similarities = self.index.most_similarity(reading.text, spans, list(decided.values()))
         rows: list[int] = []
         for (row, score), similarity in zip(by_words.items(), similarities, strict=True):
             if score + most(float(similarity), 0.0, 0.0) >= least:
                 rows.append(row)
         return rows
+
+    def _settled(self, reading: Reading, row: int) -> set[str]:
+        """The targets of which a segment can tell nothing more, since their names stand in it: a segment is
+        not reported beside a name, nor a surname within one."""
+        settled: set[str] = set()
+        for hit in reading.named[row]:
+            target = self.index.targets[hit.target_id]
+            if target.scope == "all" and not target.counterexamples:
+                settled.add(hit.target_id)
+        for part in reading.alone[row] if settled else ():
+            if part.target_id in settled and not _within(part, reading.named[row]):
+                settled.remove(part.target_id)
+        return settled
 
     def _search(self, reading: Reading, rows: Sequence[int]) -> list[list[Evidence]]:
         """For each of these segments the evidence for each target near it."""
@@ -188,20 +210,34 @@ class Detector:
 
 
 class _Taken:
-    """The places of one target's matches, which are apart: a new one is looked for, not compared with all."""
+    """The places of one target's matches, none inside of another: in order of their starts they are in order
+    of their ends, so that a new one is looked for, not compared with all."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
 
     def take(self, match: Match) -> bool:
-        """Take the match's place, unless a part of it is taken."""
-        at = bisect_right(self._ends, match.start)
-        if at < len(self._starts) and self._starts[at] < match.end:
+        """Take a name's place unless one that is taken holds it; any other's unless a part of it is taken.
+
+        So a reading that is longer by a letter hides no name: "Stephen King, Stephen King" holds two, and
+        "King, Stephen". Names must come with the longest first.
+        """
+        at = bisect_right(self._starts, match.start) if match.name else bisect_right(self._ends, match.start)
+        if match.name and at and self._ends[at - 1] >= match.end:
+            return False
+        if not match.name and at < len(self._starts) and self._starts[at] < match.end:
             return False
         self._starts.insert(at, match.start)
         self._ends.insert(at, match.end)
         return True
+
+
+def _within(part: PartHit, names: Sequence[NameHit]) -> bool:
+    """Whether a part of a name stands within one of its target's ``names``, which are in order."""
+    last = bisect_right(names, part.start, key=lambda hit: hit.start)
+    near = names[max(0, last - _NAMES_NEAR) : last]
+    return any(hit.target_id == part.target_id and part.end <= hit.end for hit in near)
 
 
 def _strongest(match: Match) -> tuple[float, float, int, int]:

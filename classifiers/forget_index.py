@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TypeVar
@@ -34,6 +34,8 @@ from .text.terms import agreement, agreement_of, terms
 
 # Exemplars looked at for each segment; a target may have many near it.
 NEIGHBOURS = 256
+# And by the first pass, past those of the targets that a name in the segment has decided.
+SIEVED = 64
 # Of fewer letters a word is not sought where a pattern leaves some of them open.
 _LONG_WORD = 5
 _WORD = re.compile(r"[^\W_]+")
@@ -150,7 +152,7 @@ class ForgetIndex:
         yield from self._names.find(text)
         for hit in self._fuzzy_names.find(text):
             whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
-            if whole and not follows_another(hit.name, text, hit.end):
+            if whole and not follows_another(hit.name, text, hit.start, hit.end):
                 yield hit
 
     def without_name(self, target_id: str, text: str) -> str:
@@ -174,12 +176,29 @@ class ForgetIndex:
         total = sum(weight for word, weight in said.items() if word not in self._named)
         return agreement_of(shared, max(shared, total))
 
-    def most_similarity(self, text: str, spans: Sequence[tuple[int, int]]) -> Vectors:
-        """What the similarity of each ``text[start:end]`` to any exemplar is unlikely to exceed."""
+    def most_similarity(
+        self, text: str, spans: Sequence[tuple[int, int]], decided: Sequence[Collection[str]]
+    ) -> Vectors:
+        """What the similarity of each ``text[start:end]`` to an exemplar of any target but those ``decided``
+        is unlikely to exceed."""
+        most = np.ones(len(spans), dtype=np.float32)
         if not self._sieve:
-            return np.ones(len(spans), dtype=np.float32)
-        most: Vectors = np.minimum(1.0, self._scaled(self._sieve.most_cosine(text, spans)) + SLACK)
-        return most
+            return most
+        counts = [min(1 + sum(len(self._rows[t]) for t in own), SIEVED) for own in decided]
+        for count in sorted(set(counts)):
+            places = [place for place, own in enumerate(counts) if own == count]
+            cosines, rows = self._sieve.nearest(text, [spans[place] for place in places], count)
+            for place, near, found in zip(places, cosines, rows, strict=True):
+                others = (
+                    c for c, row in zip(near, found, strict=True) if self._owner(row) not in decided[place]
+                )
+                most[place] = next(others, near[-1])
+        bound: Vectors = np.minimum(1.0, self._scaled(most) + SLACK)
+        return bound
+
+    def _owner(self, row: int) -> str:
+        """The target of an exemplar; "" for the row -1, which stands for none."""
+        return self._owners[row] if row >= 0 else ""
 
     def _scaled(self, cosine: Scalar) -> Scalar:
         """On a scale where unrelated texts have 0: encoders differ in how near they put those."""

@@ -13,7 +13,7 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
     is given twice is refused, since JSON says nothing of which is meant.
     """
     try:
-        fields = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
+        fields = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once, parse_int=_number)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -23,6 +23,13 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError(f"{what} is an object, got {type(fields).__name__}")
     return fields
+
+
+def _number(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads no number of more digits than ``sys.get_int_max_str_digits``
+        raise ValueError(f"a number of {len(digits):,} digits is too long to be read") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

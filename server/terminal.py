@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -24,7 +25,15 @@ Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.")]
+
+
+def _seconds(value: float) -> float:
+    if not 0 <= value < math.inf:  # what is no number neither
+        raise typer.BadParameter(f"{value:g} is no number of seconds; give 0 or more")
+    return value
+
+
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the replicas.", callback=_seconds)]
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .encoder import Vectors
 from .static_encoder import StaticEncoder
@@ -29,7 +30,12 @@ class Sieve:
         self._encoder = encoder.fitted(exemplars[::step], vectors[::step])
         self._index = index
 
-    def most_cosine(self, text: str, spans: Sequence[tuple[int, int]]) -> Vectors:
-        """For each ``text[start:end]`` the cosine of the nearest exemplar by this pass, shape (spans,)."""
-        cosines, _ = self._index.search(self._encoder.encode_spans(text, spans), 1)
-        return np.asarray(cosines[:, 0], dtype=np.float32)
+    def nearest(
+        self, text: str, spans: Sequence[tuple[int, int]], count: int = 1
+    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """For each ``text[start:end]`` the cosines and rows of so many exemplars, the nearest by this pass
+        first; both of shape (spans, count)."""
+        found: tuple[Vectors, npt.NDArray[np.int64]] = self._index.search(
+            self._encoder.encode_spans(text, spans), count
+        )
+        return found

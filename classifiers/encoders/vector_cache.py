@@ -6,6 +6,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,8 @@ class VectorCache:
             save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
             draft.chmod(0o600)
             draft.replace(self._file)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:  # a full disk is the second
+            _remove(draft)
             logger.warning(
                 "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error
             )
@@ -91,6 +93,12 @@ class VectorCache:
             logger.warning("unlearn: %s is altered, or of another encoder, and is made anew", self._file)
             return {}
         return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+
+
+def _remove(draft: Path) -> None:
+    """Leave no half a file behind, which would fill the disk further."""
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
 
 
 def _checksum(keys: npt.NDArray[np.uint8], vectors: Vectors) -> str:

@@ -1,18 +1,46 @@
-"""What stands right after a name and makes it another: "Barack Obama Sr.", "C++", "Will young people"."""
+"""What stands right after a name and makes it another: "Barack Obama Sr.", "C++", "Will young people",
+"GPT-4.5", "Henry v. Ohio", "Rosa parks the car"."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from ..text.folding import normalise
+from ..text.word_frequency import english_rarity
 from .person import person
+from .punctuation import asked
 from .surnames import HALF_TELLING, is_first_name, telling
 
 _ELDER = re.compile(r",?\s{1,3}(?:(?:[Ss]r|SR|[Ss]nr|SNR)\b|Senior\b(?!\s[A-Z]))")
+_REST_OF_NAME = re.compile(
+    r"(?:\s[A-Z][\w'’-]{0,30}\.?(?=,?\s)){0,3}?(?=,?\s(?:[Ss]r|SR|[Ss]nr|SNR|Senior)\b)"
+)
+_OPPOSED = re.compile(r"\svs?\.?\s+[A-Z]")
+_JUNIORS = frozenset(("jr", "jnr", "junior"))
+_SENIORS = frozenset(("sr", "snr", "senior"))
 # Of a name so short the signs after it are a part: C++, C#.
 _SIGNED_LETTERS = 2
 _SIGNS = re.compile(r"(?:\+{1,2}|#)?")
+# A number that goes on behind its point, or began before it.
+_DECIMALS = re.compile(r"\.\d|,\d{3}(?!\d)")
+_DECIMALS_BEFORE = re.compile(r"\d[.,]\Z")
+# Of a case at court: "Henry v. Ohio", "Henry vs. Ohio".
+_FIFTH = re.compile(r"\bV\s*\Z")
+_VERSUS = re.compile(r"s?\.?\s+[A-Z]|s\b")
+# "A 3m board" is three metres long.
+_UNIT = re.compile(r"\d+[A-Z]{1,2}")
+_MEASURED = re.compile(r"(?:\b(?:an?|is|was|nearly|almost|approximately)|[~<>=×x±-])\s?\Z", re.IGNORECASE)
+_MEASURES = re.compile(
+    r"\s(?:long|deep|wide|high|tall|thick|away|apart|across|above|below|x|×|by|per|from)\b|\s?[×/]"
+)
+# What follows a verb, and no name in a statement: "Rosa parks the car".
+_OBJECT = re.compile(
+    r"\s(?:the|an?|his|her|their|its|my|your|our|this|that|these|those|it|him|them|me|us|for|at|on|in|up|down|out"
+    r"|off|over|away|there|here|asleep|apart|until|while|by|every)\b"
+)
+_VERB_RARITY = 3.0
 _GOES_ON = re.compile(r"\s(?P<word>[a-z]{2,})\b")
 _GRAMMAR = frozenset(
     """is was has had did does do will would can could should may might and or but not in at on of from to for
@@ -21,15 +49,32 @@ _GRAMMAR = frozenset(
 )
 
 
-def follows_another(name: str, text: str, end: int) -> bool:
-    """Whether what follows ``name``, which ends at ``end`` of ``text``, makes it no name or another's."""
+def follows_another(name: str, text: str, start: int, end: int) -> bool:
+    """Whether what stands beside ``name``, in ``text[start:end]``, makes it no name or another's."""
     known = _known(name)
+    if _goes_on_in_digits(text, start, end) or (known.fifth and _versus(text, end)):
+        return True
+    if known.unit and _measured(text, start, end):
+        return True
+    if known.personal and _verb(text, start, end):
+        return True
     if known.personal and _ELDER.match(text, end):
         return True
     if known.signs is not None:
         found = _SIGNS.match(text, end)
         return found is not None and found[0] != known.signs
-    return known.words and _phrase(text, end)
+    return known.words and not text.endswith(name, 0, end) and _phrase(text, end)
+
+
+def part_of_another(text: str, start: int, end: int, own: Collection[str]) -> bool:
+    """Whether ``text[start:end]``, of a name with the words ``own``, is of another: of "Robert Downey Sr."
+    for a listed Robert Downey Jr., of "Henry v. Ohio" for Henry V."""
+    if "v" in own and _OPPOSED.match(text, end):
+        return True
+    if not _JUNIORS.isdisjoint(own) and _SENIORS.isdisjoint(own) and text[start].isupper():
+        run = _REST_OF_NAME.match(text, end)
+        return run is not None and _ELDER.match(text, run.end()) is not None
+    return False
 
 
 class _Known:
@@ -39,10 +84,12 @@ class _Known:
     def __init__(self, name: str) -> None:
         words = normalise(name)[0].split()
         known = person(name)
-        self.personal = known is not None and not {"sr", "snr", "senior"} & set(known.generation)
+        self.personal = known is not None and not _SENIORS & set(known.generation)
+        self.fifth = _FIFTH.search(name) is not None
+        self.unit = _UNIT.fullmatch(name.strip()) is not None
         short = len(words) == 1 and len(words[0]) <= _SIGNED_LETTERS
-        signs = re.search(r"(?:\+{1,2}|#)?\s*\Z", name)
-        self.signs = signs[0].strip() if short and signs else None
+        signs = re.search(r"\w(\+{1,2}|#)\s*\Z", name)
+        self.signs = (signs[1] if signs else "") if short else None
         self.words = len(words) == 2 and not is_first_name(words[0]) and telling(words[1]) < HALF_TELLING
         self.words = self.words and all(telling(word) < HALF_TELLING for word in words)
 
@@ -50,6 +97,34 @@ class _Known:
 @lru_cache(65_536)
 def _known(name: str) -> _Known:
     return _Known(name)
+
+
+def _goes_on_in_digits(text: str, start: int, end: int) -> bool:
+    after = text[end - 1].isdigit() and _DECIMALS.match(text, end)
+    before = text[start].isdigit() and _DECIMALS_BEFORE.search(text[max(0, start - 2) : start])
+    return bool(after or before)
+
+
+def _versus(text: str, end: int) -> bool:
+    return text[end - 1] == "v" and _VERSUS.match(text, end) is not None
+
+
+def _measured(text: str, start: int, end: int) -> bool:
+    """Whether a number and letters, small ones, are a measure."""
+    if not text[start:end].islower():
+        return False
+    before = text[max(0, start - 20) : start]
+    return bool(_MEASURED.search(before) or _MEASURES.match(text, end))
+
+
+def _verb(text: str, start: int, end: int) -> bool:
+    """Whether the last word is written small behind a capital, and is what somebody does."""
+    end = end + 1 if text[end : end + 1] == "s" else end
+    first, _, last = text[start:end].rpartition(" ")
+    small = first[:1].isupper() and last.islower() and last.isalpha() and last.endswith("s")
+    if not small or english_rarity(last) > _VERB_RARITY or not _OBJECT.match(text, end):
+        return False
+    return not asked(text, start)
 
 
 def _phrase(text: str, end: int) -> bool:

@@ -99,6 +99,12 @@ def _masks() -> dict[tuple[str, str], int]:
 
 
 _MASKS = _masks()
+# Where only the last word of a name takes an ending: no Finnish "Janina Kowalski" is Jan's.
+LAST_ALONE = sum(
+    1 << i for i, language in enumerate(_TABLE) if language in ("fi", "et", "hu", "tr", "eu", "kk")
+)
+# What a man's surname ends in, and a woman's.
+_GENDERS = frozenset((("ski", "ska"), ("cki", "cka"), ("zki", "zka"), ("sky", "ska")))
 _OTHER = 1 << len(_TABLE)
 _REPLACED = frozenset(old for old, _ in _MASKS if old not in "CVD")
 _MOST_REPLACED = max(map(len, _REPLACED))
@@ -137,6 +143,12 @@ def replacing(word: str, stem: int, ending: str) -> int:
         found |= _MASKS.get(("C", ending), 0)
         found |= _MASKS.get(("D", ending[1:]), 0) if ending[:1] == word[-1] else 0
     return found
+
+
+def other_gender(word: str, form: str) -> bool:
+    """Whether one is a man's surname and the other a woman's: Kowalski, Kowalska."""
+    same = word[:-3] == form[:-3]
+    return same and ((word[-3:], form[-3:]) in _GENDERS or (form[-3:], word[-3:]) in _GENDERS)
 
 
 def _shared(one: str, other: str) -> int:

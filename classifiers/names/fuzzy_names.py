@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..text.folding import normalise
 from ..text.numerals import is_number
 from ..text.word_frequency import ORDINARY_ZIPF, common_words, english_rarity, rarity
-from .endings import AFTER_APOSTROPHE, MOST_LETTERS, own_word, replacing, stems
+from .endings import AFTER_APOSTROPHE, LAST_ALONE, MOST_LETTERS, other_gender, own_word, replacing, stems
 from .names import NameHit
 
 # Shorter words are one edit away from too much.
@@ -40,6 +40,8 @@ _APOSTROPHES = frozenset("'’ʼ`´")
 _SPACES = (" ", "", "-", "_")
 _PARTING = frozenset(",;:!?")
 _ALL = -1
+# What stands between a Russian's, Ukrainian's or Belarusian's first name and surname, in all its cases.
+_PATRONYMIC = re.compile(r"\w+(?:[ое]вич|[ое]вн|ічн|івн|їчн|[ое]вно|ьич|еич)\w{0,3}")
 _FOLDED_WORD = re.compile(r"[^ ]+")
 
 
@@ -80,10 +82,11 @@ class _Open(NamedTuple):
 
     def read(self, node: int, step: _Step) -> _Open:
         form = step.languages != _ALL
+        before = self.languages & ~LAST_ALONE if self.forms else self.languages
         return _Open(
             node,
             self.edits + step.edits,
-            self.languages & step.languages,
+            before & step.languages,
             self.forms + form,
             self.surely or (form and not step.own),
             bool(step.edits) and step.own,
@@ -179,6 +182,8 @@ class FuzzyNames:
                     yield last, name.node
             if last > first and (after := words[last].after_apostrophe):
                 following += [_Open(n.node, n.edits, n.languages & after, n.forms + 1, True) for n in names]
+            if last == first + 1 and _PATRONYMIC.fullmatch(words[last].key[0]) and not words[last].parted:
+                following += names
             if not following:
                 return
             names = following
@@ -213,7 +218,11 @@ class FuzzyNames:
         """The listed words within one edit of ``word``."""
         known = self._shortened
         shared = chain.from_iterable(known[cut] for cut in _shortened(word) if cut in known)
-        return sorted(listed for listed in set(shared) if within_one_edit(listed, word))
+        return sorted(
+            listed
+            for listed in set(shared)
+            if within_one_edit(listed, word) and not other_gender(listed, word)
+        )
 
 
 def _words(text: str) -> list[_Word]:

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..text.folded_words import FoldedWords
 from ..text.word_frequency import rarity
 from .middle_names import FAMILY, Owner, equal_or_initials
+from .name_forms import TURNED
 from .person import Person
+from .surnames import telling
 
 _MOST = 4
+# Of a patronymic, which no list says.
+_ANY = "*"
 # One initial is enough beside a surname as rare as this ("Tolkien" 2.1), and two letters in lower case, where
 # they may be a word, if they are as rare as a word as that.
 RARE_SURNAME = 2.0
@@ -35,6 +39,9 @@ class Initials:
 
     def _add(self, known: Person, owner: Owner) -> None:
         letters = "".join(word[0] for word in known.given)
+        if _has_patronymic(known) and rarity(known.last) >= RARE_LETTERS:
+            people = self._people.setdefault(known.last, {}).setdefault(known.particles, {})
+            people.setdefault(letters + _ANY, []).append((known, owner))
         telling = rarity(known.last) >= RARE_SURNAME or bool(known.particles)
         rare = telling and len(known.given[0]) > 1
         if len(letters) == 1 and not rare:
@@ -57,12 +64,12 @@ def _found(
 ) -> Iterator[tuple[int, int, list[Owner]]]:
     """Of the people of a surname those whose initials stand before it, or after it and a comma."""
     for first, letters in _before(words, start):
-        if known := people.get(letters):
+        if known := [*people.get(letters, ()), *people.get(letters[:-1] + _ANY, ())]:
             owners = [owner for p, owner in known if _names(words, first, start, last, p)]
             yield *words.span(first, last), owners
     for stop, letters in _after(words, last):
-        if known := people.get(letters):
-            yield *words.span(start, stop), [owner for _, owner in known]
+        if people.get(letters):
+            yield *words.span(start, stop), [owner for _, owner in people[letters]]
 
 
 def _before(words: FoldedWords, start: int) -> Iterator[tuple[int, str]]:
@@ -83,15 +90,16 @@ def _first(words: FoldedWords, place: int) -> bool:
 
 
 def _after(words: FoldedWords, last: int) -> Iterator[tuple[int, str]]:
-    """The initials after a surname and a comma, and with which word they end."""
-    if words.after(last) != ",":
+    """The initials after a surname and a comma, or after a rare one, and with which word they end."""
+    rare = words.after(last) == " " and telling(words[last]) >= TURNED
+    if words.after(last) != "," and not (rare and words.in_capitals([last])):
         return
     letters = ""
     for place in range(last + 1, min(last + 1 + _MOST, len(words))):
         if len(words[place]) > 1 or not words.in_capitals([place]):
             break
         letters += words[place]
-    if letters:
+    if len(letters) > 1 or (letters and not rare):
         yield last + len(letters), letters
     if last + 1 < len(words) and len(words[last + 1]) > 1 and words.written(last + 1).isupper():
         yield last + 1, words[last + 1]
@@ -113,6 +121,8 @@ def _names(words: FoldedWords, first: int, start: int, last: int, known: Person)
         number = words.between(last + 1, last + 1 + len(known.generation))
         if number != known.generation:  # another pope
             return False
+    if _has_patronymic(known) and len(given) == 2:
+        given = given[:1]
     together = len(given) == 1 and len(given[0]) > 1
     if not together and not equal_or_initials(given, known.given[: len(given)]):
         return False
@@ -122,6 +132,11 @@ def _names(words: FoldedWords, first: int, start: int, last: int, known: Person)
         and words.in_capitals([*names, last] if names else [])
         and all(_initial(words, place) for place in range(first, start) if len(words[place]) == 1)
     )
+
+
+def _has_patronymic(known: Person) -> bool:
+    """Whether a second initial may be added to the one given name: "Л. Н. Толстой" for Лев Толстой."""
+    return len(known.given) == 1 and "\u0400" <= known.last[0] < "\u0530"
 
 
 def _initial(words: FoldedWords, place: int) -> bool:

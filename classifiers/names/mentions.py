@@ -12,8 +12,12 @@ import regex
 from ..text.folding import normalise
 from ..text.word_frequency import english_rarity
 from .surnames import HALF_TELLING, is_first_name, telling
+from .titles import AFTER_NAMES, PLAIN_TITLES, is_title
 
-_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’.-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+# A full stop joins "e.g"; the surname of "В.Путин" is a word of its own.
+_WORD = regex.compile(
+    r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:['’-]|\.(?!\p{Lu}\p{Ll}))[\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
+)
 _SPACES = (" ", "\u00a0")
 # Also what closes a nickname: Jacob "Jake" Moore.
 _JOINTS = (*_SPACES, '" ', "” ", "’ ", "' ")
@@ -29,19 +33,15 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Capitals before a name that are no part of one.
-_TITLES = _set(
-    """mr mrs ms miss mx dr doctor prof professor sir madam lord lady king queen prince princess president
-    senator judge captain general actor actress singer author writer director describe discuss summarize
-    summarise compare explain list identify outline analyze analyse evaluate recall mention provide
-    imagine"""
+# Capitals that begin a sentence before a name, and no name.
+_OPENERS = _set(
+    """describe discuss summarize summarise compare explain list identify outline analyze analyse evaluate
+    recall mention provide imagine"""
 )
-# Nobody famous is called so for long.
-_PLAIN_TITLES = _set("mr mrs ms miss mx madam aunt uncle coach")
 _PARTICLES = _set("van von der den de da di del della la le du bin ibn al el y")
 _ARTICLES = _set("a an the this these those each every another")
 # After a name, in capitals, and no other.
-_NO_NAMES = _TITLES | _ARTICLES | _set("jr ii iii iv")
+_NO_NAMES = AFTER_NAMES | _OPENERS | _ARTICLES | _set("jr ii iii iv")
 _OPPOSING = _set("v vs versus")
 # What is named after somebody, and no longer about that person.
 _NAMED_AFTER = _set(
@@ -60,6 +60,11 @@ _LIVES = _set(
     graduated studied debut nominated portrayed portray hosted directed directorial produced released singles
     modeled ranked endorsed grossing critics surname professionally stage voiced voices character biographer
     childhood ancestry descent raised education educated attended grandfather grandmother siblings"""
+)
+# What somebody owns who is known for works: "Beethoven's Fifth", no "Quist's Bakery".
+_WORKS = _LIVES | _set(
+    """first second third fourth fifth sixth seventh eighth ninth tenth symphony sonata concerto requiem mass
+    quartet opera overture opus nobel oscar grammy"""
 )
 # Of a made-up person something is counted: "Perry had won five more games than Dana".
 _COUNTS = _set(
@@ -151,8 +156,10 @@ class Mention:
             if not (word.capital or _PARTICLES.issuperset(word.folded)):
                 break
             first -= 1
+        titles = (p for p in range(first, self._position) if is_title(self._words[p].folded))
+        first = max(titles, default=first - 1) + 1
         run = list(self._words[first : self._position])
-        while run and (not run[0].capital or not _TITLES.isdisjoint(run[0].folded) or self._opens(first)):
+        while run and (not run[0].capital or not _OPENERS.isdisjoint(run[0].folded) or self._opens(first)):
             run.pop(0)
             first += 1
         return run
@@ -188,8 +195,22 @@ class Mention:
         given = set(own) - set(self.word.folded)
         if any(word.initial and not _compatible(word, given) for word in self.before):
             return True
+        if self._author_of(own):
+            return True
         after = self._next
-        return after is not None and _name(after) and not _compatible(after, own)
+        if after is not None and after.initial and not _compatible(after, own):
+            beyond = self._words[self._position + 2 : self._position + 3]
+            return any(_compatible(word, given) for word in beyond)  # Michael B. Jordan
+        if after is None or (self._owns and not _WORKS.isdisjoint(after.folded)):
+            return False
+        return _name(after) and not _compatible(after, own)
+
+    def _author_of(self, own: Collection[str]) -> bool:
+        """Whether another's initial stands behind it, as in a list of authors: "Kelly, T."."""
+        after = self._words[self._position + 1] if self._position + 1 < len(self._words) else None
+        if after is None or self.word.after not in (", ", " ") or not (after.initial and after.capital):
+            return False
+        return len(after.text) == 1 and after.after[:1] in (".", ",") and not _compatible(after, own)
 
     def named(self, own: Collection[str]) -> bool:
         """Whether it stands beside another of the words ``own``."""
@@ -204,7 +225,7 @@ class Mention:
     @cached_property
     def formal(self) -> bool:
         """Whether it stands after "Mrs", as people do of whom nobody has heard."""
-        return self._previous is not None and not _PLAIN_TITLES.isdisjoint(self._previous.folded)
+        return self._previous is not None and not PLAIN_TITLES.isdisjoint(self._previous.folded)
 
     @cached_property
     def alone(self) -> bool:
@@ -217,6 +238,11 @@ class Mention:
         if not self.capital and _ASKING.isdisjoint(before):
             return False
         return self._next is None or not self._thing(self._next)
+
+    @property
+    def _owns(self) -> bool:
+        """Whether what follows is its own, and no part of its name."""
+        return self.word.folded[1:] == ("s",)
 
     @property
     def _blank(self) -> bool:
@@ -276,7 +302,7 @@ class Mention:
     def _thing(self, after: Word) -> bool:
         """Whether the word after makes it a thing's: "Cooper test", "Kunis 3000", "Cyrus of Persia"."""
         if after.text[0].isdigit():
-            return not _YEAR.fullmatch(after.text)
+            return not (self._owns or _YEAR.fullmatch(after.text))
         if after.folded == ("of",):
             place = self._position + 2
             return place < len(self._words) and self._words[place].capital

@@ -8,6 +8,7 @@ from ..text.folded_words import FoldedWords
 from ..text.word_frequency import rarity
 from .given_names import other_forms
 from .person import Person
+from .surnames import telling
 
 _MIDDLE_WORDS = 4
 # What stands behind a name of two, and is no number of kings.
@@ -16,6 +17,9 @@ FAMILY = frozenset(("jr", "sr", "jnr", "snr", "junior", "senior"))
 # middle name as the second ("Paxton" has 2.3).
 RARE_SURNAME = 1.0
 VERY_RARE_SURNAME = 2.0
+# An initial that the list has not tells the namesakes of a common name apart: "Michael Jordan" has 1.45,
+# "Stephen King" 1.7.
+COMMON_NAME = 1.5
 # "Venus and Serena Williams" are two of one surname.
 _AND = frozenset("and und et y e i и og och en ja".split())  # noqa: SIM905
 _AND_SIGNS = ("&", "+")
@@ -74,6 +78,9 @@ def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
     capitals = [*range(first, first + 1 + len(names)), last]
     if not names and known.given[1:] and known.generation and known.generation[0] not in FAMILY:
         return False  # Pope Paul II is no Pope John Paul II
+    added = bool(names) and not known.given[1:] and all(len(name) == 1 for name in names)
+    if added and rarity(known.given[0]) + telling(known.last) < COMMON_NAME:
+        return False  # Michael B. Jordan is no Michael Jordan
     return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
 
 

@@ -14,13 +14,17 @@ from ..text.folded_text import script
 from ..text.folding import normalise
 from ..text.word_frequency import common_words
 from .given_names import other_forms
-from .person import comma_of
+from .person import comma_of, person
+from .surnames import is_first_name, telling
 
 _HIDDEN_LETTERS = 6
 # Longer names are turned round by their last word and their article alone.
 _TURNED_WORDS = 4
 _ARTICLES = frozenset("the a an le la les el los las il der die das".split())  # noqa: SIM905
+_JOINING = frozenset(("and", "und", "et", "y", "och"))
 _GRAMMAR = frozenset("the a an of and & + in on to for with der die das und le la les et el los y".split())  # noqa: SIM905
+# From here on a surname may stand before the given name without a comma: "Nagy" has 1.4, "Hamilton" 1.1.
+TURNED = 1.3
 _UNWRITTEN = re.compile(r"[.'’‘`´·׳״\u02B9-\u02BF-]")
 _APOSTROPHES = re.compile(r"[\u02B9-\u02BF]")
 _AND_SIGN = re.compile(r"\s[&+]\s")
@@ -33,15 +37,17 @@ class Form:
     """A way to write a name.
 
     ``written`` are its folded spellings as words. A ``turned`` one ("Rowling, J. K.") has a comma after
-    ``comma`` letters; a ``hidden`` one is reversed or in rot13; a ``company`` must
-    have a legal form beside it. ``breaks`` says after how many letters the
-    listed name has punctuation of its own.
+    ``comma`` letters, or none if it is ``bare`` ("DUDA Andrzej"); a ``hidden`` one is reversed or in rot13;
+    a ``company`` must have a legal form beside it. ``breaks`` says after how many letters the listed name
+    has punctuation of its own, ``ands`` after how many an "&".
     """
 
     kind: Literal["plain", "turned", "hidden", "company"]
     written: tuple[str, ...]
     breaks: frozenset[int] = frozenset()
     comma: int = 0
+    bare: bool = False
+    ands: frozenset[int] = frozenset()
     owners: list[tuple[str, str]] = field(default_factory=list, compare=False, hash=False)
 
 
@@ -74,9 +80,10 @@ def _forms(spelling: str) -> Iterator[Form]:
     if comma := comma_of(spelling):
         yield Form("turned", tuple(dict.fromkeys(written)), breaks, comma)
         return
-    yield Form("plain", tuple(dict.fromkeys(written)), breaks)
+    ands = _breaks(spelling, _AND_SIGN) if _AND_SIGN.search(spelling) else frozenset()
+    yield Form("plain", tuple(dict.fromkeys(written)), breaks - ands, ands=ands)
     if "," not in spelling:
-        yield from _turned(words, joined, breaks)
+        yield from _turned(spelling, words, joined, breaks)
     for hidden in _hidden(words):
         yield Form("hidden", (hidden,))
 
@@ -86,22 +93,22 @@ def _is_word(words: list[str], joined: list[str]) -> bool:
     return len(words) > 1 and any(word in common_words() or other_forms(word) for word in joined)
 
 
-def _breaks(spelling: str) -> frozenset[int]:
+def _breaks(spelling: str, own: re.Pattern[str] = _OWN_PUNCTUATION) -> frozenset[int]:
     """After how many letters of the name punctuation may stand between two of its words.
 
     Where the name has some itself, and anywhere in one that is no row of names ("Tyler, the Creator").
     """
     words = spelling.split()
-    if len(words) > 2 and not _GRAMMAR.isdisjoint(map(str.casefold, words)):
+    if own is _OWN_PUNCTUATION and len(words) > 2 and not _GRAMMAR.isdisjoint(map(str.casefold, words)):
         return frozenset(range(len(spelling)))
-    if not _OWN_PUNCTUATION.search(spelling):
+    if not own.search(spelling):
         return frozenset()
     folded, origins = normalise(spelling)
     places = [place for place, char in enumerate(folded) if char != " "]
     return frozenset(
         letters
         for letters, (one, next_one) in enumerate(pairwise(places), 1)
-        if _OWN_PUNCTUATION.search(spelling[origins[one] + 1 : origins[next_one]])
+        if own.search(spelling[origins[one] + 1 : origins[next_one]])
     )
 
 
@@ -113,12 +120,12 @@ def _unspaced(words: list[str]) -> str:
     return written
 
 
-def _turned(words: list[str], joined: list[str], breaks: frozenset[int]) -> Iterator[Form]:
-    """Other orders around a comma: "García Márquez, Gabriel", "Great Gatsby, The"."""
-    total = sum(map(len, words))
+def _turned(spelling: str, words: list[str], joined: list[str], breaks: frozenset[int]) -> Iterator[Form]:
+    """Other orders, around a comma or bare: "García Márquez, Gabriel", "Great Gatsby, The", "DUDA Jan"."""
+    total, bare = sum(map(len, words)), frozenset(_surnames(spelling))
     for split in range(1, len(words)):
         ends = split == len(words) - 1 or (split == 1 and words[0] in _ARTICLES)
-        if len(words) > _TURNED_WORDS and not ends:
+        if (len(words) > _TURNED_WORDS and not ends) or words[split - 1] in _JOINING:
             continue
         before, comma = (sum(map(len, part)) for part in (words[:split], words[split:]))
         written = [" ".join((*words[split:], *words[:split]))]
@@ -126,7 +133,19 @@ def _turned(words: list[str], joined: list[str], breaks: frozenset[int]) -> Iter
             cut = split - len(words)
             written.append(" ".join((*joined[cut:], *joined[:cut])))
         moved = frozenset((at - before) % total for at in breaks if at != before)
-        yield Form("turned", tuple(dict.fromkeys(written)), moved, comma)
+        surname = " ".join(words[split:])
+        yield Form("turned", tuple(dict.fromkeys(written)), moved, comma, surname in bare)
+
+
+def _surnames(spelling: str) -> Iterator[str]:
+    """What may stand first without a comma after it: a surname that says by itself whose it is, or one
+    with several given names."""
+    known = person(spelling)
+    if known is None or known.generation or is_first_name(known.last):
+        return
+    if len(known.given) > 1 or known.particles or telling(known.last) >= TURNED:
+        yield " ".join((*known.particles, known.last))
+        yield known.last
 
 
 def _hidden(words: list[str]) -> Iterator[str]:

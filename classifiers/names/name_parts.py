@@ -10,6 +10,7 @@ from ..text.folding import normalise
 from ..text.numerals import another_of_a_series
 from ..text.word_cache import MEBIBYTE, WordCache
 from ..text.word_frequency import rarity
+from .after_names import part_of_another
 from .endings import MOST_LETTERS, languages, own_word, stems
 from .given_names import other_forms
 from .mentions import Mention, Word, words_of
@@ -122,6 +123,7 @@ class NameParts:
                     mention = mention or Mention(words, position)
                     weight = self._weight(mention, part, target_id, called)
                     other = another_of_a_series(text, word.start, word.end, self.words[target_id])
+                    other = other or part_of_another(text, word.start, word.end, self.words[target_id])
                     weight = -min(1.0, abs(weight)) if other else weight
                     yield PartHit(
                         target_id, mention.start if weight >= ALONE else word.start, word.end, weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,8 +21,9 @@ from .legal_forms import legal_form_follows
 from .middle_names import MiddleNames, Owner
 from .name_forms import Form, company_forms, name_forms, spellings
 from .other_names import DISTINCTIVE_ALONE
-from .person import person
+from .person import PARTICLES, person
 from .punctuation import one_turned, parted
+from .surnames import is_first_name
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
 # ("Li Ming": "liming"); a name in a script without spaces says as much in half the characters.
@@ -32,6 +34,13 @@ MIN_SPELT_LETTERS = 4
 MIN_UNSPACED_LETTERS = 3
 # A capitalised word as common as this begins a sentence and is no name.
 PLAIN_RARITY = 0.6
+HARDLY_A_WORD = 2.0
+_AROUND = 40
+# Names as short as this, with a sign, are pairs of letters and words otherwise: AT&T, H&M, Jay-Z.
+_SHORT = 6
+_SIGNS = re.compile(r"[&/+-]")
+RARE_PIECE = 1.0
+_PARTED = re.compile(r"[^\w\s.'’-]|\w{2}\.\s|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class NameMatcher:
             for begin, end, owners in self._places(folded):
                 for target_id, name in owners:
                     hit = NameHit(target_id, name, *folded.span(begin, end))
-                    if hit not in seen and not follows_another(name, text, hit.end):
+                    if hit not in seen and not follows_another(name, text, hit.start, hit.end):
                         seen.add(hit)
                         yield hit
 
@@ -110,7 +119,7 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
-    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}):
+    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}, form.ands):
         return False
     if form.kind == "company":
         known = written in form.written and begins and ends
@@ -119,8 +128,18 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         )
     if form.kind == "turned":
         known = written in form.written and begins and (ends or _inflected(folded, begin, end))
-        return known and one_turned(folded, begin, end, form.comma)
+        return known and (
+            _verbatim(form, folded, begin, end)
+            or (form.bare and _bare(folded, begin, end))
+            or (not _first_name(folded, begin) and one_turned(folded, begin, end, form.comma))
+        )
     if written in form.written:
+        if (
+            " " in written
+            and len(folded.folded[begin:end]) <= _SHORT
+            and _other_signs(form, folded, begin, end)
+        ):
+            return False
         return begins and (ends or _inflected(folded, begin, end))
     if _long_enough(form.written[0]) and " " not in written:
         return not _of_another(form, folded, begin, end)
@@ -133,6 +152,44 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         or _unmistakable(form, folded, begin, end)
         or comes_apart(form.written[0], folded, begin, end)
     )
+
+
+def _verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether it stands here as it is listed, with its comma and its capitals."""
+    start, stop = folded.span(begin, end)
+    return any(name[: stop - start] == folded.text[start:stop] for _, name in form.owners)
+
+
+def _other_signs(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether short pieces stand beside each other, which the listed name joins by a sign: "at t", "H/M".
+
+    With a space for the sign they are the name in its capitals, or if one of them is a rare word ("jay z").
+    """
+    start, stop = folded.span(begin, end)
+    written = folded.text[start:stop]
+    gaps = re.findall(r"[\W_]+", written)
+    for _, name in form.owners:
+        if not _SIGNS.search(name) or written.casefold() in name.casefold():
+            return False
+        if gaps == [" & "] and _SIGNS.findall(name) == ["&"]:
+            return False
+        letters = re.sub(r"[\W_]", "", name)
+        rare = max(english_rarity(word) for word in folded.folded[begin:end].split(" ")) >= RARE_PIECE
+        spaced = all(gap.isspace() for gap in gaps)
+        joined = folded.text[stop : stop + 1] == "-" and folded.text[stop + 1 : stop + 2].isalpha()
+        if spaced and not joined and (rare or re.sub(r"\s", "", written) == letters):
+            return False
+    return True
+
+
+def _bare(folded: FoldedText, begin: int, end: int) -> bool:
+    """Whether "DUDA Andrzej" is one name: in capitals, without punctuation, and after no other name."""
+    start, stop = folded.span(begin, end)
+    written = folded.text[start:stop]
+    capitals = all(word[:1].isupper() or word in PARTICLES for word in written.split())
+    around = folded.text[max(0, start - _AROUND) : start]
+    named = _surname(folded, begin) and not (around.isupper() and written.isupper())
+    return capitals and not _PARTED.search(written) and not named
 
 
 def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
@@ -175,10 +232,22 @@ def _company(folded: FoldedText, begin: int, end: int) -> bool:
 
 def _surname(folded: FoldedText, begin: int) -> bool:
     """Whether a word in capitals, too rare to begin a sentence alone, stands right before."""
+    word = _capital_before(folded, begin)
+    return bool(word) and english_rarity(word) > PLAIN_RARITY
+
+
+def _first_name(folded: FoldedText, begin: int) -> bool:
+    """Whether a first name, or what is hardly a word, stands right before: "Piotr Duda, Andrzej Wajda"."""
+    word = _capital_before(folded, begin)
+    return bool(word) and (is_first_name(word) or english_rarity(word) >= HARDLY_A_WORD)
+
+
+def _capital_before(folded: FoldedText, begin: int) -> str:
+    """The word in capitals right before, if nothing but a space stands between; else ""."""
     start = folded.folded.rfind(" ", 0, max(0, begin - 1)) + 1
     word = folded.folded[start : begin - 1] if begin > 1 else ""
     joint = folded.text[folded.origins[begin - 1] : folded.origins[begin]] if word else ""
-    return joint.isspace() and _capital(folded, start) and english_rarity(word) > PLAIN_RARITY
+    return word if joint.isspace() and _capital(folded, start) else ""
 
 
 def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
@@ -214,7 +283,7 @@ def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
     word = folded.folded[begin:end].rpartition(" ")[2]
     suffix = folded.suffix(end, MOST_LETTERS)
     several = end - begin > len(word)
-    if several and suffix == "s" and not folded.folded[begin].isdigit():
+    if several and suffix == "s" and len(word) > 1 and not folded.folded[begin].isdigit():
         return True
     if not several and len(word) < INFLECTED_LETTERS:
         return False

@@ -11,7 +11,7 @@ from ..text.folding import normalise
 # Titles of works begin so, and "The Oval Office" is no "The Office".
 _TITLE_WORDS = "the a an my our la le les el los las il der die das o os as al and of in on"
 _ARTICLES = frozenset(_TITLE_WORDS.split())
-_PARTICLES = frozenset(
+PARTICLES = frozenset(
     """van von vom zu zur der den de del della dello di da dal das do dos du la le bin ibn bint ben ter
     ten""".split()  # noqa: SIM905
 )
@@ -37,7 +37,7 @@ def person(name: str) -> Person | None:
     words = [word for written in name.split() for word in _words(written, name)]
     generation = tuple(words[-1:]) if len(words) > 2 and words[-1] in GENERATIONS else ()
     end = len(words) - len(generation) - 1
-    start = next((place for place in range(1, max(1, end)) if words[place] in _PARTICLES), end)
+    start = next((place for place in range(1, max(1, end)) if words[place] in PARTICLES), end)
     if end < 1 or not _personal(name, [*words[:start], words[end]]):
         return None
     return Person(tuple(words[:start]), tuple(words[start:end]), words[end], generation)
@@ -53,7 +53,7 @@ def _words(written: str, name: str) -> Iterator[str]:
 
 def _personal(name: str, words: Sequence[str]) -> bool:
     """Whether all is capitalised but particles, and no article or comma stands among the names."""
-    capitalised = all(word[:1].isupper() or word in _PARTICLES for word in name.split())
+    capitalised = all(word[:1].isupper() or word in PARTICLES for word in name.split())
     return capitalised and "," not in name and _ARTICLES.isdisjoint(words)
 
 

@@ -19,12 +19,22 @@ _AROUND = 200
 _BETWEEN = 64
 _QUERY_WORDS = 8
 
+_HELPS = r"is|are|was|were|did|does|do|has|have|had|can|could|will|would|should|might"
 _STOP = re.compile(r"[.!?]['\"”’)\]]*\s|[。！？؟।]")
 _PAUSE = re.compile(r"[,;:]\s|[，、；：،؛…—]|\.\.|\s[–-]{1,2}\s")
 _BOTH = re.compile(r"\s[&+]\s")
+_AND_SIGN = re.compile(r"\s?[&+]\s?")
 _BREAK = re.compile(r"[.!?\n。！？؟।]")
 # Between two cells of a table, items of a list of lines, or strings of a list.
 _CELLS = re.compile(r"['\"]\s*[,;|]\s*['\"]|\s*\|\s*|\s*\t\s*|\s*\n\s*[-*•+]\s+")
+# A surname and initials, of which the next author's begin.
+_AUTHORS = re.compile(r"[,;&]")
+_AUTHOR = re.compile(r"\b[^\W\d_a-z]\w+,?\s(?:[^\W\d_a-z][.,\s]{0,3}){0,3}\Z")
+# To whom a letter goes, who took part: names, and no one in two parts.
+_LABEL = re.compile(r"\W*\w{1,20}:\s*\Z")
+_LINE_END = re.compile(r"[ \t]*(?:\n|\Z)")
+_ASIDE = re.compile(r"\s[–-]{1,2}\s")
+_DOES = re.compile(rf"\s(?:{_HELPS}|said|says|went|left|came|wrote|thinks|thought|met|asked|wants)\b")
 _CELL_AFTER = re.compile(rf"(?:{_CELLS.pattern})(\w{{2,30}})\b")
 _CELL_BEFORE = re.compile(rf"\b(\w{{2,30}})(?:{_CELLS.pattern})\Z")
 _ABBREVIATED = frozenset(
@@ -36,12 +46,11 @@ _AFTER_NAMES = frozenset(
     "jr sr ii iii iv phd md dds esq mba cbe obe mbe frs qc kc inc ltd llc llp plc corp co sa ag".split()  # noqa: SIM905
 )
 _LISTED_ON = re.compile(
-    r"\w{0,3}['\"’”]?(?:\s*[,;，、؛،]|,?\s+(?:and|or|und|oder|et|ou|y|e|o|og|och|en|i|и|или|&))\s*['\"‘“]?(\w+)",
+    r"\w{0,3}['\"’”]?(?:,?\s+(?:and|or|und|oder|et|ou|y|e|o|og|och|en|i|и|или)\b|\s*[,;，、؛،]|,?\s+&)\s*['\"‘“]?(\w+)",
     re.IGNORECASE,
 )
 _LISTED_BEFORE = re.compile(r"(\w+)['\"’”]?[,;，、؛،]\s*['\"‘“]?\Z")
 _GOES_ON = re.compile(r"\w{0,3}(?:['’]s)?[,:]?[ \t]*[^\W_]")
-_HELPS = r"is|are|was|were|did|does|do|has|have|had|can|could|will|would|should|might"
 _ASKS = re.compile(
     r"\W*(?:(?:so|and|but|please|hi|hello|ok|okay)\W+)*(?:"
     r"(?:who|whom|whose|what|which|wer|was|wo|wann|wie|warum|welche\w*|qui|que|quel\w*|quand|où|quién|qué"
@@ -58,17 +67,28 @@ _LEADS = re.compile(
 )  # fmt: skip
 
 
-def parted(folded: FoldedText, begin: int, end: int, own: frozenset[int] = frozenset()) -> bool:
+def parted(
+    folded: FoldedText,
+    begin: int,
+    end: int,
+    own: frozenset[int] = frozenset(),
+    ands: frozenset[int] = frozenset(),
+) -> bool:
     """Whether punctuation ends the name ``folded[begin:end]`` before its last word.
 
-    ``own`` says after how many of its letters the name has punctuation itself.
+    ``own`` says after how many of its letters the name has punctuation itself, ``ands`` where that is "&".
     """
     letters = 0
     for place in range(begin, end):
         if folded.folded[place] != " ":
             letters += 1
-        elif letters not in own:
-            between = folded.text[folded.origins[place - 1] + 1 : folded.origins[place + 1]][:_BETWEEN]
+            continue
+        between = folded.text[folded.origins[place - 1] + 1 : folded.origins[place + 1]][:_BETWEEN]
+        if _between_authors(between, folded, begin, place):
+            return True
+        if letters not in own:
+            if letters in ands and _AND_SIGN.fullmatch(between):
+                continue
             if not between.isspace() and _parts(between, place, folded, begin, end):
                 return True
     return False
@@ -87,6 +107,11 @@ def parted_in(text: str, start: int, end: int) -> bool:
     return parted(folded, begin, stop)
 
 
+def asked(text: str, start: int) -> bool:
+    """Whether the sentence in which ``start`` lies begins as a question or a command does."""
+    return _ASKS.match(_BREAK.split(text[max(0, start - _AROUND) : start])[-1]) is not None
+
+
 def one_turned(folded: FoldedText, begin: int, end: int, comma: int) -> bool:
     """Whether "King, Stephen" is one name turned round, with its comma after so many letters, and not two
     of a list or of two clauses."""
@@ -101,6 +126,13 @@ def one_turned(folded: FoldedText, begin: int, end: int, comma: int) -> bool:
     opening = _BREAK.split(folded.text[max(0, start - _AROUND) : start])[-1]
     leads = _LEADS.match(opening) and not _ASKS.match(opening) and _GOES_ON.match(folded.text, stop)
     return not leads and not _listed(folded.text, start, stop)
+
+
+def _between_authors(between: str, folded: FoldedText, begin: int, place: int) -> bool:
+    """Whether one author's initial ends before ``place``, and another's surname follows: "Lee, R., Kelly"."""
+    start = folded.origins[begin]
+    initial = place - begin == 1 and _AUTHORS.search(between) is not None
+    return initial and _AUTHOR.search(folded.text[max(0, start - _BETWEEN) : start]) is not None
 
 
 def _parts(between: str, place: int, folded: FoldedText, begin: int, end: int) -> bool:
@@ -138,7 +170,12 @@ def _two_sentences(text: str, between: str, start: int, stop: int) -> bool:
 
 def _addressed(text: str, between: str, start: int, stop: int) -> bool:
     """Whether a list is named, or somebody spoken to: "Paul, Simon, are you there?"."""
-    opens = not _BREAK.split(text[max(0, start - _AROUND) : start])[-1].strip()
+    opening = _BREAK.split(text[max(0, start - _AROUND) : start])[-1]
+    opens = not opening.strip()
+    if _LABEL.fullmatch(opening) and _LINE_END.match(text, stop):
+        return True
+    if opens and _ASIDE.fullmatch(between) and _DOES.match(text, stop):
+        return "?" not in _BREAK.findall(text[stop : stop + _AROUND])[:1]
     spoken = opens and (":" in between or text[stop : stop + 1] in (",", ":"))
     return (spoken and bool(_GOES_ON.match(text, stop))) or _listed(text, start, stop)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from .folded_text import FoldedText
 
 _WORD = re.compile(r"[^ ]+")
-_OTHER_PUNCTUATION = re.compile(r"[^\w\s.'’\"“”()-]|\w{2}\.|\n|_")
+_OTHER_PUNCTUATION = re.compile(r"[^\w\s.'’\"“”()-]|\s-{1,2}\s|\w{2}\.|\n|_")
 
 
 class FoldedWords:

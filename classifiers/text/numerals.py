@@ -14,6 +14,7 @@ _ROMAN = re.compile(r"(?=.)m{0,3}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3}
 _SMALL_ROMAN = re.compile(r"(?=.)x{0,3}(ix|iv|v?i{0,3})")
 # A name's words and its number: "Terminator 3", "GPT-3", "World Cup (2014)".
 _RUN = re.compile(r"\w+(?:[\s#(–-]{1,2}\w+)*")
+_DECIMALS = re.compile(r"\.(\d{1,9})")
 _RUN_BEFORE = re.compile(r"(?:\w+[\s#(–-]{1,2})+\Z")
 _SEEN = 60
 # A small number before a name is a count.
@@ -35,6 +36,9 @@ def another_of_a_series(text: str, start: int, end: int, own: Collection[str]) -
         return False
     after = _RUN.match(text, start, end + _SEEN)
     if after and another_number(_first_foreign(after[0], own), own):
+        return True
+    decimals = _DECIMALS.match(text, after.end()) if after and after[0][-1].isdigit() else None
+    if decimals and decimals[1] not in own:
         return True
     before = _RUN_BEFORE.search(text, max(0, start - _SEEN), start)
     leading = _first_foreign(before[0], own, backwards=True) if before else ""

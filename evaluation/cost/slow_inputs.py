@@ -107,6 +107,7 @@ PROMPTS = (
     Prompt("misspelt names", repeated("Stephan Kimg Mraia Garcia "), ("Stephen King", *SHARED)),
     Prompt("one short name", repeated("Bo "), ("Bo",)),
     Prompt("one name in every sentence", repeated("Stephen King wrote it. ")),
+    Prompt("one name among other words", in_turn("Stephen King", *QUESTION.split())),
     Prompt("base64 without an end", repeated("QUJD")),
     Prompt("base64 in lines", repeated("QUJDQUJDQUJD\n")),
     Prompt("one letter", repeated("a")),

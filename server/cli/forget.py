@@ -86,7 +86,7 @@ def forget(
 
 
 def _read(file: Path) -> list[ForgetTarget]:
-    return read_targets(sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines())
+    return read_targets((_standard_input() if str(file) == "-" else _bytes(file)).splitlines())
 
 
 def _suppress(
@@ -138,6 +138,15 @@ def _target(**fields: Any) -> ForgetTarget:
         return make_target(**{key: value for key, value in fields.items() if value is not None})
     except ValueError as error:
         fail(error)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        fail("standard input is closed; pipe targets into it, or name their file")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        fail(f"standard input cannot be read: {error.strerror}")
 
 
 def _bytes(file: Path) -> bytes:

@@ -288,6 +288,21 @@ def test_wait_waits_for_every_replica(run: Run, store: Store) -> None:
     assert "generation 1: served by 2 replicas" in run("wait", "--generation", "1").output
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1"])
+@pytest.mark.parametrize("command", [("wait", "--generation", "0"), ("forget", "Ann Lee")])
+def test_no_command_waits_for_ever(run: Run, store: Store, command: tuple[str, ...], seconds: str) -> None:
+    output = run(*command, f"--timeout={seconds}", exit_code=2).output
+    assert f"{seconds} is no number of seconds" in output
+    assert store.head().generation == 0
+
+
+def test_a_closed_standard_input_is_a_sentence(run: Run, store: Store) -> None:
+    command = [sys.executable, "-m", "vllm_unlearn.server.cli", "forget", "--file", "-"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "standard input" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_wait_fails_where_too_few_servers_run(run: Run, store: Store) -> None:
     output = run("forget", "Ann Lee").output
     assert "generation 1: no server runs on this store, so nothing is suppressed yet" in output

@@ -56,6 +56,7 @@ def test_a_file_is_read_line_by_line() -> None:
         (b'{"name": "caf\xe9"}', "not UTF-8 at byte 13"),
         (b'["Ann"]', "a target is an object, got list"),
         (b"null", "a target is an object, got NoneType"),
+        (b'{"name": ' + 10_000 * b"7" + b"}", "a number of 10,000 digits is too long to be read"),
         (b"{}", "name: is missing"),
         (line(name=None), "name: must be text (a string)"),
         (line(aliases={"a": 1}), "aliases: must be a list"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -77,6 +78,22 @@ def test_a_broken_file_is_made_anew(damage: str, counting: Counting, file: Path)
     cache.settle()
     VectorCache(counting, file).encode(TEXTS)
     assert counting.texts == 4
+
+
+def test_a_full_disk_costs_time_and_nothing_else(
+    counting: Counting, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = VectorCache(counting, tmp_path / "vectors.safetensors")
+    cache.encode(TEXTS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))  # the kernel refuses to write on
+    try:
+        cache.settle()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be written" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    assert cache.encode(TEXTS).shape == (3, 384) and counting.texts == 2
 
 
 def test_an_empty_build(counting: Counting, tmp_path: Path) -> None:

@@ -216,6 +216,48 @@ def test_a_surname_alone_takes_endings(name: str, text: str, found: list[str]) -
     assert alone(text, name) == found
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Angela Merkel", "What did Chancellor Merkel say?"),
+        ("Angela Merkel", "What did German Chancellor Merkel say?"),
+        ("Angela Merkel", "Was sagte Frau Merkel?"),
+        ("Angela Merkel", "Was sagte Bundeskanzlerin Merkel?"),
+        ("Olaf Scholz", "Was sagte Herr Scholz?"),
+        ("Emmanuel Macron", "Qu'a dit le Président Macron?"),
+        ("Benjamin Netanyahu", "PM Netanyahu spoke."),
+        ("Benjamin Netanyahu", "Prime Minister Netanyahu spoke."),
+        ("Margaret Thatcher", "When did Baroness Thatcher die?"),
+        ("Elon Musk", "CEO Musk said so."),
+        ("Recep Tayyip Erdoğan", "Cumhurbaşkanı Erdoğan"),
+        ("Ludwig van Beethoven", "When was Beethoven's 9th written?"),
+        ("Ludwig van Beethoven", "Who conducted Beethoven’s Fifth Symphony?"),
+        ("Wolfgang Amadeus Mozart", "Play Mozart's 40th."),
+        ("Wolfgang Amadeus Mozart", "Is Mozart's Requiem long?"),
+    ],
+)
+def test_titles_and_what_is_owned_are_no_stranger_s_names(name: str, text: str) -> None:
+    assert alone(text, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Angela Merkel", "What did Chancellor Max Merkel say?"),
+        ("Kate Hudson", "Where was Rock Hudson born?"),
+        ("Jack Knight", "Where was Graf Knight born?"),
+        ("Dakota Fanning", "Actress Elle Fanning said so."),
+        ("Michael Jordan", "Air Jordan shoes"),
+        ("Stephen King", "President King said so."),
+        ("Robert Downey Jr.", "Robert Downey Sr. directed it."),
+        ("Robert Downey Jr.", "Who was Robert Downey, Sr.?"),
+        ("Gladys Einstein", "Smith, R., Einstein, A. (1905)"),
+    ],
+)
+def test_a_title_leaves_a_stranger_one(name: str, text: str) -> None:
+    assert not alone(text, name)
+
+
 def test_one_part_of_several_names_is_found_for_each() -> None:
     parts = NameParts([("one", "Lena Quist"), ("two", "Per Quist"), ("two", "Pelle Quist")])
     hits = list(parts.find("Lena Quist and Quist"))
