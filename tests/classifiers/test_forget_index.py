@@ -42,7 +42,7 @@ def search(index: ForgetIndex, encoder: OnnxEncoder, texts: Sequence[str]) -> li
     found = []
     for text in texts:
         parts: dict[str, float] = {}
-        for hit in index.parts.find(text):
+        for hit in index.names.parts.find(text):
             parts[hit.target_id] = max(hit.weight, parts.get(hit.target_id, -1.0))
         found.append(parts)
     return index.search(encoder.encode(texts), [terms(text) for text in texts], found)
@@ -58,7 +58,7 @@ def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxE
     assert search(again, encoder, texts) == search(index, encoder, texts)
     assert again.sizes == index.sizes
     text = "O. Vale wrote The Salt Cartographer"
-    assert list(again.find_names(text)) == list(index.find_names(text))
+    assert list(again.names.find(text)) == list(index.names.find(text))
 
 
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
@@ -81,7 +81,7 @@ def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
 )
 def test_names_are_found_also_misspelt_and_from_passages(index: ForgetIndex, written: str, name: str) -> None:
     text = f"Who knows {written}, then?"
-    found = {(hit.name, text[hit.start : hit.end]) for hit in index.find_names(text)}
+    found = {(hit.name, text[hit.start : hit.end]) for hit in index.names.find(text)}
     assert (name, written) in found
 
 
@@ -141,7 +141,7 @@ def test_a_search_gives_a_row_of_evidence_a_vector(index: ForgetIndex, encoder: 
 def test_an_empty_index_finds_nothing(encoder: OnnxEncoder) -> None:
     index = ForgetIndex(0, [], encoder)
     assert search(index, encoder, ["Who is Orrin Vale?"]) == [[]]
-    assert list(index.find_names("Who is Orrin Vale?")) == []
+    assert list(index.names.find("Who is Orrin Vale?")) == []
     assert index.sizes == {"targets": 0, "names": 0, "exemplars": 0, "counterexamples": 0}
 
 
@@ -231,4 +231,6 @@ def test_the_most_agreement_of_one_target_is_its_own(encoder: OnnxEncoder) -> No
     index = ForgetIndex(1, [DIVER], encoder)
     said = terms("Did the diver Quist see the wreck of the Alderwind, or the sourdough of Harrowgate?")
     known = terms("He was a Danish diver, born. She found the wreck of the Alderwind.")
-    assert index.most_agreement(said) == pytest.approx(agreement(said, known, index.parts.words["diver"]))
+    assert index.most_agreement(said) == pytest.approx(
+        agreement(said, known, index.names.parts.words["diver"])
+    )
