@@ -70,8 +70,8 @@ def learn(
     ``.checkpoint``. ``device`` is torch's, by default a GPU where there is one.
 
     Raises ``LessonError``, ``LearningError`` (also for a device that there is not), ``ValueError`` for a
-    model without embeddings, ``RecipeError`` where ``out`` cannot be written or ``start`` is no recipe to
-    refine.
+    model without embeddings, ``WriteError`` where ``out`` cannot be written, ``RecipeError`` where ``start``
+    is no recipe to refine.
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
     if start:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ...files import WriteError, written
 from .encoder import BATCH, Encoder, Vectors
 
 logger = logging.getLogger(__name__)
@@ -58,21 +58,17 @@ class VectorCache:
             self._save()
 
     def _save(self) -> None:
-        draft = self._file.with_suffix(f".{uuid.uuid4().hex}")
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)
         )
+        metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.touch(mode=0o600)
-            metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
-            save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
-            draft.chmod(0o600)
-            draft.replace(self._file)
-        except OSError as error:
+            with written(self._file, private=True) as draft:
+                save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
+        except WriteError as error:
             logger.warning(
-                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error
+                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error.reason
             )
 
     def _load(self) -> dict[bytes, Vectors]:
