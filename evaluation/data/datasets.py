@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 import re
 from collections import defaultdict
@@ -12,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ...classifiers.json_lines import LineError, file_lines, read_lines
 from ...vocabulary import ForgetTarget, UserError
 from .cases import Case, Listing, Part, Way, part_of
 
@@ -78,11 +77,12 @@ class DataFolder:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     try:
-        return [json.loads(line) for line in data.splitlines() if line.strip()]
-    except ValueError as error:
+        return [row for _, row in read_lines(file_lines(file), "a row", dict)]
+    except LineError as error:
         raise DataError(f"{file}: {error}") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}") from None
 
 
 def named_in(text: str, names: Iterable[str]) -> list[str]:

@@ -84,7 +84,7 @@ def forget(
 
 
 def _read(file: Path) -> list[ForgetTarget]:
-    return read_targets(sys.stdin.buffer if str(file) == "-" else _bytes(file).splitlines())
+    return read_targets(sys.stdin.buffer if str(file) == "-" else _bytes(file).split(b"\n"))
 
 
 def _suppress(
