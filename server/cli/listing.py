@@ -45,9 +45,15 @@ def log(as_json: AsJson = False, config: Config = None) -> None:
             typer.echo(json.dumps(_fields(change)))
         return
     show(
-        ("generation", "at", "who", "what", "targets", "digest"),
-        ((c.generation, _at(c), c.actor, c.action, ", ".join(c.target_ids), c.digest[:12]) for c in changes),
+        ("generation", "at", "who", "what", "targets", "digest", "forced"),
+        map(_cells, changes),
     )
+
+
+def _cells(change: Change) -> tuple[object, ...]:
+    ids, digest = ", ".join(change.target_ids), change.digest[:12]
+    forced = "forced" if change.forced else ""
+    return change.generation, _at(change), change.actor, change.action, ids, digest, forced
 
 
 def _fields(change: Change) -> dict[str, object]:
@@ -58,6 +64,7 @@ def _fields(change: Change) -> dict[str, object]:
         "action": change.action,
         "targets": change.target_ids,
         "digest": change.digest,
+        "forced": change.forced,
     }
 
 
