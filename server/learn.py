@@ -38,7 +38,7 @@ from ..corruption.operators.stand_in import StandIn
 from ..corruption.recipe import Recipe, RecipeError
 from ..evaluation.data.people import names
 from ..guard.configuration import Settings
-from ..guard.encoders import load_encoder, load_sieve
+from ..guard.encoders import Encoders
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
 from ..vocabulary import ANSWERED, Reach
 from .substitute import substitute
@@ -200,9 +200,10 @@ def _examples(
 
     preload()
     with console.status("flagging the lessons as the guard would"):
-        encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
+        encoders = Encoders.configured(guard)
+        cached = SegmentCache(encoders.full)  # a question comes with each of its answers
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        classroom = Classroom([*lessons, *others], tokenizer, encoder, load_sieve(guard), reach)
+        classroom = Classroom([*lessons, *others], tokenizer, cached, encoders.sieve, reach)
         return classroom.examples(lessons, others, goals, declines)
 
 

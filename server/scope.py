@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
+from ..classifiers.calibration.progress import Track, untracked
 from ..classifiers.calibration.prompt_file import Prompt, read_prompts
 from ..classifiers.calibration.scope_check import (
     NamesOnly,
     Scope,
-    Track,
     check_scope,
     common_names,
     shorter_names,
@@ -65,7 +65,11 @@ class Admission:
 
 
 def examine(
-    targets: Sequence[ForgetTarget], store: Store, settings: Settings, encoder: Encoder, track: Track = iter
+    targets: Sequence[ForgetTarget],
+    store: Store,
+    settings: Settings,
+    encoder: Encoder,
+    track: Track = untracked,
 ) -> Admission:
     """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
 

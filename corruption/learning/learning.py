@@ -112,7 +112,7 @@ def means(history: Sequence[Losses]) -> Losses:
     return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
 
 
-Track = Callable[[int, Losses], None]
+OnStep = Callable[[int, Losses], None]
 
 
 class Learning:
@@ -144,7 +144,7 @@ class Learning:
         if checkpoint.is_file():
             self._resume()
 
-    def run(self, track: Track) -> dict[str, torch.Tensor]:
+    def run(self, track: OnStep) -> dict[str, torch.Tensor]:
         """The learned weights, after all steps, for every role; ``track`` hears of each step."""
         for step in range(len(self.history), self.settings.steps):
             self.history.append(self._step(step))

@@ -24,7 +24,7 @@ from ..data.datasets import DataFolder
 from ..data.tofu_data import Question, TofuData, load, spread
 from ..detection.encoders import Workbench
 from ..detection.plots import require
-from ..models.causal_model import CausalModel, Sampling, Track
+from ..models.causal_model import Advance, CausalModel, Sampling
 from ..models.checkpoints import checkpoint, opened
 from ..models.endpoint import Endpoint
 from ..models.guarded_model import GuardedModel, Reader, View
@@ -203,7 +203,7 @@ class _Run:
     def _expect(self, task: TaskID, more: int) -> None:
         self.progress.update(task, total=(self.progress.tasks[task].total or 0) + more)
 
-    def _track(self, task: TaskID) -> Track:
+    def _track(self, task: TaskID) -> Advance:
         return lambda done: self.progress.advance(task, done)
 
     def _asked(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from ..models.causal_model import CausalModel, Input, Sampling, Track
+from ..models.causal_model import Advance, CausalModel, Input, Sampling
 from ..models.guarded_model import GuardedModel, Reader
 from ..models.likelihoods import Likelihood
 
@@ -23,11 +23,11 @@ Scores = list[Likelihood | None]
 class Method(Protocol):
     """A way to serve the model: what a client obtains through it."""
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """Of each question with a given answer; None where none can be obtained."""
         ...
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """To each question as many answers as ``sampling`` says."""
         ...
 
@@ -39,12 +39,12 @@ class Served:
         self._guarded = guarded
         self._chat = guarded.model.chat
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Method.likelihoods``."""
         given = [self._chat.answered(question, answer) for question, answer in pairs]
         return list(self._guarded.likelihoods(given, track))
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Method.answers``."""
         asked = [self._chat.asked(question) for question in questions]
         return self._guarded.generate(asked, **asdict(sampling), track=track)
@@ -58,13 +58,13 @@ class InContext:
         self._model = model
         self._reader = reader
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Method.likelihoods``."""
         chat = self._model.chat
         given = [chat.answered(*pair, self._instruction(chat.answered(*pair).token_ids)) for pair in pairs]
         return list(self._model.likelihoods([Input(one.token_ids, one.start) for one in given], track))
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Method.answers``."""
         chat = self._model.chat
         asked = [chat.asked(question, self._instruction(chat.asked(question))) for question in questions]
@@ -85,7 +85,7 @@ class Refusal:
         self._chat = model.chat
         self._reader = reader
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Method.likelihoods``."""
         flagged = [bool(self._reader.read(self._chat.answered(*pair).token_ids)[1]) for pair in pairs]
         passed = [pair for pair, refused in zip(pairs, flagged, strict=True) if not refused]
@@ -93,7 +93,7 @@ class Refusal:
         track(len(pairs) - len(passed))
         return [None if refused else next(found) for refused in flagged]
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Method.answers``."""
         flagged = [bool(self._reader.read(self._chat.asked(question))[1]) for question in questions]
         passed = [question for question, refused in zip(questions, flagged, strict=True) if not refused]

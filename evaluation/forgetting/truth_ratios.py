@@ -25,7 +25,7 @@ from ...guard.configuration import EncoderSettings
 from ..data.datasets import DataFolder
 from ..data.tofu_data import TofuData, load
 from ..detection.encoders import Workbench
-from ..models.causal_model import Track, unheard
+from ..models.causal_model import Advance, unheard
 from ..models.checkpoints import opened
 from ..models.guarded_model import GuardedModel, Reader
 from .corruptions import corruptors, labelled_files
@@ -47,7 +47,7 @@ class Told:
     attacks: Mapping[str, float]
 
 
-def told(served: Served, data: TofuData, track: Track = unheard) -> Told:
+def told(served: Served, data: TofuData, track: Advance = unheard) -> Told:
     """Ask for the likelihood of every given answer of the forget set, and of unseen authors' true ones."""
     asked = [(q.text, answer) for q in data.forget for answer in q.given]
     asked += [(q.text, q.answer) for q in data.strangers]

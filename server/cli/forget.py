@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,15 +107,15 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
     """The scope check; where the encoder cannot be loaded, of the names alone."""
     from ...classifiers.calibration.scope_check import NamesOnly
     from ...classifiers.encoders.encoder import Encoder
-    from ...guard.encoders import load_encoder
+    from ...guard.encoders import Encoders
     from ..scope import examine
 
     encoder: Encoder = NamesOnly()
     try:
-        encoder = load_encoder(settings)
+        encoder = Encoders.configured(settings).full
     except (ValueError, OSError) as error:
         warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
-    admission = examine(targets, store, settings, encoder, partial(progress, "scope check"))
+    admission = examine(targets, store, settings, encoder, progress)
     for warning in admission.warnings[:_WARNINGS]:
         warn(warning)
     if len(admission.warnings) > _WARNINGS:
