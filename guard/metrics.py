@@ -28,8 +28,8 @@ OURS = CollectorRegistry()
 """All of them, of this process."""
 REQUESTS = Counter(
     "vllm_unlearn_requests",
-    "Generation requests that the guard saw, by what it did: pass, corrupt, refuse, or in shadow mode "
-    "would_corrupt.",
+    "Generation requests that the guard saw, by what it did: pass, corrupt, refuse, undecided (could not "
+    "decide, and let it pass: in shadow mode, or with on_error: open), or in shadow mode would_corrupt.",
     ["verdict"],
     registry=OURS,
 )

@@ -28,7 +28,7 @@ from ..classifiers.text.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.learning.examples import Examples
 from ..corruption.learning.learning import RECENT, Learning, LearningError, LearningSettings, means
-from ..corruption.learning.objective import Reader, distance, made
+from ..corruption.learning.objective import AnswerReader, distance, made
 from ..corruption.learning.stage import Losses
 from ..corruption.learning.strength import STEPS, search
 from ..corruption.operators.learned import Learned
@@ -156,7 +156,7 @@ def search_strength(
     asked, others = (_drawn(found, SEARCHED, chance) for found in (examples.known, examples.strangers))
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
-    reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
+    reader = AnswerReader(model, examples.known[0].token_ids[: examples.prefix])
     with torch.no_grad():
         levels = [float(answer.mean) for answer in reader.read(others)]
 

@@ -52,7 +52,7 @@ class DataFolder:
     def __init__(self, folder: Path) -> None:
         """Raises ``DataError`` where there is no such folder."""
         if not folder.is_dir():
-            raise DataError(f"no data folder {folder}")
+            raise DataError(f"no data folder {folder}: `vllm-unlearn eval --help` says what belongs in it")
         self.folder = folder
         self._read: dict[str, list[dict[str, Any]]] = {}
 

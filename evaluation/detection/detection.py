@@ -40,7 +40,7 @@ CURVE_POINTS = (1e-4, 5e-4, 1e-3, 1e-2, 1e-1)
 HALVES = "even people (sorted by name), authors and benign rows tune; odd ones report"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to run. ``sample`` is the most cases of each group of a row, None for all; ``only`` names
     families of ``table.FAMILIES``."""

@@ -28,7 +28,7 @@ class EndpointError(UserError, RuntimeError):
 
 
 class Endpoint:
-    """As ``tofu_methods.Method``, over HTTP.
+    """As ``tofu_methods.Answering``, over HTTP.
 
     Answers come from chat completions; likelihoods of given answers from completions of token ids with
     ``prompt_logprobs``, which is vLLM's. They tell nothing of the rest of the vocabulary: ``Likelihood``'s
@@ -44,11 +44,11 @@ class Endpoint:
         self._model = str(self._told("GET", "/v1/models")["data"][0]["id"])
 
     def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
-        """As ``Method.likelihoods``."""
+        """As ``Answering.likelihoods``."""
         return list(self._each(self._likelihood, [self._chat.answered(*pair) for pair in pairs], track))
 
     def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
-        """As ``Method.answers``."""
+        """As ``Answering.answers``."""
         return self._each(lambda question: self._answers(question, sampling), questions, track)
 
     def _likelihood(self, given: Given) -> Likelihood:

@@ -21,7 +21,7 @@ View = Literal["as-served", "white-box"]
 THREADS = 4
 
 
-class Reader:
+class PromptReader:
     """Finds the forget targets in prompts, as the guard does; each prompt is read once."""
 
     def __init__(self, tokenizer: Any, detector: Detector) -> None:
@@ -55,7 +55,7 @@ class GuardedModel:
     def __init__(
         self,
         model: CausalModel,
-        reader: Reader | None = None,
+        reader: PromptReader | None = None,
         corruptor: Corruptor | None = None,
         view: View = "as-served",
         seed: int = 0,

@@ -103,9 +103,9 @@ def options(
     recipe = tmp_path_factory.mktemp("recipe") / "flip.safetensors"
     Recipe(SignFlip(top=32), table.fingerprint, table.hidden).save(recipe)
     return KnowledgeOptions(
-        data,
-        tmp_path_factory.mktemp("out"),
-        str(model),
+        data_dir=data,
+        out=tmp_path_factory.mktemp("out"),
+        model=str(model),
         recipes={"flip": [recipe]},
         operators=["noise:32:9"],
         seeds=2,
