@@ -16,7 +16,8 @@ import typer
 from ...guard.configuration import EncoderSettings
 from ..data import namesakes
 from ..data.cases import PARTS, Case, Part
-from ..data.datasets import Benign, DataFolder, Rwku
+from ..data.data_folder import DataFolder
+from ..data.datasets import Benign, Rwku
 from .encoders import Workbench
 from .methods import Ours
 

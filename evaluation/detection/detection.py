@@ -21,7 +21,7 @@ from ...classifiers.evidence import THRESHOLD
 from ...guard.configuration import EncoderSettings
 from ...vocabulary import ForgetTarget
 from ..data.cases import Case, Listing, Row, Split, Way
-from ..data.datasets import DataError, DataFolder
+from ..data.data_folder import DataError, DataFolder
 from . import plots
 from .baselines import MAX_FPR, Classifier, Nearest, Training
 from .encoders import Workbench

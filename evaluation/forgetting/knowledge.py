@@ -17,7 +17,7 @@ from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.knowledge_data import Fact, Facts, Listed, lists, load, renamed
 from ..detection.encoders import Workbench
 from ..detection.plots import require

@@ -20,7 +20,7 @@ from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.tofu_data import Question, TofuData, load, spread
 from ..detection.encoders import Workbench
 from ..detection.plots import require

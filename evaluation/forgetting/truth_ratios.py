@@ -22,7 +22,7 @@ from rich.table import Table
 
 from ...corruption.embedding_table import EmbeddingTable
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.tofu_data import TofuData, load
 from ..detection.encoders import Workbench
 from ..models.causal_model import Advance, unheard

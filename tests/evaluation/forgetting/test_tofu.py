@@ -18,7 +18,7 @@ from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.data.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
 from vllm_unlearn.evaluation.data.tofu_data import load, spread
 from vllm_unlearn.evaluation.detection.encoders import Workbench
 from vllm_unlearn.evaluation.forgetting.corruptions import parsed_operator
