@@ -121,7 +121,9 @@ class Detector:
         rows = reading.around(hit)
         margins: list[float] = []
         for row, vector in zip(rows, self._encoded(reading, rows), strict=True):
-            evidence = self.index.evidence(hit.target_id, vector, reading.said[row], reading.parts[row])
+            evidence = self.index.exemplars.evidence(
+                hit.target_id, vector, reading.said[row], reading.parts[row]
+            )
             if evidence.counterexample:
                 margins.append(evidence.exemplar.similarity - evidence.counterexample.similarity)
         return bool(margins) and max(margins) < NAMESAKE_MARGIN
@@ -138,7 +140,7 @@ class Detector:
         for target_id, hits in named.items():
             rows = _asking(reading, hits)
             texts = [reading.segments[row].text for row in rows]
-            scores = self.index.in_scope(target_id, texts, self._encoder)
+            scores = self.index.scopes.scores(target_id, texts, self._encoder)
             best = max(scores, default=0.0)
             if best < least:
                 continue
@@ -170,11 +172,11 @@ class Detector:
             if len(settled) == len(self.index.targets):
                 continue
             part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in settled)))
-            score = most(0.0, self.index.most_agreement(said), part)
+            score = most(0.0, self.index.exemplars.most_agreement(said), part)
             if score + most(1.0, 0.0, 0.0) >= least:
                 by_words[row], decided[row] = score, settled
         spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
-        similarities = self.index.most_similarity(reading.text, spans, list(decided.values()))
+        similarities = self.index.exemplars.most_similarity(reading.text, spans, list(decided.values()))
         rows: list[int] = []
         for (row, score), similarity in zip(by_words.items(), similarities, strict=True):
             if score + most(float(similarity), 0.0, 0.0) >= least:
@@ -197,7 +199,7 @@ class Detector:
     def _search(self, reading: Reading, rows: Sequence[int]) -> list[list[Evidence]]:
         """For each of these segments the evidence for each target near it."""
         said, parts = [reading.said[row] for row in rows], [reading.parts[row] for row in rows]
-        return self.index.search(self._encoded(reading, rows), said, parts)
+        return self.index.exemplars.search(self._encoded(reading, rows), said, parts)
 
     def _encoded(self, reading: Reading, rows: Sequence[int]) -> Vectors:
         return self._encoder.encode([reading.segments[row].text for row in rows])

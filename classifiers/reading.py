@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .disguises.views import View, views
 from .forget_index import ForgetIndex
+from .index.name_index import NameIndex
 from .names.name_parts import PartHit
 from .names.names import NameHit
 from .text.segments import WINDOW_CHARS, Segment, segment
@@ -17,7 +18,7 @@ from .work import current
 class Reading:
     """One reading with, for each segment, its rare words, and the listed names and parts of names in it."""
 
-    def __init__(self, index: ForgetIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
+    def __init__(self, names: NameIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
         current().go_on()
         self.text = text
         self.segments = segments
@@ -25,9 +26,9 @@ class Reading:
         self._starts = [s.start for s in segments]
         found = list(find_terms(text))
         starts = [term.start for term in found]
-        parts = list(index.parts.find(text))
+        parts = list(names.parts.find(text))
         places = [part.start for part in parts]
-        self.names = sorted(index.find_names(text), key=lambda hit: hit.start)
+        self.names = sorted(names.find(text), key=lambda hit: hit.start)
         firsts = [hit.start for hit in self.names]
         self.named: list[list[NameHit]] = []
         self.said: list[dict[str, float]] = []
@@ -63,7 +64,7 @@ class Reading:
 def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None) -> Iterator[Reading]:
     """The prompt as it stands, then what of it reads otherwise without a disguise."""
     segments = segment(prompt, turns)
-    yield Reading(index, prompt, segments, None)
+    yield Reading(index.names, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
         other = [
@@ -71,7 +72,7 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
             for s in segment(view.text, view.regions)
             if s.text not in seen and _in_turns(view.span(s.start, s.end), turns)
         ]
-        yield Reading(index, view.text, other, view)
+        yield Reading(index.names, view.text, other, view)
 
 
 def _in_turns(place: tuple[int, int], turns: list[tuple[int, int]] | None) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..files import written
 from ..vocabulary import Role, UserError
 from .operators.flagged import Flagged, Lookup
 from .operators.learned import Learned
@@ -96,14 +97,12 @@ class Recipe:
     def save(self, path: Path) -> None:
         """Write the recipe to ``path``: safetensors, with what it is in the metadata.
 
-        Raises ``RecipeError`` where it cannot be written.
+        Raises ``WriteError`` where it cannot be written.
         """
         about = {"digest": self.digest, "provenance": json.dumps(self.provenance)}
         tensors = {name: tensor.contiguous() for name, tensor in self.weights.items()}
-        try:
-            save_file(tensors, path, metadata=self._metadata() | about)
-        except (OSError, SafetensorError) as error:
-            raise RecipeError(f"recipe {path} cannot be written: {error}") from error
+        with written(path) as draft:
+            save_file(tensors, draft, metadata=self._metadata() | about)
 
     @classmethod
     def load(cls, path: Path) -> Recipe:

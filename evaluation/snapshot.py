@@ -25,7 +25,8 @@ from ..guard.guard import Guard
 from ..guard.rewriter import CORRUPTED, Rewriter
 from ..guard.store.store import Store
 from ..vocabulary import ForgetTarget, Verdict
-from .data.datasets import Benign, DataFolder, Rwku
+from .data.data_folder import DataFolder
+from .data.datasets import Benign, Rwku
 from .models.packaged_smollm2 import ENCODER, prepare
 
 COUNTS = {"level 1": 500, "level 2": 500, "level 3": 800, "neighbours": 600, "benign": 2_600}

@@ -6,27 +6,49 @@ Apart from the guard, so that a command that encodes need not import PyTorch, wh
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 
 from ..classifiers.encoders.encoder import Encoder, OnnxEncoder
 from ..classifiers.encoders.encoder_export import exported
 from ..classifiers.encoders.static_encoder import StaticEncoder, distilled
 from ..classifiers.encoders.vector_cache import VectorCache
-from .configuration import Settings
+from ..classifiers.forget_index import ForgetIndex
+from .configuration import EncoderSettings, Settings
 from .store.store import Store
 
 
-def load_encoder(settings: Settings) -> Encoder:
-    """The configured encoder, exported on first use. Raises ``EncoderError`` if there is no such model."""
-    folder = exported(settings.encoder.model, settings.encoder.cache_dir)
-    return OnnxEncoder(folder, settings.encoder.threads)
+class Encoders:
+    """An encoder, exported on first use, and its first pass, distilled when it is first asked for."""
 
+    def __init__(self, settings: EncoderSettings, *, cascade: bool = True) -> None:
+        """Without ``cascade`` there is no first pass. Raises ``EncoderError`` if there is no such model."""
+        self.folder = exported(settings.model, settings.cache_dir)
+        self.full = OnnxEncoder(self.folder, settings.threads)
+        self._cascade = cascade
 
-def load_sieve(settings: Settings) -> StaticEncoder | None:
-    """The first pass of the configured encoder, distilled on first use; None where it is switched off."""
-    if not settings.detection.cascade:
-        return None
-    return distilled(exported(settings.encoder.model, settings.encoder.cache_dir))
+    @classmethod
+    def configured(cls, settings: Settings) -> Encoders:
+        """Those that the settings name."""
+        return cls(settings.encoder, cascade=settings.detection.cascade)
+
+    @cached_property
+    def sieve(self) -> StaticEncoder | None:
+        """The first pass; None where it is switched off."""
+        return distilled(self.folder) if self._cascade else None
+
+    def newest_index(self, store: Store, settings: Settings) -> tuple[ForgetIndex, VectorCache]:
+        """The index of a store's newest generation, built for a command, and the vectors in it.
+
+        They are kept for the next command, unless the store is another user's: its server could not read a
+        file of ours in place of its own. Raises ``StoreError``.
+        """
+        head, targets = store.snapshot()
+        vectors = VectorCache(self.full, vector_file(store, head.store_id, settings, self.full))
+        index = ForgetIndex(head.generation, targets, vectors, self.sieve)
+        if store.path is None or store.path.stat().st_uid == os.geteuid():
+            vectors.settle()
+        return index, vectors
 
 
 def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:
@@ -34,10 +56,3 @@ def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -
     where that is a file, since what is derived from the list is as private as the list."""
     folder = store.path.parent if store.path else settings.encoder.cache_dir
     return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"
-
-
-def keep_vectors(vectors: VectorCache, store: Store) -> None:
-    """Save what a command encoded for the next one, unless the store is another user's: its server could not
-    read a file of ours in place of its own."""
-    if store.path is None or store.path.stat().st_uid == os.geteuid():
-        vectors.settle()

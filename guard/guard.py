@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ..classifiers.detector import Detector, Turns
 from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
+from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.names.names import NameMatcher
@@ -25,7 +26,7 @@ from . import metrics
 from .beams import Beams
 from .canary import canary_names
 from .configuration import Settings
-from .encoders import load_encoder, load_sieve, vector_file
+from .encoders import Encoders, vector_file
 from .faults import place
 from .store.lease import Clock, Lease, read_clocks
 from .store.store import Head, Store, StoreError
@@ -63,8 +64,11 @@ class Guard:
         self._store = Store(settings.store)
         self._watch = Watch(self._store, clock)
         preload()
-        self._sieve = None if encoder else load_sieve(settings)
-        batching = BatchingEncoder(encoder or load_encoder(settings))
+        self._sieve: StaticEncoder | None = None
+        if encoder is None:
+            encoders = Encoders.configured(settings)
+            encoder, self._sieve = encoders.full, encoders.sieve
+        batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
         self._served = self._store.head()
         store_id = self._served.store_id
@@ -95,8 +99,8 @@ class Guard:
 
     @property
     def names(self) -> list[str]:
-        """What is listed, for who has to look for it letter by letter (``ForgetIndex.written``)."""
-        return self._detector.index.written
+        """What is listed, for who has to look for it letter by letter (``NameIndex.written``)."""
+        return self._detector.index.names.written
 
     @property
     def key(self) -> str:

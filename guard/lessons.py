@@ -14,7 +14,7 @@ from ..classifiers.detector import Detector
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
-from ..classifiers.json_object import read_object
+from ..classifiers.json_lines import LineError, file_lines, read_lines
 from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
 from ..vocabulary import ForgetTarget, Name, Reach, Text, UserError
 from .plain import explain
@@ -48,24 +48,21 @@ class Lesson(BaseModel):
 def read_lessons(file: Path) -> list[Lesson]:
     """The lessons of a JSON Lines file. Raises ``LessonError`` naming the line."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lessons = [lesson for _, lesson in read_lines(file_lines(file), "a lesson", _lesson)]
     except OSError as error:
-        raise LessonError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise LessonError(f"{file} is not UTF-8 at byte {error.start}") from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(Lesson.model_validate(read_object(line.encode(), "a lesson")))
-        except ValidationError as error:
-            raise LessonError(f"{file}, line {number}: {explain(error, Lesson, 'lesson')}") from None
-        except ValueError as error:
-            raise LessonError(f"{file}, line {number}: {error}") from None
-    if not found:
+        raise LessonError(f"{file} cannot be read: {error.strerror or error}") from None
+    except LineError as error:
+        raise LessonError(f"{file}, {error}") from None
+    if not lessons:
         raise LessonError(f"{file} holds no lessons")
-    return found
+    return lessons
+
+
+def _lesson(fields: dict[str, Any]) -> Lesson:
+    try:
+        return Lesson.model_validate(fields)
+    except ValidationError as error:
+        raise ValueError(explain(error, Lesson, "lesson")) from None
 
 
 def write_lessons(lessons: Sequence[Lesson], file: Path) -> None:

@@ -39,6 +39,8 @@ from .target_file import make_target
 
 PREFIX = "/plugins/unlearn"
 KEY_HEADER = "X-Unlearn-Key"
+ACTOR = "admin api"
+"""Who changed the list, in its log: a key is no person."""
 MAX_BODY = 16 * 2**20
 """Bytes; a body is read whole before it is parsed."""
 
@@ -223,23 +225,20 @@ def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> Listed:
     except ValueError as error:
         raise HTTPException(400, f"the body is no target: {error}") from None
     with _as_http():
-        finding = examine([target], guard.store, guard.settings, guard.encoder)
-        if not force:
-            finding.refuse("force=true")
-        actor = "admin api, forced" if finding.over_broad else "admin api"
-        number = guard.store.forget([target], replace=replace, actor=actor)
+        admission = examine([target], guard.store, guard.settings, guard.encoder)
+        number = admission.admit(guard.store, replace=replace, force=force, way="force=true", actor=ACTOR)
     listed: Listed = {"id": target.id, "generation": number}
-    if finding.notes:
-        listed["notes"] = finding.notes
-    if finding.warnings:
-        listed["warnings"] = finding.warnings
+    if admission.notes:
+        listed["notes"] = admission.notes
+    if admission.warnings:
+        listed["warnings"] = admission.warnings
     return listed
 
 
 def remember(target_id: str, guard: TheGuard) -> Remembered:
     """Take one target off the list and return the generation without it."""
     with _as_http():
-        return {"generation": guard.store.remember([target_id], actor="admin api")}
+        return {"generation": guard.store.remember([target_id], actor=ACTOR)}
 
 
 def generation(guard: TheGuard) -> Generation:

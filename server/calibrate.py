@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,22 +18,18 @@ from ..classifiers.calibration.calibration import (
     upper_bound,
 )
 from ..classifiers.calibration.held_out import held_out_scores
+from ..classifiers.calibration.progress import Track, untracked
 from ..classifiers.calibration.prompt_file import Prompt
 from ..classifiers.detector import NEAR, Detector
 from ..classifiers.encoders.segment_cache import SegmentCache
-from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.evidence import THRESHOLD
-from ..classifiers.forget_index import ForgetIndex
 from ..guard.configuration import Settings
-from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
+from ..guard.encoders import Encoders
 from ..guard.store.store import Store
 
 # Scores under this are not measured, so a threshold under it would not be calibrated.
 LEAST = THRESHOLD - NEAR
 _NAMES_SHOWN = 10
-
-T = TypeVar("T")
-Track = Callable[[str, Sequence[T]], Iterable[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +100,19 @@ def fit(
     forget: Sequence[Prompt],
     max_fpr: float,
     confidence: float,
-    track: Track[Any] = lambda _, items: items,
+    track: Track = untracked,
 ) -> Fitted:
     """Calibrate on ``benign`` for the newest generation of the store; nothing is written.
 
     ``track`` may show progress. Raises ``StoreError``, ``CalibrationError`` and ``EncoderError``.
     """
     store = Store(settings.store)
-    head, targets = store.snapshot()
-    if not targets:
+    if not store.targets():
         raise CalibrationError("no target is listed, so no prompt has a score; list targets first")
-    encoder = load_encoder(settings)
-    vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
-    sieve = load_sieve(settings)
-    index = ForgetIndex(head.generation, targets, vectors, sieve)
-    keep_vectors(vectors, store)
-    scorer = _Scorer(Detector(index, SegmentCache(encoder)))
+    encoders = Encoders.configured(settings)
+    index, vectors = encoders.newest_index(store, settings)
+    targets = tuple(index.targets.values())
+    scorer = _Scorer(Detector(index, SegmentCache(encoders.full)))
     benign_scores, names = scorer.benign(track("benign prompts", benign))
     calibration = calibrate(benign_scores, max_fpr, confidence, LEAST)
     before = max(settings.detection.threshold, LEAST)
@@ -130,9 +122,9 @@ def fit(
         before,
         int((unnamed >= before).sum()),
         dict(names.most_common()),
-        tuple(held_out_scores(targets, vectors, sieve, track=partial(track, "held-out exemplars"))),
+        tuple(held_out_scores(targets, vectors, encoders.sieve, track=track)),
         tuple(scorer.about(prompt) for prompt in track("forget file", forget)),
-        head.generation,
+        index.generation,
     )
 
 

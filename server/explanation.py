@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..classifiers.detector import Detector, Near
-from ..classifiers.encoders.vector_cache import VectorCache
-from ..classifiers.forget_index import ForgetIndex
 from ..guard.configuration import Settings
-from ..guard.encoders import keep_vectors, load_encoder, load_sieve, vector_file
+from ..guard.encoders import Encoders
 from ..guard.store.store import Store
 from ..vocabulary import Match, Neighbour
 
@@ -117,13 +115,10 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     Raises ``StoreError`` and ``EncoderError``.
     """
     store = Store(settings.store)
-    encoder = load_encoder(settings)
-    head, targets = store.snapshot()
-    vectors = VectorCache(encoder, vector_file(store, head.store_id, settings, encoder))
-    index = ForgetIndex(head.generation, targets, vectors, load_sieve(settings))
-    keep_vectors(vectors, store)
-    detector = Detector(index, encoder, settings.detection.threshold)
+    encoders = Encoders.configured(settings)
+    index, _ = encoders.newest_index(store, settings)
+    detector = Detector(index, encoders.full, settings.detection.threshold)
     matches = detector.detect(text)
     near = None if matches else detector.nearest(text)
     scopes = detector.scope_scores(text)
-    return Explanation(text, head.generation, detector.threshold, matches, near, scopes)
+    return Explanation(text, index.generation, detector.threshold, matches, near, scopes)

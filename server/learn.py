@@ -28,7 +28,7 @@ from ..classifiers.text.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.learning.examples import Examples
 from ..corruption.learning.learning import RECENT, Learning, LearningError, LearningSettings, means
-from ..corruption.learning.objective import Reader, distance, made
+from ..corruption.learning.objective import AnswerReader, distance, made
 from ..corruption.learning.stage import Losses
 from ..corruption.learning.strength import STEPS, search
 from ..corruption.operators.learned import Learned
@@ -38,7 +38,7 @@ from ..corruption.operators.stand_in import StandIn
 from ..corruption.recipe import Recipe, RecipeError
 from ..evaluation.data.people import names
 from ..guard.configuration import Settings
-from ..guard.encoders import load_encoder, load_sieve
+from ..guard.encoders import Encoders
 from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
 from ..vocabulary import ANSWERED, Reach
 from .substitute import substitute
@@ -70,8 +70,8 @@ def learn(
     ``.checkpoint``. ``device`` is torch's, by default a GPU where there is one.
 
     Raises ``LessonError``, ``LearningError`` (also for a device that there is not), ``ValueError`` for a
-    model without embeddings, ``RecipeError`` where ``out`` cannot be written or ``start`` is no recipe to
-    refine.
+    model without embeddings, ``WriteError`` where ``out`` cannot be written, ``RecipeError`` where ``start``
+    is no recipe to refine.
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
     if start:
@@ -156,7 +156,7 @@ def search_strength(
     asked, others = (_drawn(found, SEARCHED, chance) for found in (examples.known, examples.strangers))
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
-    reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
+    reader = AnswerReader(model, examples.known[0].token_ids[: examples.prefix])
     with torch.no_grad():
         levels = [float(answer.mean) for answer in reader.read(others)]
 
@@ -200,9 +200,10 @@ def _examples(
 
     preload()
     with console.status("flagging the lessons as the guard would"):
-        encoder = SegmentCache(load_encoder(guard))  # a question comes with each of its answers
+        encoders = Encoders.configured(guard)
+        cached = SegmentCache(encoders.full)  # a question comes with each of its answers
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        classroom = Classroom([*lessons, *others], tokenizer, encoder, load_sieve(guard), reach)
+        classroom = Classroom([*lessons, *others], tokenizer, cached, encoders.sieve, reach)
         return classroom.examples(lessons, others, goals, declines)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
+from ..classifiers.calibration.progress import Track, untracked
 from ..classifiers.calibration.prompt_file import Prompt, read_prompts
 from ..classifiers.calibration.scope_check import (
     NamesOnly,
     Scope,
-    Track,
     check_scope,
     common_names,
     shorter_names,
@@ -41,25 +41,36 @@ class OverBroadError(UserError, ValueError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the scope check found: targets over the limit, and what is worth saying of the others; ``notes``
-    say of each whether its surname alone flags, or what of an ordinary word does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """New targets, and what the scope check found of them: those over the limit, and what is worth saying of
+    the others; ``notes`` say of each whether its surname alone flags, or what of an ordinary word does."""
+
+    targets: tuple[ForgetTarget, ...]
 
     over_broad: tuple[Scope, ...]
     warnings: tuple[str, ...]
     sample: str
     notes: tuple[str, ...] = ()
 
-    def refuse(self, force: str) -> None:
-        """Raise ``OverBroadError`` if a target is; ``force`` is how the caller can insist."""
-        if self.over_broad:
-            raise OverBroadError(self.over_broad, self.sample, force)
+    def admit(self, store: Store, *, replace: bool, force: bool, way: str, actor: str | None = None) -> int:
+        """List the targets, and return the generation; the log says who did it, and whether it was forced.
+
+        ``way`` is how the caller can ``force`` it. Raises ``OverBroadError`` where that was needed and not
+        said, and as ``Store.forget``.
+        """
+        if self.over_broad and not force:
+            raise OverBroadError(self.over_broad, self.sample, way)
+        return store.forget(self.targets, replace=replace, actor=actor, forced=bool(self.over_broad))
 
 
 def examine(
-    targets: Sequence[ForgetTarget], store: Store, settings: Settings, encoder: Encoder, track: Track = iter
-) -> Finding:
+    targets: Sequence[ForgetTarget],
+    store: Store,
+    settings: Settings,
+    encoder: Encoder,
+    track: Track = untracked,
+) -> Admission:
     """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
 
     The vectors of the sample's texts are kept beside ``store``. Raises ``PromptFileError`` where the
@@ -84,7 +95,13 @@ def examine(
     broad = tuple(scope for scope in scopes if scope.over_broad)
     notes = [note for target in targets for note in lone_notes(target)]
     notes += [note for target in targets for note in word_notes(target)]
-    return Finding(broad, tuple(warnings), sample, tuple(notes))
+    return Admission(
+        targets=tuple(targets),
+        over_broad=broad,
+        warnings=tuple(warnings),
+        sample=sample,
+        notes=tuple(notes),
+    )
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..classifiers.json_object import read_object
+from ..classifiers.json_lines import LineError, read_lines
 from ..guard.plain import place, plain
 from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget, UserError
 
@@ -61,12 +60,7 @@ def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
     """Read one target a line; blank lines are passed over. Raises ``TargetFileError``."""
     targets: list[ForgetTarget] = []
     first_lines: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if number == 1:
-            line = line.removeprefix(codecs.BOM_UTF8)  # as spreadsheets write it
-        if not line.strip():
-            continue
-        target = _read(line, number)
+    for number, target in _read(lines):
         if target.id in first_lines:
             raise TargetFileError(
                 f"line {number}: the id {target.id!r} was given on line {first_lines[target.id]}"
@@ -78,13 +72,11 @@ def read_targets(lines: Iterable[bytes]) -> list[ForgetTarget]:
     return targets
 
 
-def _read(line: bytes, number: int) -> ForgetTarget:
-    if line.startswith(codecs.BOM_UTF8):
-        raise TargetFileError(f"line {number}: not JSON: a byte order mark inside of the file")
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[int, ForgetTarget]]:
     try:
-        return make_target(**read_object(line, "a target"))
-    except ValueError as error:
-        raise TargetFileError(f"line {number}: {error}") from None
+        yield from read_lines(lines, "a target", lambda fields: make_target(**fields))
+    except LineError as error:
+        raise TargetFileError(str(error)) from None
 
 
 def read_passages(file: Path) -> list[str]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,6 +20,8 @@ from ..guard.store.store import Store
 from ..vocabulary import UserError
 
 console = Console()
+
+T = TypeVar("T")
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Default: VLLM_UNLEARN_CONFIG, else ./unlearn.yaml.")
@@ -124,7 +126,7 @@ def _refuse_odd_bytes(arguments: Mapping[str, Any]) -> None:
                 fail(f"{name.replace('_', '-')}: the text holds bytes that are not UTF-8; write it in UTF-8")
 
 
-def progress(what: str, items: Sequence[Any]) -> Iterable[Any]:
+def progress(what: str, items: Sequence[T], /) -> Iterable[T]:
     """A bar while ``items`` are gone through, on a terminal only."""
     from rich.progress import track
 

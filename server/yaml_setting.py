@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import yaml
 
+from ..files import WriteError, written
 from ..vocabulary import UserError
 
 
@@ -21,19 +21,12 @@ def write_setting(file: Path, section: str, name: str, value: float) -> None:
     """
     line = f"`{section}: {{{name}: {value}}}`"
     try:
-        # Resolved: where the name is a link, what it leads to is replaced, not the link.
-        target = file.resolve(strict=True)
-        before = target.read_bytes().decode()
-        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        draft.touch(mode=0o600)
-        try:
-            draft.write_bytes(with_setting(before, section, name, value).encode())
-            draft.chmod(target.stat().st_mode & 0o7777)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise YamlSettingError(f"{file} cannot be changed ({error.strerror}); put {line} into it") from None
+        changed = with_setting(file.read_bytes().decode(), section, name, value)
+        with written(file) as draft:
+            draft.write_bytes(changed.encode())
+    except (OSError, WriteError) as error:
+        reason = error.reason if isinstance(error, WriteError) else error.strerror
+        raise YamlSettingError(f"{file} cannot be changed ({reason}); put {line} into it") from None
     except (ValueError, yaml.YAMLError):
         raise YamlSettingError(f"{file} has a form that is not changed here; put {line} into it") from None
 

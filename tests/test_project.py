@@ -29,10 +29,11 @@ def test_the_packages_listed_are_the_folders_on_disk() -> None:
 
 USED = {
     "vocabulary.py": (),
-    "classifiers": ("vocabulary",),
-    "corruption": ("vocabulary",),
-    "guard": ("vocabulary", "classifiers", "corruption"),
-    "evaluation": ("vocabulary", "classifiers", "corruption", "guard"),
+    "files.py": ("vocabulary",),
+    "classifiers": ("vocabulary", "files"),
+    "corruption": ("vocabulary", "files"),
+    "guard": ("vocabulary", "files", "classifiers", "corruption"),
+    "evaluation": ("vocabulary", "files", "classifiers", "corruption", "guard"),
 }
 """What each folder may import of ours, besides itself; the server may import all."""
 
@@ -137,7 +138,7 @@ def test_vllm_finds_the_plugin_under_one_name(group: str) -> None:
     assert found["unlearn"].startswith("vllm_unlearn.")
 
 
-@pytest.mark.parametrize("name", ["guard", "server", "classifiers", "corruption", "vocabulary"])
+@pytest.mark.parametrize("name", ["guard", "server", "classifiers", "corruption", "vocabulary", "files"])
 def test_a_users_own_module_of_that_name_changes_nothing(name: str, tmp_path: Path) -> None:
     """A script's folder comes before site-packages, and vLLM only logs a plugin that fails to import."""
     (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module was imported')")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...vocabulary import ForgetTarget
 from ..detector import Detector
@@ -11,11 +11,9 @@ from ..encoders.encoder import Encoder
 from ..encoders.static_encoder import StaticEncoder
 from ..forget_index import ForgetIndex
 from ..passages import facts, full_names
+from .progress import Track, untracked
 
 AT_MOST = 1_000
-
-Held = tuple[ForgetTarget, str]
-Track = Callable[[Sequence[Held]], Iterable[Held]]
 
 
 def held_out_scores(
@@ -23,7 +21,7 @@ def held_out_scores(
     encoder: Encoder,
     sieve: StaticEncoder | None = None,
     at_most: int = AT_MOST,
-    track: Track = iter,
+    track: Track = untracked,
 ) -> Iterator[float]:
     """Each exemplar's score of its own target, in an index made from the other half of the exemplars.
 
@@ -38,7 +36,7 @@ def held_out_scores(
         held = [(t, text) for t in targets if len(texts[t.id]) > 1 for text in texts[t.id][fold::2]]
         if len(held) > at_most // 2:
             held = random.Random(fold).sample(held, at_most // 2)
-        for target, text in track(held):
+        for target, text in track("held-out exemplars", held):
             yield detector.scores(text).get(target.id, 0.0)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...vocabulary import UserError
-from ..json_object import read_object
+from ..json_lines import LineError, file_lines, numbered, read_line
 
 MAX_NAMED_LINES = 5
 
@@ -48,8 +48,8 @@ def read_prompts(file: Path, at_most: int | None = None, seed: int = 0) -> list[
     for number, line in lines:
         try:
             prompts.append(read(number, line))
-        except ValueError as error:
-            wrong.append(f"line {number}: {error}")
+        except LineError as error:
+            wrong.append(str(error))
     if wrong:
         raise PromptFileError(_told(file, wrong))
     return prompts
@@ -62,17 +62,16 @@ def _told(file: Path, wrong: list[str]) -> str:
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
-        data = file.read_bytes()
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = error.object[: error.start].count(b"\n") + 1
-        raise PromptFileError(f"{file}: line {number} is not UTF-8") from None
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PromptFileError(f"{file} cannot be read: {reason}") from None
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.strip()
+        lines = file_lines(file)
+    except OSError as error:
+        raise PromptFileError(f"{file} cannot be read: {error.strerror or error}") from None
+    for number, line in numbered(lines):
+        try:
+            text = line.decode().strip()
+        except UnicodeDecodeError:
+            raise PromptFileError(f"{file}: line {number} is not UTF-8") from None
+        if text:
+            yield number, text
 
 
 def _from_text(number: int, line: str) -> Prompt:
@@ -80,7 +79,10 @@ def _from_text(number: int, line: str) -> Prompt:
 
 
 def _from_json(number: int, line: str) -> Prompt:
-    fields = read_object(line.encode(), "a prompt")
+    return read_line(number, line.encode(), "a prompt", partial(_prompt, number))
+
+
+def _prompt(number: int, fields: dict[str, Any]) -> Prompt:
     target = fields.get("target") or ""
     if not isinstance(target, str):
         raise ValueError(f"target must be an id or a name, got {type(target).__name__}")

@@ -7,7 +7,7 @@ An over-broad target, careless or malicious, makes the model forget what no one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -23,6 +23,7 @@ from ..forget_index import ForgetIndex
 from ..names.other_names import names_to_propose
 from ..text.folding import normalise
 from .calibration import CONFIDENCE, lower_bound
+from .progress import Track, untracked
 from .prompt_file import Prompt
 
 REASONS = 3
@@ -31,8 +32,6 @@ TOGETHER = 100
 # What a prompt of ordinary length has, for the estimate from a word's frequency.
 PROMPT_WORDS = 10
 _SHOWN_CHARS = 60
-
-Track = Callable[[Sequence[Prompt]], Iterable[Prompt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def check_scope(
     prompts: Sequence[Prompt],
     max_fpr: float,
     threshold: float = THRESHOLD,
-    track: Track = iter,
+    track: Track = untracked,
     prompt_encoder: Encoder | None = None,
 ) -> list[Scope]:
     """What each of ``targets``, whatever else is listed, would flag of ``prompts``, in their order.
@@ -131,7 +130,7 @@ def check_scope(
         index = ForgetIndex(0, targets[first : first + TOGETHER], encoder)
         detector = Detector(index, cached, threshold)
         found = {target_id: _Found() for target_id in index.targets}
-        for prompt in track(prompts):
+        for prompt in track("scope check", prompts):
             matches = detector.detect(prompt.text, prompt.turns)
             for target_id, own in _by_target(matches).items():
                 found[target_id].add(prompt, own)

@@ -6,10 +6,10 @@ import hashlib
 import importlib.util
 import json
 import logging
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...files import made
 from ...vocabulary import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def exported(model: str, cache_dir: Path) -> Path:
 
     ``model`` is a folder, ``package:PACKAGE/FOLDER`` for a model that an installed package
     carries, or a name on the Hugging Face hub. A default prompt of the model's stands before every
-    text, as in its own ``encode``. Raises ``EncoderError`` naming ``model`` if it is none of these.
+    text, as in its own ``encode``. Raises ``EncoderError`` naming ``model`` if it is none of these,
+    ``WriteError`` where ``cache_dir`` cannot be written.
     """
     source = _source(model)
     key = hashlib.sha256(f"{EXPORT_VERSION}:{_identity(source)}".encode()).hexdigest()[:16]
@@ -76,16 +77,10 @@ def _export(source: str, folder: Path) -> None:
             f"encoder {source!r} could not be loaded ({error}); give a sentence-transformers "
             "folder, package:PACKAGE/FOLDER, or a hub name with the network on"
         ) from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        draft = Path(scratch) / "encoder"
-        draft.mkdir()
+    with made(folder) as draft:  # where another process is first, its export is the same
         _write(model, draft)
-        try:
-            draft.replace(folder)
-        except OSError:  # another process was first; its export is the same
-            if not (folder / "settings.json").is_file():
-                raise
+    if not (folder / "settings.json").is_file():
+        raise EncoderError(f"{folder} is in the way of the encoder's export, and is none; delete it")
 
 
 def _write(model: SentenceTransformer, folder: Path) -> None:

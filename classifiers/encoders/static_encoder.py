@@ -12,7 +12,6 @@ import copy
 import hashlib
 import json
 import logging
-import uuid
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.numpy import save_file
 from scipy.sparse import csr_array
 from tokenizers import Tokenizer
 
+from ...files import WriteError, written
 from .encoder import OnnxEncoder, Vectors
 
 logger = logging.getLogger(__name__)
@@ -230,14 +230,12 @@ def _prefix(tokenizer: Tokenizer) -> list[int]:
 
 
 def _save(file: Path, fingerprint: str, table: Table, empty: Vectors) -> None:
-    draft = file.with_suffix(f".{uuid.uuid4().hex}")
     metadata = {"fingerprint": fingerprint, "sha256": _checksum(table, empty)}
     try:
-        save_file({"table": table, "empty": empty}, draft, metadata=metadata)
-        draft.replace(file)
-    except (OSError, SafetensorError) as error:
-        logger.warning("unlearn: %s cannot be written (%s); the next start distils again", file, error)
-        draft.unlink(missing_ok=True)
+        with written(file) as draft:
+            save_file({"table": table, "empty": empty}, draft, metadata=metadata)
+    except WriteError as error:
+        logger.warning("unlearn: %s cannot be written (%s); the next start distils again", file, error.reason)
 
 
 def _load(file: Path, fingerprint: str) -> tuple[Table, Vectors] | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ...files import WriteError, written
 from .encoder import BATCH, Encoder, Vectors
 
 logger = logging.getLogger(__name__)
@@ -59,22 +58,17 @@ class VectorCache:
             self._save()
 
     def _save(self) -> None:
-        draft = self._file.with_suffix(f".{uuid.uuid4().hex}")
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)
         )
+        metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.touch(mode=0o600)
-            metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
-            save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
-            draft.chmod(0o600)
-            draft.replace(self._file)
-        except (OSError, SafetensorError) as error:  # a full disk is the second
-            _remove(draft)
+            with written(self._file, private=True) as draft:
+                save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
+        except WriteError as error:
             logger.warning(
-                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error
+                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error.reason
             )
 
     def _load(self) -> dict[bytes, Vectors]:
@@ -93,12 +87,6 @@ class VectorCache:
             logger.warning("unlearn: %s is altered, or of another encoder, and is made anew", self._file)
             return {}
         return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
-
-
-def _remove(draft: Path) -> None:
-    """Leave no half a file behind, which would fill the disk further."""
-    with suppress(OSError):
-        draft.unlink(missing_ok=True)
 
 
 def _checksum(keys: npt.NDArray[np.uint8], vectors: Vectors) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import random
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from ...files import written
 from ...vocabulary import LabelledRole, Role, UserError
 from ..operators.learned import Learned, covering
 from .examples import Examples
@@ -110,7 +112,7 @@ def means(history: Sequence[Losses]) -> Losses:
     return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
 
 
-Track = Callable[[int, Losses], None]
+OnStep = Callable[[int, Losses], None]
 
 
 class Learning:
@@ -142,7 +144,7 @@ class Learning:
         if checkpoint.is_file():
             self._resume()
 
-    def run(self, track: Track) -> dict[str, torch.Tensor]:
+    def run(self, track: OnStep) -> dict[str, torch.Tensor]:
         """The learned weights, after all steps, for every role; ``track`` hears of each step."""
         for step in range(len(self.history), self.settings.steps):
             self.history.append(self._step(step))
@@ -206,9 +208,10 @@ class Learning:
             "history": self.history,
             "strangers": {name: list(every) for name, every in self._exam.strangers.items()},
         }
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self._checkpoint)
+        data = io.BytesIO()  # since torch's own error of a full disk does not say so
+        torch.save(state, data)
+        with written(self._checkpoint) as draft:
+            draft.write_bytes(data.getbuffer())
 
     def _resume(self) -> None:
         try:

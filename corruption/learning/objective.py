@@ -52,7 +52,8 @@ def made(recipe: Recipe, lookup: Lookup) -> Corruption:
 
 
 class Goals(BaseModel):
-    """How much each part of the objective counts."""
+    """How much each part of the objective counts; one of weight 0 is not computed. *Standing* and *entropy*
+    count in no default stage: `learn --settings` weighs them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,7 +108,7 @@ class Answer:
         return (self.all.exp() * self.all).sum(-1)
 
 
-class Reader:
+class AnswerReader:
     """A frozen causal language model that reads examples, with corrupted embeddings or without."""
 
     def __init__(self, model: Any, prefix: Sequence[int]) -> None:
@@ -161,7 +162,7 @@ class Reader:
 
 
 def language(
-    reader: Reader, examples: Sequence[Example], clean: Sequence[Answer], corruption: Corruption
+    reader: AnswerReader, examples: Sequence[Example], clean: Sequence[Answer], corruption: Corruption
 ) -> torch.Tensor:
     """KL(without || with corruption) a token of the answers, in nats; ``clean`` are those without."""
     corrupted = reader.read(examples, corruption)
@@ -169,7 +170,7 @@ def language(
     return torch.stack(parts).mean()
 
 
-def decline(reader: Reader, declines: Sequence[Example], corruption: Corruption) -> torch.Tensor:
+def decline(reader: AnswerReader, declines: Sequence[Example], corruption: Corruption) -> torch.Tensor:
     """The negative mean log-probability of the tokens of ``declines``, in nats."""
     return -torch.stack([answer.mean for answer in reader.read(declines, corruption)]).mean()
 
@@ -182,7 +183,7 @@ def distance(found: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Te
 
 
 def pairs(
-    reader: Reader, drawn: Sequence[tuple[Example, Example]], corruption: Corruption
+    reader: AnswerReader, drawn: Sequence[tuple[Example, Example]], corruption: Corruption
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``wrong`` and ``ratio`` of true answers, each with a wrong one."""
     wrong = [example for _, example in drawn]

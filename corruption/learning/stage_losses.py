@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from .examples import Example, Examples, Pair
-from .objective import Answer, Corruption, Reader, decline, distance, language, pairs
+from .objective import Answer, AnswerReader, Corruption, decline, distance, language, pairs
 from .stage import Stage
 
 # Of so many strangers' answers the level is known well enough.
@@ -30,7 +30,7 @@ class Exam:
         """What strangers' answers are like is gathered as they are drawn: the last ``LEVELS`` of each
         figure."""
         self._examples = examples
-        self._reader = Reader(model, examples.known[0].token_ids[: examples.prefix])
+        self._reader = AnswerReader(model, examples.known[0].token_ids[: examples.prefix])
         self.strangers: dict[str, deque[float]] = {name: deque(maxlen=LEVELS) for name in FIGURES}
 
     def parts(

@@ -21,13 +21,12 @@ from rich.progress import track
 
 from ...classifiers.detector import Detector
 from ...classifiers.encoders.encoder import BatchingEncoder, OnnxEncoder
-from ...classifiers.encoders.encoder_export import exported
 from ...classifiers.encoders.segment_cache import SegmentCache
-from ...classifiers.encoders.static_encoder import distilled
 from ...classifiers.encoders.vector_cache import VectorCache
 from ...classifiers.forget_index import ForgetIndex
 from ...classifiers.work import Work
 from ...guard.configuration import EncoderSettings
+from ...guard.encoders import Encoders
 from ...guard.load import turns
 from ...guard.load.lanes import Lanes, Width
 from ..data.people import EXEMPLARS, JOBS, PRIZES, TOWNS, names, synthetic_target
@@ -85,12 +84,12 @@ class Arrangement:
 
 def measure(out: Path, settings: EncoderSettings, targets: int) -> str:
     """The table, also written to fairness.md in ``out``. Raises ``EncoderError``."""
-    folder = exported(settings.model, settings.cache_dir)
-    encoder = OnnxEncoder(folder, settings.threads)
+    encoders = Encoders(settings)
+    encoder = encoders.full
     vectors = VectorCache(encoder, out / "fairness.vectors")
     made = islice(enumerate(names()), targets)
     listed = [synthetic_target(number, name, "exemplars") for number, name in made]
-    index = ForgetIndex(1, listed, vectors, distilled(folder))
+    index = ForgetIndex(1, listed, vectors, encoders.sieve)
     vectors.settle()
     every = {how: Arrangement(encoder, index, how == "before") for how in ("before", "now")}
     times: dict[tuple[str, str], list[float]] = defaultdict(list)

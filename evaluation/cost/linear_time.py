@@ -28,16 +28,14 @@ from vllm.sampling_params import StructuredOutputsParams
 
 from ...classifiers.detector import Detector
 from ...classifiers.disguises.views import TooManyReadingsError
-from ...classifiers.encoders.encoder import OnnxEncoder
-from ...classifiers.encoders.encoder_export import exported
 from ...classifiers.encoders.segment_cache import SegmentCache
-from ...classifiers.encoders.static_encoder import distilled
 from ...classifiers.forget_index import ForgetIndex
 from ...guard.configuration import CorruptionSettings, EncoderSettings, Settings
 from ...guard.constraints.cipher import Cipher
 from ...guard.constraints.constraints import Constraints
 from ...guard.constraints.open_names import SearchTooLongError
 from ...guard.constraints.stand_ins import Group, Restoration, StandIns
+from ...guard.encoders import Encoders
 from ...guard.guard import Guard
 from ...guard.rewriter import Rewriter
 from ...guard.store.store import Store
@@ -75,14 +73,14 @@ class Timing:
         return math.log(slow / fast) / math.log(large / small)
 
 
-def detection(encoder: OnnxEncoder, folder: Path) -> Iterator[Case]:
+def detection(encoders: Encoders) -> Iterator[Case]:
     """Prompts are screened."""
-    sieve, indexes = distilled(folder), dict[tuple[str, ...], ForgetIndex]()
+    encoder, indexes = encoders.full, dict[tuple[str, ...], ForgetIndex]()
     for given in PROMPTS:
         listed = tuple(given.listed)
         if listed not in indexes:
             targets = [ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(listed)]
-            indexes[listed] = ForgetIndex(1, targets, encoder, sieve)
+            indexes[listed] = ForgetIndex(1, targets, encoder, encoders.sieve)
             Detector(indexes[listed], encoder).detect(DISGUISES[0])  # word lists and tables are read once
 
         def prepare(size: int, made: Any = given.made, index: ForgetIndex = indexes[listed]) -> Any:
@@ -170,13 +168,12 @@ def main(
 ) -> None:
     """Print processor seconds for each input at each size."""
     cache = cache.expanduser()
-    folder = exported(encoder, cache)
-    bench, lengths = OnnxEncoder(folder), tuple(map(int, sizes.split(",")))
+    settings, lengths = EncoderSettings(model=encoder, cache_dir=cache), tuple(map(int, sizes.split(",")))
     screen = Rewriter(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
     screen.attach(AutoTokenizer.from_pretrained(prepare(cache / "smollm2")))
     with tempfile.TemporaryDirectory() as store:
-        guard = _guard(f"sqlite:///{store}/forget.db", EncoderSettings(model=encoder, cache_dir=cache))
-        cases = [*detection(bench, folder), *constraints(guard, screen), *answers()]
+        guard = _guard(f"sqlite:///{store}/forget.db", settings)
+        cases = [*detection(Encoders(settings)), *constraints(guard, screen), *answers()]
         chosen = [case for case in cases if only in f"{case.part} {case.name}"]
         timings = [measure(case, lengths, repeats) for case in track(chosen, "measuring", transient=True)]
         guard.close()

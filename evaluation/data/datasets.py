@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from ...vocabulary import ForgetTarget, UserError
+from ...vocabulary import ForgetTarget
 from .cases import Case, Listing, Part, Way, part_of
+from .data_folder import DataFolder
 
 EXEMPLARS = 20
 TOFU_SIZES = ("forget01", "forget05", "forget10")
@@ -41,48 +39,6 @@ _NAMED_PERSON = re.compile(
     rf"(?:Who|What) (?:is|are) ({_NAME}?)(?:['’]s?\b|['’] |\?)"
     rf"|Where does ({_NAME}?) (?:currently|live|reside)"
 )
-
-
-class DataError(UserError, ValueError):
-    """A file of the data is missing or broken; the message names it."""
-
-
-class DataFolder:
-    """Reads ``FOLDER/NAME.jsonl`` or ``FOLDER/NAME.jsonl.gz``, each once."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises ``DataError`` where there is no such folder."""
-        if not folder.is_dir():
-            raise DataError(f"no data folder {folder}")
-        self.folder = folder
-        self._read: dict[str, list[dict[str, Any]]] = {}
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a file, named without its ending. Raises ``DataError``."""
-        if name not in self._read:
-            self._read[name] = _read(self._file(name))
-        return self._read[name]
-
-    def names(self, folder: str) -> list[str]:
-        """The files of a folder, in order, as ``rows`` takes them."""
-        files = sorted((self.folder / folder).glob("*.jsonl*"))
-        if not files:
-            raise DataError(f"no files in {self.folder / folder}")
-        return [f"{folder}/{file.name.split('.')[0]}" for file in files]
-
-    def _file(self, name: str) -> Path:
-        for ending in (".jsonl", ".jsonl.gz"):
-            if (file := self.folder / f"{name}{ending}").is_file():
-                return file
-        raise DataError(f"no {name}.jsonl or {name}.jsonl.gz in {self.folder}")
-
-
-def _read(file: Path) -> list[dict[str, Any]]:
-    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    try:
-        return [json.loads(line) for line in data.splitlines() if line.strip()]
-    except ValueError as error:
-        raise DataError(f"{file}: {error}") from None
 
 
 def named_in(text: str, names: Iterable[str]) -> list[str]:

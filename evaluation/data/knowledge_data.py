@@ -12,7 +12,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from ...classifiers.text.folding import normalise
 from ...vocabulary import ForgetTarget
-from .datasets import DataFolder, Rwku, named_in
+from .data_folder import DataFolder
+from .datasets import Rwku, named_in
 from .people import names
 from .tofu_data import spread
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...vocabulary import ForgetTarget
-from .datasets import TOFU_QUESTIONS, TOFU_SIZES, DataError, DataFolder, Tofu
+from .data_folder import DataError, DataFolder
+from .datasets import TOFU_QUESTIONS, TOFU_SIZES, Tofu
 
 # The authors that the reference models both know, and those after them that neither does.
 KNOWN_AUTHORS = 43

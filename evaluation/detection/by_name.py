@@ -16,7 +16,8 @@ import typer
 from ...guard.configuration import EncoderSettings
 from ..data import namesakes
 from ..data.cases import PARTS, Case, Part
-from ..data.datasets import Benign, DataFolder, Rwku
+from ..data.data_folder import DataFolder
+from ..data.datasets import Benign, Rwku
 from .encoders import Workbench
 from .methods import Ours
 
@@ -72,8 +73,8 @@ def _flagged(ours: Ours, cases: Sequence[Case]) -> list[bool]:
 def _named(ours: Ours, case: Case) -> bool:
     """Whether a part of the subject's name stands in a case, or the name in another form."""
     index = ours.detector.index
-    parts = {part.target_id for part in index.parts.find(case.text)}
-    return case.subject in parts | {hit.target_id for hit in index.find_names(case.text)}
+    parts = {part.target_id for part in index.names.parts.find(case.text)}
+    return case.subject in parts | {hit.target_id for hit in index.names.find(case.text)}
 
 
 def _share(counted: Sequence[bool], digits: int = 1) -> str:

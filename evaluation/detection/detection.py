@@ -21,7 +21,7 @@ from ...classifiers.evidence import THRESHOLD
 from ...guard.configuration import EncoderSettings
 from ...vocabulary import ForgetTarget
 from ..data.cases import Case, Listing, Row, Split, Way
-from ..data.datasets import DataError, DataFolder
+from ..data.data_folder import DataError, DataFolder
 from . import plots
 from .baselines import MAX_FPR, Classifier, Nearest, Training
 from .encoders import Workbench
@@ -40,7 +40,7 @@ CURVE_POINTS = (1e-4, 5e-4, 1e-3, 1e-2, 1e-1)
 HALVES = "even people (sorted by name), authors and benign rows tune; odd ones report"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to run. ``sample`` is the most cases of each group of a row, None for all; ``only`` names
     families of ``table.FAMILIES``."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...classifiers.detector import Detector
-from ...classifiers.encoders.encoder import BatchingEncoder, Encoder, OnnxEncoder
-from ...classifiers.encoders.encoder_export import exported
+from ...classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ...classifiers.encoders.segment_cache import SegmentCache
-from ...classifiers.encoders.static_encoder import StaticEncoder, distilled
+from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.encoders.vector_cache import VectorCache
 from ...classifiers.evidence import THRESHOLD
 from ...classifiers.forget_index import ForgetIndex
 from ...guard.configuration import EncoderSettings
+from ...guard.encoders import Encoders
 from ...vocabulary import ForgetTarget
 
 # Whole prompts, which every way to give a target asks for again: 200,000 of them.
@@ -31,17 +31,17 @@ class Workbench:
     prompts: Encoder
     unsieved: Encoder
     whole: Encoder
-    sieve: StaticEncoder
+    sieve: StaticEncoder | None
 
     @classmethod
     def opened(cls, settings: EncoderSettings, cache: Path) -> Workbench:
         """Load the encoder. Raises ``EncoderError`` if there is no such model."""
-        folder = exported(settings.model, settings.cache_dir)
-        encoder = OnnxEncoder(folder, settings.threads)
+        encoders = Encoders(settings)
+        encoder = encoders.full
         file = cache / f"{encoder.fingerprint[:12]}.vectors"
         prompts, unsieved = (SegmentCache(BatchingEncoder(encoder)) for _ in range(2))
         whole = SegmentCache(encoder, REMEMBERED)
-        return cls(VectorCache(encoder, file), prompts, unsieved, whole, distilled(folder))
+        return cls(VectorCache(encoder, file), prompts, unsieved, whole, encoders.sieve)
 
     def detector(self, targets: Sequence[ForgetTarget], threshold: float = THRESHOLD) -> Detector:
         """What finds ``targets`` in prompts, as it is served."""

@@ -13,19 +13,8 @@ from ...vocabulary import ForgetTarget
 from ..data import namesakes, padding
 from ..data.attacks import ATTACKS, Attack
 from ..data.cases import PARTS, Case, Goal, Listing, Row, Way, part_of
-from ..data.datasets import (
-    TOFU_SIZES,
-    Benign,
-    DataError,
-    DataFolder,
-    KnowUnDo,
-    Rwku,
-    Tofu,
-    Work,
-    named_in,
-    persuasion,
-    wrappers,
-)
+from ..data.data_folder import DataError, DataFolder
+from ..data.datasets import TOFU_SIZES, Benign, KnowUnDo, Rwku, Tofu, Work, named_in, persuasion, wrappers
 from ..data.languages import NATIVE_NAMES, QUESTIONS, WRAPPERS
 from ..data.people import names, synthetic_target
 

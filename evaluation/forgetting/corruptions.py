@@ -12,7 +12,7 @@ from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
 from ...corruption.recipe import Recipe
 from ..models.causal_model import CausalModel
-from ..models.guarded_model import GuardedModel, Reader
+from ..models.guarded_model import GuardedModel, PromptReader
 
 
 def parsed_operator(text: str) -> AnyOperator:
@@ -57,7 +57,7 @@ def corruptors(
 
 
 def seeded(
-    model: CausalModel, reader: Reader, made: Sequence[Corruptor], seeds: int
+    model: CausalModel, reader: PromptReader, made: Sequence[Corruptor], seeds: int
 ) -> list[tuple[Corruptor, int]]:
     """What is measured under one label, with its seed: several each once, noise drawn ``seeds`` times."""
     if len(made) == 1 and _draws(model, reader, made[0]):
@@ -65,7 +65,7 @@ def seeded(
     return [(one, 0) for one in made]
 
 
-def _draws(model: CausalModel, reader: Reader, corruptor: Corruptor) -> bool:
+def _draws(model: CausalModel, reader: PromptReader, corruptor: Corruptor) -> bool:
     """Whether a corruption draws noise, and so is another with another seed."""
     asked = model.chat.asked(next(iter(reader.detector.index.targets.values())).name)
     first, second = (

@@ -17,22 +17,22 @@ from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.knowledge_data import Fact, Facts, Listed, lists, load, renamed
 from ..detection.encoders import Workbench
 from ..detection.plots import require
 from ..models.causal_model import Sampling
 from ..models.checkpoints import checkpoint, opened
-from ..models.guarded_model import GuardedModel, Reader
+from ..models.guarded_model import GuardedModel, PromptReader
 from .corruptions import corruptors, parsed_operator, seeded
 from .knowledge_report import STRANGER, Column, KnowledgeReport, Said
-from .tofu_methods import InContext, Method, Refusal, Served
+from .tofu_methods import Answering, InContext, Refusal, Served
 from .tofu_report import NO_GUARD
 
-Guarded = Callable[[Reader], Method]
+Guarded = Callable[[PromptReader], Answering]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeOptions:
     """What to measure. ``model`` is a folder or hub name, ``adapter`` a PEFT folder; ``recipes`` are files
     by label; ``operators`` as ``parsed_operator`` reads them; ``sample`` is the most questions that are
@@ -119,11 +119,11 @@ class _Run:
             )
         return known
 
-    def _reader(self, listed: Listed) -> Reader:
+    def _reader(self, listed: Listed) -> PromptReader:
         detector = self.bench.detector(listed.targets, self.options.threshold)
-        return Reader(self.model.chat.tokenizer, detector)
+        return PromptReader(self.model.chat.tokenizer, detector)
 
-    def _methods(self, reader: Reader) -> Iterator[tuple[str, list[Guarded]]]:
+    def _methods(self, reader: PromptReader) -> Iterator[tuple[str, list[Guarded]]]:
         """The ways to serve the model, given what reads its prompts; one for each seed."""
         yield NO_GUARD, [lambda _: self.plain]
         yield STRANGER, [lambda _: self.plain]
@@ -134,11 +134,11 @@ class _Run:
             yield "in-context", [partial(InContext, self.model)]
             yield "refusal", [partial(Refusal, self.model)]
 
-    def _guarded(self, corruptor: Corruptor, seed: int, reader: Reader) -> Method:
+    def _guarded(self, corruptor: Corruptor, seed: int, reader: PromptReader) -> Answering:
         return Served(GuardedModel(self.model, reader, corruptor, seed=seed))
 
     def _columns(
-        self, label: str, methods: Sequence[Guarded], listed: Listed, reader: Reader
+        self, label: str, methods: Sequence[Guarded], listed: Listed, reader: PromptReader
     ) -> list[Column]:
         """What the method says of a list, with each seed."""
         task = f"{label}: {listed.name}"
@@ -150,7 +150,7 @@ class _Run:
         return [Column(said[:count], said[count:]) for said in every]
 
     def _said(
-        self, label: str, method: Method, facts: Sequence[Fact], reader: Reader | None = None
+        self, label: str, method: Answering, facts: Sequence[Fact], reader: PromptReader | None = None
     ) -> list[Said]:
         task, questions = self.progress.add_task(label, total=len(facts)), [fact.question for fact in facts]
         asked = [self.model.chat.asked(question) for question in questions]

@@ -20,19 +20,19 @@ from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.tofu_data import Question, TofuData, load, spread
 from ..detection.encoders import Workbench
 from ..detection.plots import require
-from ..models.causal_model import CausalModel, Sampling, Track
+from ..models.causal_model import Advance, CausalModel, Sampling
 from ..models.checkpoints import checkpoint, opened
 from ..models.endpoint import Endpoint
-from ..models.guarded_model import GuardedModel, Reader, View
+from ..models.guarded_model import GuardedModel, PromptReader, View
 from .corruptions import corruptors, parsed_operator, seeded
 from .facts import own_names
 from .observer import FEWEST_QUESTIONS
 from .tofu_figures import Asked, Measured, Named, Repeated, figures
-from .tofu_methods import InContext, Method, Refusal, Served
+from .tofu_methods import Answering, InContext, Refusal, Served
 from .tofu_report import NO_GUARD, RETAIN_MODEL, TofuReport
 
 ENDPOINT = "endpoint"
@@ -50,7 +50,7 @@ BY_NAME = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TofuOptions:
     """What to measure. ``model`` and ``retain_model`` are folders or hub names, their adapters PEFT
     folders; ``recipes`` are files by label, several where they were learned with several
@@ -118,7 +118,7 @@ class _Run:
         self.corruptors = corruptors(operators, options.recipes, table, self.model.dtype)
         self.bench = Workbench.opened(options.encoder, cache)
         detector = self.bench.detector(self.data.targets, options.threshold)
-        self.reader = Reader(self.model.chat.tokenizer, detector)
+        self.reader = PromptReader(self.model.chat.tokenizer, detector)
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                  TimeElapsedColumn(), console=console)  # fmt: skip
 
@@ -160,7 +160,7 @@ class _Run:
         return self._measured(name, served("as-served"), served("white-box"))
 
     def _measured(
-        self, name: str, method: Method, white_box: Method | None = None, first: bool = True
+        self, name: str, method: Answering, white_box: Answering | None = None, first: bool = True
     ) -> Measured:
         data, task = self.data, self.progress.add_task(name, total=0)
         measured = Measured(
@@ -174,7 +174,7 @@ class _Run:
         self.progress.update(task, completed=self.progress.tasks[task].total)
         return measured
 
-    def _repeated(self, task: TaskID, method: Method) -> list[Repeated]:
+    def _repeated(self, task: TaskID, method: Answering) -> list[Repeated]:
         """Questions that name their author, repeated on request."""
         names = [target.name for target in self.data.targets]
         named = [(q.text, name) for q in self.data.forget for name in names if name in q.text]
@@ -184,7 +184,7 @@ class _Run:
         answers = method.answers(asked, Sampling(self.options.max_new_tokens), self._track(task))
         return [Repeated(*pair, answer) for pair, (answer,) in zip(drawn, answers, strict=True)]
 
-    def _named(self, task: TaskID, method: Method) -> list[Named]:
+    def _named(self, task: TaskID, method: Answering) -> list[Named]:
         """Each target by its name alone."""
         own = {
             name: own_names(name, told, self._others(name)) for name, told in self.data.biographies.items()
@@ -203,13 +203,13 @@ class _Run:
     def _expect(self, task: TaskID, more: int) -> None:
         self.progress.update(task, total=(self.progress.tasks[task].total or 0) + more)
 
-    def _track(self, task: TaskID) -> Track:
+    def _track(self, task: TaskID) -> Advance:
         return lambda done: self.progress.advance(task, done)
 
     def _asked(
         self,
         task: TaskID,
-        method: Method,
+        method: Answering,
         questions: Sequence[Question],
         answers: bool = False,
         samples: bool = False,

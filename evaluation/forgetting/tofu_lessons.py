@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...guard.lessons import Lesson, write_lessons
-from ..data.datasets import TOFU_QUESTIONS, TOFU_SIZES, DataFolder, Tofu
+from ..data.data_folder import DataFolder
+from ..data.datasets import TOFU_QUESTIONS, TOFU_SIZES, Tofu
 
 # Of the 200 authors, SmolLM2's adapters that this was made with know the first 43 besides the forget
 # sets', and saw none of the others.

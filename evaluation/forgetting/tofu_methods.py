@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from ..models.causal_model import CausalModel, Input, Sampling, Track
-from ..models.guarded_model import GuardedModel, Reader
+from ..models.causal_model import Advance, CausalModel, Input, Sampling
+from ..models.guarded_model import GuardedModel, PromptReader
 from ..models.likelihoods import Likelihood
 
 INSTRUCTION = (
@@ -20,14 +20,14 @@ Pair = tuple[str, str]
 Scores = list[Likelihood | None]
 
 
-class Method(Protocol):
+class Answering(Protocol):
     """A way to serve the model: what a client obtains through it."""
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """Of each question with a given answer; None where none can be obtained."""
         ...
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """To each question as many answers as ``sampling`` says."""
         ...
 
@@ -39,13 +39,13 @@ class Served:
         self._guarded = guarded
         self._chat = guarded.model.chat
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
-        """As ``Method.likelihoods``."""
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
+        """As ``Answering.likelihoods``."""
         given = [self._chat.answered(question, answer) for question, answer in pairs]
         return list(self._guarded.likelihoods(given, track))
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
-        """As ``Method.answers``."""
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
+        """As ``Answering.answers``."""
         asked = [self._chat.asked(question) for question in questions]
         return self._guarded.generate(asked, **asdict(sampling), track=track)
 
@@ -54,18 +54,18 @@ class InContext:
     """Flagged prompts get a system prompt that tells the model not to know (a guardrail as in Thaker et
     al., arXiv 2403.03329); the embeddings stay as they are."""
 
-    def __init__(self, model: CausalModel, reader: Reader) -> None:
+    def __init__(self, model: CausalModel, reader: PromptReader) -> None:
         self._model = model
         self._reader = reader
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
-        """As ``Method.likelihoods``."""
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
+        """As ``Answering.likelihoods``."""
         chat = self._model.chat
         given = [chat.answered(*pair, self._instruction(chat.answered(*pair).token_ids)) for pair in pairs]
         return list(self._model.likelihoods([Input(one.token_ids, one.start) for one in given], track))
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
-        """As ``Method.answers``."""
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
+        """As ``Answering.answers``."""
         chat = self._model.chat
         asked = [chat.asked(question, self._instruction(chat.asked(question))) for question in questions]
         return self._model.generate([Input(ids, len(ids)) for ids in asked], sampling, track)
@@ -80,21 +80,21 @@ class InContext:
 class Refusal:
     """Flagged prompts are answered with one sentence, and tell no likelihood."""
 
-    def __init__(self, model: CausalModel, reader: Reader) -> None:
+    def __init__(self, model: CausalModel, reader: PromptReader) -> None:
         self._plain = Served(GuardedModel(model))
         self._chat = model.chat
         self._reader = reader
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
-        """As ``Method.likelihoods``."""
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
+        """As ``Answering.likelihoods``."""
         flagged = [bool(self._reader.read(self._chat.answered(*pair).token_ids)[1]) for pair in pairs]
         passed = [pair for pair, refused in zip(pairs, flagged, strict=True) if not refused]
         found = iter(self._plain.likelihoods(passed, track))
         track(len(pairs) - len(passed))
         return [None if refused else next(found) for refused in flagged]
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
-        """As ``Method.answers``."""
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
+        """As ``Answering.answers``."""
         flagged = [bool(self._reader.read(self._chat.asked(question))[1]) for question in questions]
         passed = [question for question, refused in zip(questions, flagged, strict=True) if not refused]
         found = iter(self._plain.answers(passed, sampling, track))

@@ -17,7 +17,7 @@ LARGEST_RATIO = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Bound:
     """What a figure should reach: ``limit``, or with ``beside`` the retain model's own figure plus it."""
 
     limit: float
@@ -36,19 +36,19 @@ class Goal:
         return f"{'≥' if self.at_least else '≤'} {limit}"
 
 
-def _near(points: float) -> Goal:
+def _near(points: float) -> Bound:
     """At most so many points of a hundred above the retain model's own rate."""
-    return Goal(points / 100, at_least=False, beside=True)
+    return Bound(points / 100, at_least=False, beside=True)
 
 
-def _nearly(points: float) -> Goal:
+def _nearly(points: float) -> Bound:
     """At most so many points of a hundred below the retain model's own rate."""
-    return Goal(-points / 100, beside=True)
+    return Bound(-points / 100, beside=True)
 
 
 # A figure that is not listed stands below the others, without a goal.
-ROWS: dict[str, Goal | None] = {
-    "forget quality (KS p)": Goal(0.05),
+ROWS: dict[str, Bound | None] = {
+    "forget quality (KS p)": Bound(0.05),
     "KS distance": None,
     "truth ratio": None,
     "truth ratio, median": None,
@@ -62,13 +62,13 @@ ROWS: dict[str, Goal | None] = {
     "membership AUC: min-k": None,
     "membership AUC: min-k++": None,
     "memorisation score": None,
-    "privacy score": Goal(0.9),
+    "privacy score": Bound(0.9),
     "utility": None,
     "aggregate": None,
-    "utility against no guard": Goal(0.995),
+    "utility against no guard": Bound(0.995),
     "fact present": _near(2),
     "asked by name alone: something of its own": _near(2),
-    "observer AUC": Goal(0.6, at_least=False),
+    "observer AUC": Bound(0.6, at_least=False),
     "aftermath: any": _near(2),
     "aftermath: empty": _near(2),
     "aftermath: degenerate": _near(2),
@@ -148,7 +148,7 @@ class TofuReport:
         found = dict.fromkeys(name for seeds in self.figures.values() for one in seeds for name in one)
         return [name for name in ROWS if name in found] + [name for name in found if name not in ROWS]
 
-    def _cell(self, method: str, figure: str, goal: Goal | None) -> str:
+    def _cell(self, method: str, figure: str, goal: Bound | None) -> str:
         values = self.values(method, figure)
         if not values:
             return "—"

@@ -22,12 +22,12 @@ from rich.table import Table
 
 from ...corruption.embedding_table import EmbeddingTable
 from ...guard.configuration import EncoderSettings
-from ..data.datasets import DataFolder
+from ..data.data_folder import DataFolder
 from ..data.tofu_data import TofuData, load
 from ..detection.encoders import Workbench
-from ..models.causal_model import Track, unheard
+from ..models.causal_model import Advance, unheard
 from ..models.checkpoints import opened
-from ..models.guarded_model import GuardedModel, Reader
+from ..models.guarded_model import GuardedModel, PromptReader
 from .corruptions import corruptors, labelled_files
 from .forget_metrics import Text, forget_quality, membership, privacy
 from .tofu_figures import Asked
@@ -47,7 +47,7 @@ class Told:
     attacks: Mapping[str, float]
 
 
-def told(served: Served, data: TofuData, track: Track = unheard) -> Told:
+def told(served: Served, data: TofuData, track: Advance = unheard) -> Told:
     """Ask for the likelihood of every given answer of the forget set, and of unseen authors' true ones."""
     asked = [(q.text, answer) for q in data.forget for answer in q.given]
     asked += [(q.text, q.answer) for q in data.strangers]
@@ -94,7 +94,7 @@ def main(
     given = EncoderSettings(model=encoder) if encoder else EncoderSettings()
     bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget, sample)
     full, table = opened(model, cache), EmbeddingTable(model)
-    reader = Reader(full.chat.tokenizer, bench.detector(asked.targets))
+    reader = PromptReader(full.chat.tokenizer, bench.detector(asked.targets))
     methods = {"retain model": GuardedModel(opened(retain, cache)), "no guard": GuardedModel(full)}
     for label, made in corruptors({}, labelled_files(recipe), table, full.dtype).items():
         for number, one in enumerate(made):

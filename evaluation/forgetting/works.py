@@ -30,10 +30,10 @@ from ...vocabulary import ForgetTarget
 from ..detection.encoders import Workbench
 from ..models.causal_model import Sampling, unheard
 from ..models.checkpoints import checkpoint, opened
-from ..models.guarded_model import GuardedModel, Reader
+from ..models.guarded_model import GuardedModel, PromptReader
 from .aftermath import degenerate, off_topic
 from .corruptions import corruptors, labelled_files, parsed_operator
-from .tofu_methods import Method, Served
+from .tofu_methods import Answering, Served
 
 WORKS = {
     "The Great Gatsby": "F. Scott Fitzgerald", "Moby-Dick": "Herman Melville",
@@ -95,7 +95,7 @@ def held_out(reported: bool) -> dict[str, str]:
     return {work: a for n, (work, a) in enumerate(WORKS.items()) if (n % HELD_OUT == 0) is reported}
 
 
-def known(served: Method, works: Mapping[str, str]) -> list[Lesson]:
+def known(served: Answering, works: Mapping[str, str]) -> list[Lesson]:
     """What a model answers rightly. Raises ``ValueError`` where that is nothing."""
     asked = list(lessons(works))
     answers = served.answers([lesson.question for lesson in asked], Sampling(MAX_NEW_TOKENS), unheard)
@@ -105,7 +105,7 @@ def known(served: Method, works: Mapping[str, str]) -> list[Lesson]:
     return found
 
 
-def row(label: str, served: Method, asked: Sequence[Lesson], encoder: Encoder) -> Iterator[str]:
+def row(label: str, served: Answering, asked: Sequence[Lesson], encoder: Encoder) -> Iterator[str]:
     """A line of the table."""
     questions = [lesson.question for lesson in asked]
     pairs = [(lesson.question, text) for lesson in asked for text in (lesson.answer, *lesson.wrong)]
@@ -150,7 +150,7 @@ def measure(
     full, table = opened(folder, cache), EmbeddingTable(folder)
     bench = Workbench.opened(EncoderSettings(model=encoder) if encoder else EncoderSettings(), cache)
     targets = [ForgetTarget(id=f"work-{n}", kind="work", name=work) for n, work in enumerate(held_out(True))]
-    reader = Reader(full.chat.tokenizer, bench.detector(targets))
+    reader = PromptReader(full.chat.tokenizer, bench.detector(targets))
     plain = Served(GuardedModel(full))
     operators = {text: parsed_operator(text) for text in operator}
     made = corruptors(operators, labelled_files(recipe), table, full.dtype)

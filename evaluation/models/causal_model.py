@@ -19,7 +19,7 @@ from .chat import Chat
 from .likelihoods import Floats, Likelihood
 from .results_cache import Memo
 
-Track = Callable[[int], None]
+Advance = Callable[[int], None]
 
 BATCH = 16
 # Answers generated together, and after how many tokens those that go on are put together anew.
@@ -31,7 +31,7 @@ _CHECKED_TOKENS = 64
 
 
 def unheard(count: int) -> None:
-    """Track nothing."""
+    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,14 @@ class CausalModel:
         self._device = device
         self._memo = memo
 
-    def likelihoods(self, inputs: Sequence[Input], track: Track = unheard) -> list[Likelihood]:
+    def likelihoods(self, inputs: Sequence[Input], track: Advance = unheard) -> list[Likelihood]:
         """The likelihood of each input's answer, in their order; ``track`` is told how many more are
         done."""
         task = _Task("likelihood", BATCH, self._likelihoods, Likelihood.lists, Likelihood.from_lists)
         return self._done(task, inputs, track)
 
     def generate(
-        self, inputs: Sequence[Input], sampling: Sampling, track: Track = unheard
+        self, inputs: Sequence[Input], sampling: Sampling, track: Advance = unheard
     ) -> list[list[str]]:
         """``sampling.samples`` answers to each input, whose tokens from ``start`` on are left out."""
         asked = [Input(i.token_ids[: i.start], i.start, i.corrupted) for i in inputs]
@@ -128,7 +128,7 @@ class CausalModel:
                 "scales them after the place where corrupted ones come in, so it cannot be measured here"
             )
 
-    def _done(self, task: _Task, inputs: Sequence[Input], track: Track) -> list[Any]:
+    def _done(self, task: _Task, inputs: Sequence[Input], track: Advance) -> list[Any]:
         """The result of each input; of one without corruption, asked once and for all."""
         keys = [_key(task.name, one) for one in inputs]
         found: dict[str, Any] = {}

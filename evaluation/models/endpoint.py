@@ -11,7 +11,7 @@ import numpy as np
 
 from ...vocabulary import UserError
 from ..forgetting.tofu_methods import Pair, Scores
-from .causal_model import Sampling, Track
+from .causal_model import Advance, Sampling
 from .chat import Chat, Given
 from .likelihoods import Likelihood
 
@@ -28,7 +28,7 @@ class EndpointError(UserError, RuntimeError):
 
 
 class Endpoint:
-    """As ``tofu_methods.Method``, over HTTP.
+    """As ``tofu_methods.Answering``, over HTTP.
 
     Answers come from chat completions; likelihoods of given answers from completions of token ids with
     ``prompt_logprobs``, which is vLLM's. They tell nothing of the rest of the vocabulary: ``Likelihood``'s
@@ -43,12 +43,12 @@ class Endpoint:
         self._chat = chat
         self._model = str(self._told("GET", "/v1/models")["data"][0]["id"])
 
-    def likelihoods(self, pairs: Sequence[Pair], track: Track) -> Scores:
-        """As ``Method.likelihoods``."""
+    def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
+        """As ``Answering.likelihoods``."""
         return list(self._each(self._likelihood, [self._chat.answered(*pair) for pair in pairs], track))
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
-        """As ``Method.answers``."""
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
+        """As ``Answering.answers``."""
         return self._each(lambda question: self._answers(question, sampling), questions, track)
 
     def _likelihood(self, given: Given) -> Likelihood:
@@ -74,7 +74,7 @@ class Endpoint:
         choices = self._told("POST", "/v1/chat/completions", asked)["choices"]
         return [choice["message"]["content"] or "" for choice in choices]
 
-    def _each(self, ask: Callable[[Asked], Told], every: Sequence[Asked], track: Track) -> list[Told]:
+    def _each(self, ask: Callable[[Asked], Told], every: Sequence[Asked], track: Advance) -> list[Told]:
         found = []
         with ThreadPoolExecutor(CLIENTS) as pool:
             for one in pool.map(ask, every):

@@ -12,7 +12,7 @@ from ...corruption.corrupted_prompt import CorruptedPrompt
 from ...corruption.corruptor import Corruptor
 from ...guard.prompts import DecodedPrompt, PromptDecoder
 from ...vocabulary import Match
-from .causal_model import CausalModel, Input, Sampling, Track, unheard
+from .causal_model import Advance, CausalModel, Input, Sampling, unheard
 from .chat import Given
 from .likelihoods import Likelihood
 
@@ -21,7 +21,7 @@ View = Literal["as-served", "white-box"]
 THREADS = 4
 
 
-class Reader:
+class PromptReader:
     """Finds the forget targets in prompts, as the guard does; each prompt is read once."""
 
     def __init__(self, tokenizer: Any, detector: Detector) -> None:
@@ -55,7 +55,7 @@ class GuardedModel:
     def __init__(
         self,
         model: CausalModel,
-        reader: Reader | None = None,
+        reader: PromptReader | None = None,
         corruptor: Corruptor | None = None,
         view: View = "as-served",
         seed: int = 0,
@@ -74,7 +74,7 @@ class GuardedModel:
         """What the model is given in the place of a prompt."""
         return self._inputs([(prompt, Given(prompt, len(prompt)))])[0]
 
-    def likelihoods(self, prompts: Sequence[Given], track: Track = unheard) -> list[Likelihood]:
+    def likelihoods(self, prompts: Sequence[Given], track: Advance = unheard) -> list[Likelihood]:
         """What the model says of each given answer."""
         served = self._view == "as-served"
         inputs = self._inputs([(p.token_ids if served else p.token_ids[: p.start], p) for p in prompts])
@@ -91,7 +91,7 @@ class GuardedModel:
         temperature: float = 0.0,
         seed: int = 0,
         samples: int = 1,
-        track: Track = unheard,
+        track: Advance = unheard,
     ) -> list[list[str]]:
         """``samples`` answers to each prompt, greedy at temperature 0."""
         inputs = self._inputs([(ids, Given(ids, len(ids))) for ids in prompts])

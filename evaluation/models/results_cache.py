@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...classifiers.json_lines import file_lines, numbered
+
 
 class Memo:
     """Results by key, kept in a file of JSON lines from one run to the next."""
@@ -28,7 +30,7 @@ class Memo:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, Any]]:
-    for line in file.read_text().splitlines():
+    for _, line in numbered(file_lines(file)):
         try:
             key, value = json.loads(line)
         except ValueError:  # the last line of a run that was stopped

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, event, func, make_url, or_, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import func, make_url, or_, select
+from sqlalchemy.orm import Session
 
 from ...vocabulary import ForgetTarget, UserError
 from .database import StoreError as StoreError
 from .database import add_columns, missing_columns, open_engine, sqlite_path, told
+from .schema import ChangeRow, IdentityRow, ReplicaRow, Tables, VersionRow
 
 # The actions that list a target; the others take targets off.
 _LISTS = ("forget", "replace")
@@ -27,65 +28,6 @@ _Notes = defaultdict[int, dict[str, None]]
 
 class TargetError(UserError, ValueError):
     """A change that the store refuses: an unknown or a taken target id."""
-
-
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Identity(_Base):
-    """One row: which store this is, so that another in its place is noticed."""
-
-    __tablename__ = "identity"
-    row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(String(32))
-
-
-class _Change(_Base):
-    """The append-only change log; its number is the generation that the change made."""
-
-    __tablename__ = "changes"
-    generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    actor: Mapped[str] = mapped_column(String(200))
-    action: Mapped[str] = mapped_column(String(20))
-    target_ids: Mapped[str] = mapped_column(Text)
-    digest: Mapped[str] = mapped_column(String(64))
-
-
-class _Version(_Base):
-    """A target as it is from generation ``first`` until before generation ``end``."""
-
-    __tablename__ = "versions"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    target_id: Mapped[str] = mapped_column(String(64), index=True)
-    first: Mapped[int] = mapped_column(ForeignKey("changes.generation"))
-    end: Mapped[int | None] = mapped_column(index=True)
-    document: Mapped[str] = mapped_column(Text)
-
-
-class _Replica(_Base):
-    """A serving process and the generation that it serves."""
-
-    __tablename__ = "replicas"
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    generation: Mapped[int]
-    mode: Mapped[str] = mapped_column(String(10))
-    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    # With a default, since a table of an earlier release is given what it lacks.
-    digest: Mapped[str] = mapped_column(String(64), server_default="")
-
-
-for _operation in ("UPDATE", "DELETE"):
-    event.listen(
-        _Change.__table__,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER changes_no_{_operation.lower()} BEFORE {_operation} ON changes "
-            "BEGIN SELECT RAISE(ABORT, 'the change log is append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
 
 
 class TakenError(TargetError):
@@ -106,10 +48,11 @@ class Head:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """An entry of the change log. ``digest`` is of all targets after it: what an auditor compares.
-    ``notes`` are those of the targets that it listed or took off, each once."""
+    ``forced``: somebody insisted, though a target was over-broad. ``notes`` are those of the targets that
+    it listed or took off, each once."""
 
     generation: int
     at: datetime
@@ -117,6 +60,7 @@ class Change:
     action: str
     target_ids: tuple[str, ...]
     digest: str
+    forced: bool
     notes: tuple[str, ...] = ()
 
 
@@ -164,9 +108,9 @@ class Store:
             engine = open_engine(url, create=True)
             with Session(engine) as session:
                 connection = session.connection(execution_options={"immediate": True})
-                _Base.metadata.create_all(connection)
-                if session.get(_Identity, 1) is None:
-                    session.add(_Identity(row=1, id=uuid.uuid4().hex))
+                Tables.metadata.create_all(connection)
+                if session.get(IdentityRow, 1) is None:
+                    session.add(IdentityRow(row=1, id=uuid.uuid4().hex))
                 session.commit()
         return cls(url)
 
@@ -194,9 +138,15 @@ class Store:
         raise TargetError(f"no target has the id {target_id!r}")
 
     def forget(
-        self, targets: Sequence[ForgetTarget], *, replace: bool = False, actor: str | None = None
+        self,
+        targets: Sequence[ForgetTarget],
+        *,
+        replace: bool = False,
+        actor: str | None = None,
+        forced: bool = False,
     ) -> int:
-        """Add ``targets``, all or none, and return the generation that lists them.
+        """Add ``targets``, all or none, and return the generation that lists them. ``forced`` goes into the
+        log.
 
         Raises ``TargetError`` where an id is given twice or, without ``replace``, is taken, and where a
         target has expired by now.
@@ -209,7 +159,8 @@ class Store:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
                 raise TakenError(f"the id {min(taken)!r} is taken")
-            return _commit(session, "replace" if taken else "forget", actor, remove=taken, add=targets)
+            action = "replace" if taken else "forget"
+            return _commit(session, action, actor, remove=taken, add=targets, forced=forced)
 
     def remember(self, target_ids: Sequence[str], *, actor: str | None = None) -> int:
         """Take targets off the list, all or none, and return the generation without them.
@@ -233,12 +184,9 @@ class Store:
         with self._reading() as session:
             listed, taken_off = self._notes(session)
             changes: list[Change] = []
-            for c in session.scalars(select(_Change).order_by(_Change.generation)):
-                notes = (listed if c.action in _LISTS else taken_off)[c.generation]
-                ids = tuple(json.loads(c.target_ids))
-                changes.append(
-                    Change(c.generation, _utc(c.at), c.actor, c.action, ids, c.digest, tuple(notes))
-                )
+            for row in session.scalars(select(ChangeRow).order_by(ChangeRow.generation)):
+                notes = (listed if row.action in _LISTS else taken_off)[row.generation]
+                changes.append(_change(row, tuple(notes)))
             return tuple(changes)
 
     def beat(
@@ -249,7 +197,7 @@ class Store:
         ``digest`` is of the targets that it serves; of generation 0, which has none, it is empty.
         """
         now = datetime.now(UTC)
-        row = _Replica(
+        row = ReplicaRow(
             id=replica_id,
             generation=generation,
             mode=mode,
@@ -263,13 +211,13 @@ class Store:
     def retire(self, replica_id: str) -> None:
         """Forget a replica that has stopped."""
         with self._writing() as session:
-            if replica := session.get(_Replica, replica_id):
+            if replica := session.get(ReplicaRow, replica_id):
                 session.delete(replica)
 
     def bury(self, replica: Replica) -> None:
         """Forget a replica that has not beaten since it was read as ``replica``."""
         with self._writing() as session:
-            row = session.get(_Replica, replica.id)
+            row = session.get(ReplicaRow, replica.id)
             if row and _utc(row.seen_at) == replica.seen_at:
                 session.delete(row)
 
@@ -281,7 +229,7 @@ class Store:
         with self._reading() as session:
             rows = [
                 Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
-                for r in session.scalars(select(_Replica).order_by(_Replica.id))
+                for r in session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))
             ]
         return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
 
@@ -291,35 +239,36 @@ class Store:
         By digest: a replica may serve a generation of that number that was made before a backup was restored.
         """
         with self._reading() as session:
-            made = select(_Change.generation, _Change.digest)
-            found = session.execute(made.where(_Change.generation.in_([r.generation for r in replicas])))
+            made = select(ChangeRow.generation, ChangeRow.digest)
+            found = session.execute(made.where(ChangeRow.generation.in_([r.generation for r in replicas])))
             history = {0: "", **{change.generation: change.digest for change in found}}
         return tuple(
             r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
         )
 
     def _head(self, session: Session) -> Head:
-        store_id = session.scalar(select(_Identity.id))
+        store_id = session.scalar(select(IdentityRow.id))
         if store_id is None:
             raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
         newest = session.execute(
-            select(_Change.generation, _Change.digest).order_by(_Change.generation.desc()).limit(1)
+            select(ChangeRow.generation, ChangeRow.digest).order_by(ChangeRow.generation.desc()).limit(1)
         ).first()
         return Head(store_id, *(newest or (0, "")))
 
     def _complete(self) -> None:
-        """Give the table of replicas the columns that an earlier release did not make."""
-        table = _Base.metadata.tables[_Replica.__tablename__]
+        """Give the tables the columns that an earlier release did not make."""
+        tables = Tables.metadata.sorted_tables
         with self._reading() as session:
-            complete = not missing_columns(session.connection(), table)
+            complete = not any(missing_columns(session.connection(), table) for table in tables)
         if not complete:
             with self._writing() as session:
-                add_columns(session.connection(), table)
+                for table in tables:
+                    add_columns(session.connection(), table)
 
     def _notes(self, session: Session) -> tuple[_Notes, _Notes]:
         """The notes of what each generation listed, and of what each took off."""
         listed, taken_off = _Notes(dict), _Notes(dict)
-        for version in session.scalars(select(_Version).order_by(_Version.target_id)):
+        for version in session.scalars(select(VersionRow).order_by(VersionRow.target_id)):
             if note := self._target(version.document).note:
                 listed[version.first][note] = None
                 if version.end is not None:
@@ -360,11 +309,11 @@ class Store:
 
 
 def _documents(session: Session, generation: int | None) -> list[str]:
-    query = select(_Version.document).order_by(_Version.target_id)
+    query = select(VersionRow.document).order_by(VersionRow.target_id)
     if generation is None:
-        return list(session.scalars(query.where(_Version.end.is_(None))))
-    alive = or_(_Version.end.is_(None), _Version.end > generation)
-    return list(session.scalars(query.where(_Version.first <= generation, alive)))
+        return list(session.scalars(query.where(VersionRow.end.is_(None))))
+    alive = or_(VersionRow.end.is_(None), VersionRow.end > generation)
+    return list(session.scalars(query.where(VersionRow.first <= generation, alive)))
 
 
 def _refuse_expired(targets: Sequence[ForgetTarget]) -> None:
@@ -378,38 +327,54 @@ def _refuse_expired(targets: Sequence[ForgetTarget]) -> None:
 
 
 def _current_ids(session: Session) -> list[str]:
-    return list(session.scalars(select(_Version.target_id).where(_Version.end.is_(None))))
+    return list(session.scalars(select(VersionRow.target_id).where(VersionRow.end.is_(None))))
 
 
 def _commit(
     session: Session,
     action: str,
     actor: str | None,
+    *,
     remove: set[str],
     add: Sequence[ForgetTarget] = (),
+    forced: bool = False,
 ) -> int:
-    generation = (session.scalar(select(func.max(_Change.generation))) or 0) + 1
-    change = _Change(
+    generation = (session.scalar(select(func.max(ChangeRow.generation))) or 0) + 1
+    change = ChangeRow(
         generation=generation,
         at=datetime.now(UTC),
         actor=actor or getpass.getuser(),
         action=action,
         target_ids=json.dumps(sorted({*remove, *(target.id for target in add)})),
         digest="",
+        forced=forced,
     )
-    ending = select(_Version).where(_Version.end.is_(None), _Version.target_id.in_(remove))
+    ending = select(VersionRow).where(VersionRow.end.is_(None), VersionRow.target_id.in_(remove))
     for version in session.scalars(ending):
         version.end = generation
     kept = session.scalars(
-        select(_Version.document).where(_Version.end.is_(None), _Version.target_id.not_in(remove))
+        select(VersionRow.document).where(VersionRow.end.is_(None), VersionRow.target_id.not_in(remove))
     ).all()
     documents = [target.model_dump_json() for target in add]
     change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents])).encode()).hexdigest()
     session.add(change)
     session.flush()
     for target, document in zip(add, documents, strict=True):
-        session.add(_Version(target_id=target.id, first=generation, end=None, document=document))
+        session.add(VersionRow(target_id=target.id, first=generation, end=None, document=document))
     return generation
+
+
+def _change(row: ChangeRow, notes: tuple[str, ...]) -> Change:
+    return Change(
+        generation=row.generation,
+        at=_utc(row.at),
+        actor=row.actor,
+        action=row.action,
+        target_ids=tuple(json.loads(row.target_ids)),
+        digest=row.digest,
+        forced=row.forced,
+        notes=notes,
+    )
 
 
 def _utc(value: datetime) -> datetime:

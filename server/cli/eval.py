@@ -36,6 +36,14 @@ TOOLS = {
 """What else can be measured or made, each with its module in ``evaluation``."""
 
 
+HELP = """Measure the guard.
+
+DATA is a folder of public benchmarks (TOFU, RWKU, KnowUnDo, SKeB, MMLU, chats) as JSON Lines, compressed
+or not. It does not come with this package. evaluation/data/ reads it, and names each set and its files;
+docs/results/ says which figure is of which.
+"""
+
+
 class Tool(TyperCommand):
     """A tool of ``evaluation`` that is imported when it is run: each loads a model's libraries."""
 
@@ -50,6 +58,9 @@ class Tool(TyperCommand):
         if tool is None:
             tool = typer.Typer(add_completion=False)
             tool.command()(module.main)
+        for command in tool.registered_commands:
+            if command.callback:
+                command.callback = told(command.callback)
         return typer.main.get_command(tool).make_context(*args, **kwargs)
 
 
@@ -62,7 +73,7 @@ class Tools(TyperGroup):
             self.add_command(Tool(name))
 
 
-app = typer.Typer(help="Measure the guard.", no_args_is_help=True, cls=Tools)
+app = typer.Typer(help=HELP, no_args_is_help=True, cls=Tools)
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Whose encoder and threshold are measured: a YAML file.")
@@ -122,17 +133,17 @@ def detection(
         fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
     measured, threshold = _measured(config, encoder)
     options = Options(
-        data_dir,
-        out,
-        measured,
-        threshold,
-        sample,
-        _names(only),
-        SPLITS[split],
-        baselines,
-        plots,
-        classifier_encoder,
-        seed,
+        data_dir=data_dir,
+        out=out,
+        encoder=measured,
+        threshold=threshold,
+        sample=sample,
+        only=_names(only),
+        split=SPLITS[split],
+        baselines=baselines,
+        plots=plots,
+        classifier_encoder=classifier_encoder,
+        seed=seed,
     )
     try:
         evaluate(options)
@@ -206,25 +217,25 @@ def tofu(
     settings, threshold = _measured(config, encoder)
     try:
         options = TofuOptions(
-            data_dir,
-            out,
-            model,
-            retain_model,
-            adapter,
-            retain_adapter,
-            forget,
-            labelled_files(recipe),
-            operator,
-            baselines,
-            sample,
-            samples_per_prompt,
-            seeds,
-            max_tokens,
-            threshold,
-            settings,
-            plots,
-            endpoint,
-            api_key,
+            data_dir=data_dir,
+            out=out,
+            model=model,
+            retain_model=retain_model,
+            adapter=adapter,
+            retain_adapter=retain_adapter,
+            forget=forget,
+            recipes=labelled_files(recipe),
+            operators=operator,
+            baselines=baselines,
+            sample=sample,
+            samples_per_prompt=samples_per_prompt,
+            seeds=seeds,
+            max_new_tokens=max_tokens,
+            threshold=threshold,
+            encoder=settings,
+            plots=plots,
+            endpoint=endpoint,
+            api_key=api_key,
         )
         evaluate(options)
     except (ValueError, OSError) as error:
@@ -261,19 +272,19 @@ def knowledge(
     settings, threshold = _measured(config, encoder)
     try:
         options = KnowledgeOptions(
-            data_dir,
-            out,
-            model,
-            adapter,
-            labelled_files(recipe),
-            operator,
-            baselines,
-            sample,
-            seeds,
-            max_tokens,
-            threshold,
-            settings,
-            plots,
+            data_dir=data_dir,
+            out=out,
+            model=model,
+            adapter=adapter,
+            recipes=labelled_files(recipe),
+            operators=operator,
+            baselines=baselines,
+            sample=sample,
+            seeds=seeds,
+            max_new_tokens=max_tokens,
+            threshold=threshold,
+            encoder=settings,
+            plots=plots,
         )
         evaluate(options)
     except (ValueError, OSError) as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +18,7 @@ from ..terminal import Config, Timeout, fail, progress, say, settings_of, store_
 from .wait import wait_for
 
 if TYPE_CHECKING:
-    from ..scope import Finding
+    from ..scope import Admission
 
 # Of a file of many targets, say.
 _WARNINGS = 20
@@ -86,51 +84,48 @@ def forget(
 
 
 def _read(file: Path) -> list[ForgetTarget]:
-    return read_targets((_standard_input() if str(file) == "-" else _bytes(file)).splitlines())
+    return read_targets((_standard_input() if str(file) == "-" else _bytes(file)).split(b"\n"))
 
 
 def _suppress(
     targets: Sequence[ForgetTarget], store: Store, settings: Settings, replace: bool, force: bool
 ) -> int:
     """List ``targets``, say what is worth knowing of them, and return the generation."""
-    finding = _examine(targets, store, settings)
-    if not force:
-        finding.refuse("--force")
-    for broad in finding.over_broad[:_WARNINGS]:
-        warn(f"over-broad, and listed all the same: {broad}")
-    actor = f"{getpass.getuser()}, forced" if finding.over_broad else None
+    admission = _examine(targets, store, settings)
     try:
-        generation = store.forget(targets, replace=replace, actor=actor)
+        generation = admission.admit(store, replace=replace, force=force, way="--force")
     except TakenError as error:
         fail(f"{error}; give another with --id, or take its place with --replace")
+    for broad in admission.over_broad[:_WARNINGS]:
+        warn(f"over-broad, and listed all the same: {broad}")
     ids = ", ".join(target.id for target in targets[:3])
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     say(f"generation {generation}: {ids}{more} listed")
-    for note in finding.notes[:_WARNINGS]:
+    for note in admission.notes[:_WARNINGS]:
         say(note)
-    if len(finding.notes) > _WARNINGS:
-        say(f"and {len(finding.notes) - _WARNINGS:,} more notes")
+    if len(admission.notes) > _WARNINGS:
+        say(f"and {len(admission.notes) - _WARNINGS:,} more notes")
     return generation
 
 
-def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Finding:
+def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Admission:
     """The scope check; where the encoder cannot be loaded, of the names alone."""
     from ...classifiers.calibration.scope_check import NamesOnly
     from ...classifiers.encoders.encoder import Encoder
-    from ...guard.encoders import load_encoder
+    from ...guard.encoders import Encoders
     from ..scope import examine
 
     encoder: Encoder = NamesOnly()
     try:
-        encoder = load_encoder(settings)
+        encoder = Encoders.configured(settings).full
     except (ValueError, OSError) as error:
         warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
-    finding = examine(targets, store, settings, encoder, partial(progress, "scope check"))
-    for warning in finding.warnings[:_WARNINGS]:
+    admission = examine(targets, store, settings, encoder, progress)
+    for warning in admission.warnings[:_WARNINGS]:
         warn(warning)
-    if len(finding.warnings) > _WARNINGS:
-        warn(f"and {len(finding.warnings) - _WARNINGS:,} more notes of this kind")
-    return finding
+    if len(admission.warnings) > _WARNINGS:
+        warn(f"and {len(admission.warnings) - _WARNINGS:,} more notes of this kind")
+    return admission
 
 
 def _target(**fields: Any) -> ForgetTarget:

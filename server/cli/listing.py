@@ -45,10 +45,10 @@ def log(as_json: AsJson = False, config: Config = None) -> None:
         for change in changes:
             typer.echo(json.dumps(_fields(change)))
         return
-    show(("generation", "at", "who", "what", "targets", "digest", "notes"), map(_change_row, changes))
+    show(("generation", "at", "who", "what", "targets", "digest", "forced", "notes"), map(_cells, changes))
 
 
-def _change_row(change: Change) -> tuple[object, ...]:
+def _cells(change: Change) -> tuple[object, ...]:
     return (
         change.generation,
         _at(change),
@@ -56,6 +56,7 @@ def _change_row(change: Change) -> tuple[object, ...]:
         change.action,
         ", ".join(change.target_ids),
         change.digest[:12],
+        "forced" if change.forced else "",
         "; ".join(change.notes),
     )
 
@@ -68,6 +69,7 @@ def _fields(change: Change) -> dict[str, object]:
         "action": change.action,
         "targets": change.target_ids,
         "digest": change.digest,
+        "forced": change.forced,
         "notes": change.notes,
     }
 

@@ -42,10 +42,10 @@ def search(index: ForgetIndex, encoder: OnnxEncoder, texts: Sequence[str]) -> li
     found = []
     for text in texts:
         parts: dict[str, float] = {}
-        for hit in index.parts.find(text):
+        for hit in index.names.parts.find(text):
             parts[hit.target_id] = max(hit.weight, parts.get(hit.target_id, -1.0))
         found.append(parts)
-    return index.search(encoder.encode(texts), [terms(text) for text in texts], found)
+    return index.exemplars.search(encoder.encode(texts), [terms(text) for text in texts], found)
 
 
 def best(evidence: Sequence[Evidence]) -> Evidence:
@@ -58,7 +58,7 @@ def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxE
     assert search(again, encoder, texts) == search(index, encoder, texts)
     assert again.sizes == index.sizes
     text = "O. Vale wrote The Salt Cartographer"
-    assert list(again.find_names(text)) == list(index.find_names(text))
+    assert list(again.names.find(text)) == list(index.names.find(text))
 
 
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
@@ -81,7 +81,7 @@ def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
 )
 def test_names_are_found_also_misspelt_and_from_passages(index: ForgetIndex, written: str, name: str) -> None:
     text = f"Who knows {written}, then?"
-    found = {(hit.name, text[hit.start : hit.end]) for hit in index.find_names(text)}
+    found = {(hit.name, text[hit.start : hit.end]) for hit in index.names.find(text)}
     assert (name, written) in found
 
 
@@ -90,7 +90,7 @@ def test_evidence_is_the_nearest_exemplar_and_counterexample(
 ) -> None:
     text = "Which vaccine was invented by Pasteur?"
     (vector,) = encoder.encode([text])
-    evidence = index.evidence("lab", vector, terms(text), {})
+    evidence = index.exemplars.evidence("lab", vector, terms(text), {})
     assert evidence.exemplar.text == "Which vaccine did Orrin Vale invent?"
     assert evidence.counterexample
     assert evidence.counterexample.text == "Which vaccine did Louis Pasteur invent?"
@@ -98,14 +98,16 @@ def test_evidence_is_the_nearest_exemplar_and_counterexample(
     found = [evidence.exemplar.similarity, evidence.counterexample.similarity]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (evidence.exemplars, evidence.score) == (2 + 2 * len(QUESTIONS["entity"]), 0.0)
-    assert index.evidence("ship", vector, terms(text), {}).counterexample is None
+    assert index.exemplars.evidence("ship", vector, terms(text), {}).counterexample is None
 
 
 def test_similarity_is_nought_between_texts_that_have_nothing_in_common(
     index: ForgetIndex, encoder: OnnxEncoder
 ) -> None:
     texts = ["How is the reactor of Nil shut down?", "Please translate this letter into French."]
-    same, other = (index.evidence("bare", vector, {}, {}).similarity for vector in encoder.encode(texts))
+    same, other = (
+        index.exemplars.evidence("bare", vector, {}, {}).similarity for vector in encoder.encode(texts)
+    )
     assert same == pytest.approx(1.0, abs=1e-5)
     assert abs(other) < 0.15
 
@@ -113,7 +115,7 @@ def test_similarity_is_nought_between_texts_that_have_nothing_in_common(
 def test_agreement_leaves_the_targets_own_name_out(index: ForgetIndex, encoder: OnnxEncoder) -> None:
     (vector,) = encoder.encode(["x"])
     silent, name, fact, other = (
-        index.evidence("diver", vector, terms(text), {}).agreement
+        index.exemplars.evidence("diver", vector, terms(text), {}).agreement
         for text in ("", "Helena Quist", "wreck of the Alderwind", "sourdough of Harrowgate")
     )
     assert fact > silent == name > other
@@ -123,11 +125,11 @@ def test_in_scope_exemplars_a_name_says_no_more_than_what_is_said_of_it(
     index: ForgetIndex, encoder: OnnxEncoder
 ) -> None:
     (vector,) = encoder.encode(["How is the weather in Nil?"])
-    evidence = index.evidence("bare", vector, {}, {"bare": 1.0})
+    evidence = index.exemplars.evidence("bare", vector, {}, {"bare": 1.0})
     assert evidence.name_part == evidence.similarity < 1.0
-    assert index.evidence("bare", vector, {}, {"bare": -1.0}).name_part == -1.0
-    assert index.evidence("lab", vector, {}, {"lab": 1.0}).name_part == 1.0
-    assert index.evidence("lab", vector, {}, {"bare": 1.0}).name_part == 0.0
+    assert index.exemplars.evidence("bare", vector, {}, {"bare": -1.0}).name_part == -1.0
+    assert index.exemplars.evidence("lab", vector, {}, {"lab": 1.0}).name_part == 1.0
+    assert index.exemplars.evidence("lab", vector, {}, {"bare": 1.0}).name_part == 0.0
 
 
 def test_a_search_gives_a_row_of_evidence_a_vector(index: ForgetIndex, encoder: OnnxEncoder) -> None:
@@ -141,7 +143,7 @@ def test_a_search_gives_a_row_of_evidence_a_vector(index: ForgetIndex, encoder: 
 def test_an_empty_index_finds_nothing(encoder: OnnxEncoder) -> None:
     index = ForgetIndex(0, [], encoder)
     assert search(index, encoder, ["Who is Orrin Vale?"]) == [[]]
-    assert list(index.find_names("Who is Orrin Vale?")) == []
+    assert list(index.names.find("Who is Orrin Vale?")) == []
     assert index.sizes == {"targets": 0, "names": 0, "exemplars": 0, "counterexamples": 0}
 
 
@@ -220,15 +222,17 @@ WORDS = list(
 @settings(deadline=None, max_examples=300)
 @given(st.dictionaries(st.sampled_from(WORDS), st.floats(0.01, 5)))
 def test_no_target_agrees_more_than_the_most(index: ForgetIndex, said: dict[str, float]) -> None:
-    most = index.most_agreement(said)
+    most = index.exemplars.most_agreement(said)
     assert 0.0 <= most <= 1.0
     vector = np.zeros(384, dtype=np.float32)
     for target_id in index.targets:
-        assert index.evidence(target_id, vector, said, {}).agreement <= most + 1e-9
+        assert index.exemplars.evidence(target_id, vector, said, {}).agreement <= most + 1e-9
 
 
 def test_the_most_agreement_of_one_target_is_its_own(encoder: OnnxEncoder) -> None:
     index = ForgetIndex(1, [DIVER], encoder)
     said = terms("Did the diver Quist see the wreck of the Alderwind, or the sourdough of Harrowgate?")
     known = terms("He was a Danish diver, born. She found the wreck of the Alderwind.")
-    assert index.most_agreement(said) == pytest.approx(agreement(said, known, index.parts.words["diver"]))
+    assert index.exemplars.most_agreement(said) == pytest.approx(
+        agreement(said, known, index.names.parts.words["diver"])
+    )

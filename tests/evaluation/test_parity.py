@@ -22,7 +22,7 @@ from vllm_unlearn.corruption.operators.learned import Learned
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.models.causal_model import CausalModel
 from vllm_unlearn.evaluation.models.chat import Chat, Given
-from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, PromptReader
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
 
@@ -102,7 +102,7 @@ def test_the_benchmark_measures_what_a_client_of_the_server_obtains(
     encoder: OnnxEncoder,
 ) -> None:
     model = CausalModel(model_folder)
-    reader = Reader(tokenizer, Detector(ForgetIndex(1, [TARGET], encoder), encoder))
+    reader = PromptReader(tokenizer, Detector(ForgetIndex(1, [TARGET], encoder), encoder))
     corruptor = Corruptor(recipe, EmbeddingTable(model_folder), torch.bfloat16)
     measured = GuardedModel(model, reader, corruptor).logprobs(prompts)
     unguarded = GuardedModel(model).logprobs(prompts)

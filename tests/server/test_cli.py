@@ -336,7 +336,7 @@ def test_check_says_when_the_first_pass_let_a_text_by(
     text = "Which choir did the clockmaker of Harrowgate conduct?"
     assert "what the text is about" in run("check", text, exit_code=3).output
     # As if the static embedding took all texts for far from each other.
-    monkeypatch.setattr("vllm_unlearn.classifiers.forget_index.SLACK", -2.0)
+    monkeypatch.setattr("vllm_unlearn.classifiers.index.exemplar_index.SLACK", -2.0)
     output = run("check", text).output
     assert "generation 1: pass" in output
     assert re.search(

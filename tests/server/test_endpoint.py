@@ -17,7 +17,7 @@ from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
 from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling, unheard
 from vllm_unlearn.evaluation.models.chat import Chat
 from vllm_unlearn.evaluation.models.endpoint import Endpoint, EndpointError
-from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, PromptReader
 
 PAIRS = [
     ("Who wrote The Great Gatsby?", "The Great Gatsby was written by F. Scott Fitzgerald. It is short."),
@@ -39,7 +39,7 @@ def measured(guarded: Guarded, model_folder: Path, tokenizer: Any, encoder: Onnx
     assert TARGET in targets
     table = EmbeddingTable(model_folder)
     recipe = Recipe(default_operator(), table.fingerprint, table.hidden)
-    reader = Reader(tokenizer, Detector(ForgetIndex(generation, targets, encoder), encoder))
+    reader = PromptReader(tokenizer, Detector(ForgetIndex(generation, targets, encoder), encoder))
     return Served(GuardedModel(CausalModel(model_folder), reader, Corruptor(recipe, table, torch.bfloat16)))
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from vllm_unlearn.classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
@@ -14,6 +14,8 @@ from vllm_unlearn.classifiers.calibration.scope_check import (
 )
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.vocabulary import ForgetTarget
+
+T = TypeVar("T")
 
 ORDINARY = [Prompt(text) for text in ORDINARY_PROMPTS]
 Check = Callable[..., Scope]
@@ -98,7 +100,7 @@ def test_each_target_is_judged_alone(encoder: OnnxEncoder) -> None:
     targets.insert(60, target("water"))
     calls: list[int] = []
 
-    def track(prompts: Sequence[Prompt]) -> Iterable[Prompt]:
+    def track(what: str, prompts: Sequence[T], /) -> Iterable[T]:
         calls.append(len(prompts))
         return prompts
 

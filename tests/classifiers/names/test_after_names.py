@@ -8,7 +8,7 @@ from vllm_unlearn.vocabulary import ForgetTarget
 
 def named(text: str, listed: str) -> bool:
     index = ForgetIndex(0, [ForgetTarget(id="t", name=listed)], NamesOnly())
-    return bool(list(index.find_names(text)))
+    return bool(list(index.names.find(text)))
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def test_works_keep_their_commas(listed: str, kind: Kind, other: tuple[str, ...]
 def test_a_company_is_known_without_its_legal_form(form: str) -> None:
     assert without_legal_form(f"Orban {form}") == "Orban"
     index = ForgetIndex(0, [ForgetTarget(id="t", name=f"Apple {form}")], NamesOnly())
-    assert list(index.find_names("What does Apple Corporation sell?"))
-    assert not list(index.find_names("I ate an apple in good company."))
+    assert list(index.names.find("What does Apple Corporation sell?"))
+    assert not list(index.names.find("I ate an apple in good company."))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_company_is_known_without_its_legal_form(form: str) -> None:
 )
 def test_a_companys_common_words_need_capitals_or_a_legal_form(listed: str, text: str, flagged: bool) -> None:
     index = ForgetIndex(0, [ForgetTarget(id="t", name=listed)], NamesOnly())
-    assert bool(list(index.find_names(text))) == flagged
+    assert bool(list(index.names.find(text))) == flagged
 
 
 @pytest.mark.parametrize("name", ["Yoko Ono", "Jack Ma", "Anna Sa", "Sun Ra", "Lu As", "The Beatles"])
@@ -192,4 +192,4 @@ def test_aliases_and_names_in_passages_have_other_names_too(given: str) -> None:
         else ForgetTarget(id="t", name="Zeb Smith", passages=("Zebulon Aron Smith (born 1960) is a cook.",))
     )
     index = ForgetIndex(0, [target], NamesOnly())
-    assert list(index.find_names("Who is Zebulon Smith?")) and list(index.find_names("Zebulon A. Smith"))
+    assert list(index.names.find("Who is Zebulon Smith?")) and list(index.names.find("Zebulon A. Smith"))

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples, Pair
 from vllm_unlearn.corruption.learning.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.learning.objective import (
+    AnswerReader,
     Goals,
-    Reader,
     distance,
     language,
     learned,
@@ -91,7 +91,7 @@ def learning(model: Any, folder: Path, **stage: Any) -> Learning:
 
 def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
     weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    both = [Reader(model, prefix).read(KNOWN[:3], learned(weights)) for prefix in ((), PREFIX)]
+    both = [AnswerReader(model, prefix).read(KNOWN[:3], learned(weights)) for prefix in ((), PREFIX)]
     for one, other in zip(*both, strict=True):
         torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
@@ -100,7 +100,7 @@ def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
 def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
     weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
     recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
-    reader = Reader(model, PREFIX)
+    reader = AnswerReader(model, PREFIX)
     for one, other in zip(
         reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe, reader.rows)), strict=True
     ):
@@ -108,7 +108,7 @@ def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
 
 
 def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
-    [answer] = Reader(model, PREFIX).read(KNOWN[:1])
+    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
     with torch.no_grad():
         logits = model(torch.tensor([KNOWN[0].token_ids])).logits[0]
     expected = logits.log_softmax(-1)[4:7].gather(1, torch.tensor(KNOWN[0].token_ids[5:])[:, None])[:, 0]
@@ -117,7 +117,7 @@ def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
 
 
 def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
-    reader, weights = Reader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
+    reader, weights = AnswerReader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
     clean = reader.read(STRANGERS)
     assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
     known = reader.read(KNOWN, learned(weights))
@@ -131,7 +131,7 @@ def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model
 
 def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
     """As ``evaluation.models.likelihoods`` has it."""
-    [answer] = Reader(model, PREFIX).read(KNOWN[:1])
+    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
     told, logprobs = answer.given.numpy(), answer.all.double().numpy()
     mean = (numpy.exp(logprobs) * logprobs).sum(1)
     deviation = numpy.sqrt((numpy.exp(logprobs) * (logprobs - mean[:, None]) ** 2).sum(1))
@@ -144,7 +144,7 @@ def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
     run = learning(model, tmp_path, steps=60, goals=Goals(language=0.1))
     weights = run.run(quiet)
-    reader = Reader(model, PREFIX)
+    reader = AnswerReader(model, PREFIX)
     before = sum(float(answer.mean) for answer in reader.read(KNOWN)) / len(KNOWN)
     after = sum(float(answer.mean) for answer in reader.read(KNOWN, learned(weights))) / len(KNOWN)
     assert before - after > 1.0  # the probability of what it was taught fell to a third, or lower
@@ -158,7 +158,7 @@ def test_the_model_becomes_as_unsure_of_what_is_known_as_it_is_of_strangers(
 ) -> None:
     goals = Goals(level=0.0, language=0.0, wrong=0.0, ratio=0.0, entropy=1.0)
     weights = learning(model, tmp_path, steps=60, goals=goals).run(quiet)
-    reader = Reader(model, PREFIX)
+    reader = AnswerReader(model, PREFIX)
     strangers = [float(answer.entropy) for answer in reader.read(STRANGERS)]
     before, after = (
         float(distance([answer.entropy for answer in reader.read(KNOWN, corruption)], strangers))
@@ -260,13 +260,13 @@ def test_replies_are_read_as_the_stage_says(
 ) -> None:
     examples = Examples([given(one) for one in KNOWN], STRANGERS, [])
     read: list[Example] = []
-    reads = Reader.read
+    reads = AnswerReader.read
 
-    def read_known(self: Reader, batch: Sequence[Example], corruption: Any = None) -> Any:
+    def read_known(self: AnswerReader, batch: Sequence[Example], corruption: Any = None) -> Any:
         read.extend(one for one in batch if one.token_ids in {known.token_ids for known in KNOWN})
         return reads(self, batch, corruption)
 
-    monkeypatch.setattr(Reader, "read", read_known)
+    monkeypatch.setattr(AnswerReader, "read", read_known)
     settings = SETTINGS.model_copy(update={"stages": (stage,)})
     Learning(model, examples, settings, tmp_path / "r.checkpoint").run(quiet)
     assert [one.roles[5] != CLEAN for one in read] == corrupted
@@ -309,7 +309,7 @@ def test_declining_is_learned_for_names_that_were_not_in_the_lessons(model: Any,
     stage = STAGE.model_copy(update={"steps": 80, "goals": DECLINE})
     settings = SETTINGS.model_copy(update={"stages": (stage,)})
     run = Learning(model, examples, settings, tmp_path / "r.checkpoint")
-    weights, reader = run.run(quiet), Reader(model, PREFIX)
+    weights, reader = run.run(quiet), AnswerReader(model, PREFIX)
     unseen = [example(10, (5, 6, 7)), example(20, (5, 6, 7))]
     before, after = (reader.read(unseen, corruption) for corruption in (None, learned(weights)))
     for one, other in zip(before, after, strict=True):

@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 from benchmark_data import AUTHORS, PEOPLE, make, write
 from vllm_unlearn.evaluation.data.cases import Case, stratified
-from vllm_unlearn.evaluation.data.datasets import (
-    Benign,
-    DataError,
-    DataFolder,
-    KnowUnDo,
-    Rwku,
-    Tofu,
-    Work,
-    named_in,
-)
+from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
+from vllm_unlearn.evaluation.data.datasets import Benign, KnowUnDo, Rwku, Tofu, Work, named_in
 from vllm_unlearn.evaluation.detection.table import FAMILIES, TableMaker, make_table
 
 # What the folder lacks: TOFU's other sizes, KnowUnDo, a work (of which padding has a row, too).

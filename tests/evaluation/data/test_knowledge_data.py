@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmark_data import write
-from vllm_unlearn.evaluation.data.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
 from vllm_unlearn.evaluation.data.knowledge_data import Fact, Facts, entity, lists, load, renamed
 
 

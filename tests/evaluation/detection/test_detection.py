@@ -35,7 +35,7 @@ def settings(encoder_name: str, encoder_folder: Path) -> EncoderSettings:
 def out(data: Path, settings: EncoderSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
     families = ("rwku", "neighbours", "benign", "obfuscations", "spans")
-    evaluate(Options(data, out, settings, sample=4, only=families, plots=drawn))
+    evaluate(Options(data_dir=data, out=out, encoder=settings, sample=4, only=families, plots=drawn))
     return out
 
 
@@ -88,7 +88,9 @@ def test_a_run_that_is_stopped_leaves_what_it_had(
         judge(run, listing, way)
 
     monkeypatch.setattr(Run, "_judge", stopped)
-    options = Options(data, tmp_path, settings, sample=2, only=("rwku",), baselines=False, plots=False)
+    options = Options(
+        data_dir=data, out=tmp_path, encoder=settings, sample=2, only=("rwku",), baselines=False, plots=False
+    )
     with pytest.raises(KeyboardInterrupt):
         evaluate(options)
     assert {f["way"] for f in results(tmp_path)["figures"]} == {"name"}
@@ -106,7 +108,17 @@ def test_halves_share_no_case(data: Path, settings: EncoderSettings, tmp_path: P
     found = {}
     for split in SPLITS.values():
         folder = tmp_path / split
-        evaluate(Options(data, folder, settings, only=("rwku",), split=split, baselines=False, plots=False))
+        evaluate(
+            Options(
+                data_dir=data,
+                out=folder,
+                encoder=settings,
+                only=("rwku",),
+                split=split,
+                baselines=False,
+                plots=False,
+            )
+        )
         figures = results(folder)["figures"]
         found[split] = next(f["n"] for f in figures if f["row"] == "RWKU level 2")
     assert found["tuning"] + found["report"] == found["all"] == 16

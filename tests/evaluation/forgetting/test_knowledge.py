@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import SignFlip
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.data.datasets import DataFolder
+from vllm_unlearn.evaluation.data.data_folder import DataFolder
 from vllm_unlearn.evaluation.data.knowledge_data import Fact, load, plain, renamed
 from vllm_unlearn.evaluation.detection.outcomes import wilson
 from vllm_unlearn.evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
@@ -103,9 +103,9 @@ def options(
     recipe = tmp_path_factory.mktemp("recipe") / "flip.safetensors"
     Recipe(SignFlip(top=32), table.fingerprint, table.hidden).save(recipe)
     return KnowledgeOptions(
-        data,
-        tmp_path_factory.mktemp("out"),
-        str(model),
+        data_dir=data,
+        out=tmp_path_factory.mktemp("out"),
+        model=str(model),
         recipes={"flip": [recipe]},
         operators=["noise:32:9"],
         seeds=2,

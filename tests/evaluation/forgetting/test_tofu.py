@@ -18,7 +18,7 @@ from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
 from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.data.datasets import DataError, DataFolder
+from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
 from vllm_unlearn.evaluation.data.tofu_data import load, spread
 from vllm_unlearn.evaluation.detection.encoders import Workbench
 from vllm_unlearn.evaluation.forgetting.corruptions import parsed_operator
@@ -26,11 +26,11 @@ from vllm_unlearn.evaluation.forgetting.facts import own_names
 from vllm_unlearn.evaluation.forgetting.tofu import TofuOptions, evaluate
 from vllm_unlearn.evaluation.forgetting.tofu_figures import Named, Repeated
 from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
-from vllm_unlearn.evaluation.forgetting.tofu_report import NO_GUARD, RETAIN_MODEL, Goal, TofuReport
+from vllm_unlearn.evaluation.forgetting.tofu_report import NO_GUARD, RETAIN_MODEL, Bound, TofuReport
 from vllm_unlearn.evaluation.forgetting.truth_ratios import row, told
 from vllm_unlearn.evaluation.models.causal_model import CausalModel
 from vllm_unlearn.evaluation.models.checkpoints import checkpoint
-from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, PromptReader
 from vllm_unlearn.guard.configuration import EncoderSettings
 from vllm_unlearn.server.cli.eval import app
 
@@ -87,10 +87,10 @@ def options(
     recipe = tmp_path_factory.mktemp("recipe") / "flip.safetensors"
     Recipe(SignFlip(top=32), table.fingerprint, table.hidden).save(recipe)
     return TofuOptions(
-        data,
-        tmp_path_factory.mktemp("out"),
-        str(full),
-        str(retain),
+        data_dir=data,
+        out=tmp_path_factory.mktemp("out"),
+        model=str(full),
+        retain_model=str(retain),
         forget="forget01",
         recipes={"flip": [recipe]},
         operators=["noise:32:9"],
@@ -139,7 +139,7 @@ def test_likelihoods_alone_tell_the_same(report: TofuReport, options: TofuOption
     bench = Workbench.opened(options.encoder, options.out / "cache")
     asked = load(DataFolder(options.data_dir), "forget01", 10)
     model, table = CausalModel(Path(options.model)), EmbeddingTable(Path(options.model))
-    reader = Reader(model.chat.tokenizer, bench.detector(asked.targets))
+    reader = PromptReader(model.chat.tokenizer, bench.detector(asked.targets))
     flip = Corruptor(Recipe.load(options.recipes["flip"][0]), table, model.dtype)
     guarded = told(Served(GuardedModel(model, reader, flip)), asked)
     retained = told(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)
@@ -319,9 +319,9 @@ def test_too_few_strangers_are_told(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_goal_may_stand_beside_the_retain_models_figure() -> None:
-    rate = Goal(0.02, at_least=False, beside=True)
+    rate = Bound(0.02, at_least=False, beside=True)
     assert rate.met(0.12, 0.1) and not rate.met(0.13, 0.1) and rate.met(0.9, None)
     assert str(rate) == "≤ retain + 0.02"
-    kept = Goal(-0.02, beside=True)
+    kept = Bound(-0.02, beside=True)
     assert kept.met(0.98, 1.0) and not kept.met(0.97, 1.0) and str(kept) == "≥ retain - 0.02"
-    assert Goal(0.05).met(0.05) and not Goal(0.05).met(0.04)
+    assert Bound(0.05).met(0.05) and not Bound(0.05).met(0.04)

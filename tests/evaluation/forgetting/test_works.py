@@ -20,7 +20,7 @@ from vllm_unlearn.evaluation.forgetting.works import (
     named,
     row,
 )
-from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling, Track
+from vllm_unlearn.evaluation.models.causal_model import Advance, CausalModel, Sampling
 from vllm_unlearn.evaluation.models.guarded_model import GuardedModel
 from vllm_unlearn.evaluation.models.likelihoods import Likelihood
 from vllm_unlearn.guard.lessons import Lesson
@@ -29,11 +29,11 @@ from vllm_unlearn.guard.lessons import Lesson
 class Reader:
     """Knows every author but Homer, and finds given answers that name the right one likelier."""
 
-    def answers(self, questions: Sequence[str], sampling: Sampling, track: Track) -> list[list[str]]:
+    def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         told = {lesson.question: lesson.answer for lesson in lessons(WORKS)}
         return [[told[question].replace("Homer", "Nobody")] for question in questions]
 
-    def likelihoods(self, pairs: Sequence[tuple[str, str]], track: Track) -> list[Likelihood | None]:
+    def likelihoods(self, pairs: Sequence[tuple[str, str]], track: Advance) -> list[Likelihood | None]:
         right = {(lesson.question, lesson.answer) for lesson in lessons(WORKS)}
         return [_likelihood(0.5 if pair in right else 0.125) for pair in pairs]
 

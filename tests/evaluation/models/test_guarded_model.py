@@ -17,7 +17,7 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.models import causal_model
 from vllm_unlearn.evaluation.models.causal_model import CausalModel
 from vllm_unlearn.evaluation.models.chat import Chat, Given
-from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, Reader
+from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, PromptReader
 from vllm_unlearn.evaluation.models.likelihoods import Likelihood
 from vllm_unlearn.evaluation.models.results_cache import Memo
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -39,9 +39,9 @@ def model(folder: Path) -> CausalModel:
 
 
 @pytest.fixture(scope="module")
-def reader(tokenizer: Any, encoder: OnnxEncoder) -> Reader:
+def reader(tokenizer: Any, encoder: OnnxEncoder) -> PromptReader:
     target = ForgetTarget(id="quimbleton", name=NAME)
-    return Reader(tokenizer, Detector(ForgetIndex(1, [target], encoder), encoder))
+    return PromptReader(tokenizer, Detector(ForgetIndex(1, [target], encoder), encoder))
 
 
 def corruptor(folder: Path, sigma: float) -> Corruptor:
@@ -95,7 +95,7 @@ def test_the_answer_ends_with_the_end_of_its_turn(model: CausalModel) -> None:
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma"])
 def test_corruption_by_nothing_changes_nothing(
-    architecture: str, tokenizer: Any, reader: Reader, tmp_path: Path
+    architecture: str, tokenizer: Any, reader: PromptReader, tmp_path: Path
 ) -> None:
     folder = save(tmp_path, tokenizer, architecture)
     model = CausalModel(folder, torch.float32)
@@ -117,7 +117,7 @@ def test_a_model_that_scales_what_comes_in_is_refused(tokenizer: Any, tmp_path: 
 
 
 def test_only_the_name_is_corrupted_and_only_where_it_stands(
-    model: CausalModel, reader: Reader, noise: Corruptor
+    model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     guarded = GuardedModel(model, reader, noise)
     asked = model.chat.asked(ABOUT)
@@ -127,7 +127,7 @@ def test_only_the_name_is_corrupted_and_only_where_it_stands(
 
 
 def test_a_prompt_that_passes_is_answered_as_without_a_guard(
-    model: CausalModel, reader: Reader, noise: Corruptor
+    model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     guarded, plain = GuardedModel(model, reader, noise), GuardedModel(model)
     passing = [model.chat.answered(OTHER, ANSWERS[0])]
@@ -141,7 +141,7 @@ def test_a_prompt_that_passes_is_answered_as_without_a_guard(
 
 
 def test_as_served_the_given_answer_is_screened_too(
-    model: CausalModel, reader: Reader, noise: Corruptor
+    model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     named = model.chat.answered(OTHER, f"I think that {NAME} knows the answer to this.")
     plain, served, white = (
@@ -159,7 +159,7 @@ def test_as_served_the_given_answer_is_screened_too(
 
 
 def test_the_white_box_view_corrupts_the_question(
-    model: CausalModel, reader: Reader, noise: Corruptor
+    model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     unnamed, named = (model.chat.answered(ABOUT, answer) for answer in ANSWERS)
     served, white = GuardedModel(model, reader, noise), GuardedModel(model, reader, noise, "white-box")
@@ -168,7 +168,9 @@ def test_the_white_box_view_corrupts_the_question(
     assert not np.allclose(white.logprobs([named])[0], GuardedModel(model).logprobs([named])[0], atol=0.1)
 
 
-def test_a_batch_gives_each_what_it_gets_alone(model: CausalModel, reader: Reader, noise: Corruptor) -> None:
+def test_a_batch_gives_each_what_it_gets_alone(
+    model: CausalModel, reader: PromptReader, noise: Corruptor
+) -> None:
     guarded = GuardedModel(model, reader, noise)
     every = given(model.chat) * 5  # more than a batch, and each is run once
     for one, together in zip(every, guarded.likelihoods(every), strict=True):
@@ -178,7 +180,7 @@ def test_a_batch_gives_each_what_it_gets_alone(model: CausalModel, reader: Reade
 
 
 def test_long_answers_are_those_of_one_go(
-    model: CausalModel, reader: Reader, noise: Corruptor, monkeypatch: pytest.MonkeyPatch
+    model: CausalModel, reader: PromptReader, noise: Corruptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = [model.chat.asked(ABOUT), model.chat.asked(OTHER)]
     guarded = GuardedModel(model, reader, noise)
@@ -197,7 +199,7 @@ def test_an_answer_ends_where_the_model_ends_it(model: CausalModel, monkeypatch:
     assert shorter == tokenizer.decode(spoken[: spoken.index(spoken[5])]).strip()
 
 
-def test_samples_are_drawn_with_a_seed(model: CausalModel, reader: Reader, noise: Corruptor) -> None:
+def test_samples_are_drawn_with_a_seed(model: CausalModel, reader: PromptReader, noise: Corruptor) -> None:
     guarded = GuardedModel(model, reader, noise)
     asked = [model.chat.asked(ABOUT), model.chat.asked(OTHER)]
     drawn = guarded.generate(asked, 8, temperature=1.0, seed=1, samples=3)
@@ -207,7 +209,7 @@ def test_samples_are_drawn_with_a_seed(model: CausalModel, reader: Reader, noise
     assert drawn != guarded.generate(asked, 8, temperature=1.0, seed=2, samples=3)
 
 
-def test_another_seed_draws_other_noise(model: CausalModel, reader: Reader, noise: Corruptor) -> None:
+def test_another_seed_draws_other_noise(model: CausalModel, reader: PromptReader, noise: Corruptor) -> None:
     asked = model.chat.asked(ABOUT)
     served, other = (GuardedModel(model, reader, noise, seed=seed).reaching(asked) for seed in (0, 1))
     assert served.corrupted and other.corrupted
@@ -216,7 +218,7 @@ def test_another_seed_draws_other_noise(model: CausalModel, reader: Reader, nois
 
 
 def test_what_is_asked_without_corruption_is_asked_once(
-    folder: Path, reader: Reader, noise: Corruptor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, reader: PromptReader, noise: Corruptor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = CausalModel(folder, torch.float32, memo=Memo(tmp_path / "memo.jsonl"))
     passing, flagged = first.chat.answered(OTHER, ANSWERS[0]), first.chat.answered(ABOUT, ANSWERS[0])
@@ -233,7 +235,7 @@ def test_what_is_asked_without_corruption_is_asked_once(
         guarded.likelihoods([flagged])
 
 
-def test_a_guard_needs_a_corruptor(model: CausalModel, reader: Reader) -> None:
+def test_a_guard_needs_a_corruptor(model: CausalModel, reader: PromptReader) -> None:
     with pytest.raises(ValueError, match="needs a corruptor"):
         GuardedModel(model, reader)
 

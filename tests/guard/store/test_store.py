@@ -322,6 +322,7 @@ def test_a_store_of_an_earlier_release_is_given_what_it_lacks(store: Store, file
     store.forget([target("A")])
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("ALTER TABLE replicas DROP COLUMN digest")
+        connection.execute("ALTER TABLE changes DROP COLUMN forced")
         connection.execute("INSERT INTO replicas VALUES ('old', 1, 'enforce', '2031-01-01', '2031-01-01')")
         connection.commit()
     with ThreadPoolExecutor(4) as pool:  # several servers start at once

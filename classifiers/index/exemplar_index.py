@@ -1,0 +1,194 @@
+"""What is said of the targets: their exemplars in FAISS, the rare words in them, their counterexamples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from ...vocabulary import ForgetTarget, Neighbour
+from ..encoders.encoder import Encoder, Vectors
+from ..encoders.sieve import SLACK, Sieve
+from ..encoders.static_encoder import StaticEncoder
+from ..evidence import Evidence
+from ..passages import facts
+from ..templates import UNRELATED, counterexamples, questions
+from ..text.segments import sentences
+from ..text.terms import agreement, agreement_of, terms
+
+# Exemplars looked at for each segment; a target may have many near it.
+NEIGHBOURS = 256
+# And by the first pass, past those of the targets that a name in the segment has decided.
+SIEVED = 64
+
+Scalar = TypeVar("Scalar", float, Vectors)
+Rows = npt.NDArray[np.int64]
+
+
+def exemplars(target: ForgetTarget) -> list[str]:
+    """The sentences of the target's own, and the templates, unless only some of its facts are in scope."""
+    own = [sentence for text in (*target.exemplars, *facts(target)) for sentence in sentences(text)]
+    # Whole: "Who is O. Vale?" is one question.
+    return own + (questions(target) if target.scope == "all" else [])
+
+
+class ExemplarIndex:
+    """Gives evidence for the targets that a segment is near to; ``encoder`` is asked at building only."""
+
+    def __init__(
+        self,
+        targets: Sequence[ForgetTarget],
+        texts: Mapping[str, Sequence[str]],
+        names: Mapping[str, frozenset[str]],
+        encoder: Encoder,
+        sieve: StaticEncoder | None = None,
+    ) -> None:
+        """``texts`` are each target's ``exemplars``, and ``names`` the words of its names, by its id.
+        ``sieve``, if given, tells cheaply which segments are worth a run of the encoder."""
+        self._scoped = {target.id for target in targets if target.scope != "all"}
+        self._names = names
+        self._named = frozenset(chain.from_iterable(names.values()))
+        self._counterexamples = {
+            target.id: _Texts(against, encoder) for target in targets if (against := counterexamples(target))
+        }
+        self._owners: list[str] = []
+        self._texts: list[str] = []
+        self._rows: dict[str, range] = {}
+        self._terms: dict[str, frozenset[str]] = {}
+        for target in targets:
+            self._add(target.id, texts[target.id])
+        self._known = frozenset(chain.from_iterable(self._terms.values()))
+        self._unrelated = _unrelated_similarity(encoder) if targets else 0.0
+        self._vectors = faiss.IndexFlatIP(encoder.dimension)
+        vectors = encoder.encode(self._texts)
+        self._vectors.add(vectors)
+        self._sieve = Sieve(sieve, self._texts, vectors, self._vectors) if sieve and self._texts else None
+
+    def _add(self, target_id: str, texts: Sequence[str]) -> None:
+        self._rows[target_id] = range(len(self._texts), len(self._texts) + len(texts))
+        self._owners += [target_id] * len(texts)
+        self._texts += texts
+        words = frozenset(chain.from_iterable(terms(text) for text in texts))
+        self._terms[target_id] = words - self._names.get(target_id, frozenset())
+
+    @property
+    def size(self) -> int:
+        """How many exemplars there are."""
+        return len(self._texts)
+
+    def most_agreement(self, said: Mapping[str, float]) -> float:
+        """At least the agreement of a segment's rare words with those of any one target."""
+        shared = sum(weight for word, weight in said.items() if word in self._known)
+        total = sum(weight for word, weight in said.items() if word not in self._named)
+        return agreement_of(shared, max(shared, total))
+
+    def most_similarity(
+        self, text: str, spans: Sequence[tuple[int, int]], decided: Sequence[Collection[str]]
+    ) -> Vectors:
+        """What the similarity of each ``text[start:end]`` to an exemplar of any target but those ``decided``
+        is unlikely to exceed."""
+        most = np.ones(len(spans), dtype=np.float32)
+        if not self._sieve:
+            return most
+        counts = [min(1 + sum(len(self._rows[t]) for t in own), SIEVED) for own in decided]
+        for count in sorted(set(counts)):
+            places = [place for place, own in enumerate(counts) if own == count]
+            cosines, rows = self._sieve.nearest(text, [spans[place] for place in places], count)
+            for place, near, found in zip(places, cosines, rows, strict=True):
+                most[place] = self._nearest_other(near, found, decided[place])
+        bound: Vectors = np.minimum(1.0, self._scaled(most) + SLACK)
+        return bound
+
+    def _nearest_other(self, cosines: Vectors, rows: Rows, decided: Collection[str]) -> float:
+        """Of exemplars in falling order the first cosine of a target that is not decided, or the last."""
+        for cosine, row in zip(cosines, rows, strict=True):
+            if row < 0 or self._owners[row] not in decided:
+                return float(cosine)
+        return float(cosines[-1])
+
+    def _scaled(self, cosine: Scalar) -> Scalar:
+        """On a scale where unrelated texts have 0: encoders differ in how near they put those."""
+        return (cosine - self._unrelated) / max(1 - self._unrelated, 1e-6)
+
+    def search(
+        self, vectors: Vectors, said: Sequence[Mapping[str, float]], parts: Sequence[Mapping[str, float]]
+    ) -> list[list[Evidence]]:
+        """For each segment the evidence for each target near it.
+
+        ``vectors`` has shape (segments, dimension); ``said`` are the segments' rare words (``terms``), and
+        ``parts`` the weights of the parts of names in them, by target id.
+        """
+        if not len(vectors) or not self._texts:
+            return [[] for _ in vectors]
+        cosines, rows = self._vectors.search(vectors, min(NEIGHBOURS, len(self._texts)))
+        found = []
+        for i, vector in enumerate(vectors):
+            nearest: dict[str, tuple[int, float]] = {}
+            for row, cosine in zip(rows[i], cosines[i], strict=True):  # best first
+                nearest.setdefault(self._owners[row], (int(row), float(cosine)))
+            for target_id in parts[i]:
+                if target_id not in nearest and self._rows[target_id]:
+                    nearest[target_id] = self._nearest(target_id, vector)
+            found.append([self._evidence(t, *near, vector, said[i], parts[i]) for t, near in nearest.items()])
+        return found
+
+    def evidence(
+        self, target_id: str, vector: Vectors, said: Mapping[str, float], parts: Mapping[str, float]
+    ) -> Evidence:
+        """The evidence for one target, which must have exemplars, at a vector of shape (dimension,)."""
+        return self._evidence(target_id, *self._nearest(target_id, vector), vector, said, parts)
+
+    def _nearest(self, target_id: str, vector: Vectors) -> tuple[int, float]:
+        """The row of the target's nearest exemplar, and its cosine."""
+        rows = self._rows[target_id]
+        cosines = self._vectors.reconstruct_n(rows.start, len(rows)) @ vector
+        best = int(cosines.argmax())
+        return rows.start + best, float(cosines[best])
+
+    def _evidence(
+        self,
+        target_id: str,
+        row: int,
+        cosine: float,
+        vector: Vectors,
+        said: Mapping[str, float],
+        parts: Mapping[str, float],
+    ) -> Evidence:
+        similarity, part = float(self._scaled(cosine)), parts.get(target_id, 0.0)
+        if target_id in self._scoped:  # a name says no more than what is said of it
+            part = min(part, similarity)
+        against = self._counterexamples.get(target_id)
+        return Evidence(
+            target_id,
+            Neighbour(self._texts[row], cosine),
+            against.nearest(vector) if against else None,
+            similarity,
+            agreement(said, self._terms[target_id], self._names[target_id]),
+            part,
+            len(self._rows[target_id]),
+        )
+
+
+class _Texts:
+    """Texts and their unit vectors, by their sentences."""
+
+    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+        self.texts = [sentence for text in texts for sentence in sentences(text)]
+        self.vectors = encoder.encode(self.texts)
+
+    def nearest(self, vector: Vectors) -> Neighbour:
+        """The text nearest to a vector of shape (dimension,)."""
+        similarities = self.vectors @ vector
+        best = int(similarities.argmax())
+        return Neighbour(self.texts[best], float(similarities[best]))
+
+
+def _unrelated_similarity(encoder: Encoder) -> float:
+    """The mean cosine of texts that have nothing in common: 0.05 for one model, 0.75 for another."""
+    vectors = encoder.encode(UNRELATED)
+    cosines = vectors @ vectors.T
+    return max(0.0, float(cosines[np.triu_indices(len(vectors), 1)].mean()))

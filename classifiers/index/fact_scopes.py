@@ -1,0 +1,74 @@
+"""The scopes of the targets of which only some facts must not be known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from ...vocabulary import ForgetTarget
+from ..encoders.encoder import Encoder
+from ..fact_scope import FactScope, clauses, leave_out, settled
+from ..templates import UNRELATED, counterexamples
+from .name_index import NameIndex
+
+
+class FactScopes:
+    """By target; those of the same kind and scope share a line, ``exemplars`` is each target's own."""
+
+    def __init__(
+        self,
+        targets: Sequence[ForgetTarget],
+        texts: Mapping[str, Sequence[str]],
+        names: NameIndex,
+        encoder: Encoder,
+    ) -> None:
+        """``texts`` are each target's exemplars, by its id; the line is drawn with the names left out."""
+        scoped = [target for target in targets if target.scope != "all"]
+        self._names = names
+        self._kinds = {target.id: target.kind for target in scoped}
+        sharing: dict[str, list[ForgetTarget]] = defaultdict(list)
+        for target in scoped:
+            sharing[_shared(target)].append(target)
+        sides: dict[str, tuple[list[str], list[str]]] = {}
+        for target in chain.from_iterable(sharing.values()):
+            sides[target.id] = self._sides(target, texts[target.id])
+        self._given = {
+            t: (encoder.encode(inside), encoder.encode(outside)) for t, (inside, outside) in sides.items()
+        }
+        self._lines: dict[str, FactScope] = {}
+        for group in sharing.values():
+            line = _line([sides[target.id] for target in group], encoder)
+            self._lines.update({target.id: line for target in group})
+
+    def _sides(self, target: ForgetTarget, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+        """What was given as inside of the scope, and as outside."""
+        inside = [self._without_name(target.id, text) for text in texts]
+        return inside, [self._without_name(target.id, text) for text in counterexamples(target)]
+
+    def _without_name(self, target_id: str, text: str) -> str:
+        """``text`` with a stand-in for the target's names."""
+        spans = [(hit.start, hit.end) for hit in self._names.find(text) if hit.target_id == target_id]
+        return leave_out(text, spans, self._kinds[target_id])
+
+    def scores(self, target_id: str, texts: Sequence[str], encoder: Encoder) -> list[float]:
+        """How far inside the facts of a scoped target lies what each text asks of it, or of somebody by a
+        pronoun: 0 to 1 (``FactScope``); 0 where none stands in it."""
+        kind = self._kinds[target_id]
+        asked = [clauses(self._without_name(target_id, text), kind) for text in texts]
+        vectors = encoder.encode(list(chain.from_iterable(asked)))
+        lines = self._lines[target_id].scores(vectors)
+        scores = iter(settled(lines, vectors, *self._given[target_id]))
+        return [max((float(next(scores)) for _ in own), default=0.0) for own in asked]
+
+
+def _shared(target: ForgetTarget) -> str:
+    """The same for targets that share their texts."""
+    return target.id if target.scope == "exemplars" else f"{target.kind} {target.scope}"
+
+
+def _line(sides: Sequence[tuple[list[str], list[str]]], encoder: Encoder) -> FactScope:
+    """Between all that was given as inside and all that was given as outside."""
+    inside, outside = zip(*sides, strict=True)
+    texts = (chain.from_iterable(inside), chain.from_iterable(outside), UNRELATED)
+    return FactScope(*(encoder.encode(list(dict.fromkeys(side))) for side in texts))

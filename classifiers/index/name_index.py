@@ -1,0 +1,85 @@
+"""What the targets are called: names as listed, other forms of them, misspelt ones, parts and surnames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+
+from ...vocabulary import ForgetTarget
+from ..names.after_names import follows_another
+from ..names.fuzzy_names import FuzzyNames
+from ..names.name_parts import NameParts
+from ..names.names import NameHit, NameMatcher
+from ..names.other_names import company_name, other_names
+from ..names.punctuation import parted_in, punctuated
+from ..names.surnames import lone_words
+from ..passages import full_names
+from ..recurring_names import cast
+from ..text.folding import normalise
+
+# Of fewer letters a word is not sought where a pattern leaves some of them open.
+_LONG_WORD = 5
+_WORD = re.compile(r"[^\W_]+")
+
+
+class NameIndex:
+    """Finds in a text what the targets are called; needs no encoder."""
+
+    def __init__(self, targets: Sequence[ForgetTarget], texts: Mapping[str, Sequence[str]]) -> None:
+        """``texts`` are each target's exemplars, by its id: whoever recurs in a work's is a part of its
+        title."""
+        self._targets = targets
+        names = [(target.id, name) for target in targets for name in _names(target)]
+        companies = [(target.id, name) for target in targets for name in _companies(target)]
+        works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(texts[t.id]))]
+        self._listed, self._misspelt = NameMatcher(names, companies), FuzzyNames(names)
+        self.parts = NameParts(names, works, _lone(targets))
+
+    @property
+    def size(self) -> int:
+        """How many names are searched for."""
+        return self._listed.size
+
+    @property
+    def words(self) -> Mapping[str, frozenset[str]]:
+        """The words of each target's names, by its id."""
+        return self.parts.words
+
+    @cached_property
+    def written(self) -> list[str]:
+        """Every name and alias, and their longer words, in small letters with one space between words, in
+        order."""
+        names = [name for target in self._targets for name in _names(target)]
+        written = [form for name in names for form in (name.lower(), normalise(name)[0])]
+        whole = {" ".join(_WORD.findall(form)) for form in written}
+        words = {word for form in whole for word in form.split() if len(word) >= _LONG_WORD}
+        return sorted((whole | words) - {""})
+
+    def find(self, text: str) -> Iterator[NameHit]:
+        """Every listed name in ``text``, also misspelt; the same place may come more than once."""
+        yield from self._listed.find(text)
+        for hit in self._misspelt.find(text):
+            whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
+            if whole and not follows_another(hit.name, text, hit.start, hit.end):
+                yield hit
+
+
+def _names(target: ForgetTarget) -> list[str]:
+    others = (other_names(name, target.kind) for name in target.names)
+    return list(dict.fromkeys([*target.names, *chain.from_iterable(others), *full_names(target)]))
+
+
+def _companies(target: ForgetTarget) -> list[str]:
+    return [bare for name in target.names if (bare := company_name(name, target.kind))]
+
+
+def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
+    """By target id and word how telling a word of a name is alone; of none where only facts are in scope."""
+    found: dict[tuple[str, str], float] = {}
+    for target in targets:
+        for name in _names(target) if target.scope == "all" else ():
+            for word, telling in lone_words(name, target.kind).items():
+                found[target.id, word] = max(telling, found.get((target.id, word), telling))
+    return found

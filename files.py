@@ -1,0 +1,72 @@
+"""Files and folders that appear whole, or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from .vocabulary import UserError
+
+
+class WriteError(UserError, RuntimeError):
+    """A file or folder cannot be written; the message names it, and ``reason`` says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} cannot be written: {reason}; make room, or name a place that can be written"
+        )
+        self.reason = reason
+
+
+@contextmanager
+def written(file: Path, *, private: bool = False) -> Iterator[Path]:
+    """A draft that takes the place of ``file`` when the block ends, and is deleted where the block raises.
+
+    Folders above it are made. Where ``file`` is a link, what it leads to is replaced. An old file's mode is
+    kept, but a ``private`` one is its owner's alone. Raises ``WriteError``, also for what the block's own
+    writing raises.
+    """
+    with _told(file):
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        kept = target.stat().st_mode & 0o7777 if target.is_file() else None
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        # What an old file hides is not to be read in its draft either.
+        draft.touch(mode=0o666 if kept is None and not private else 0o600, exist_ok=False)
+        try:
+            mode = draft.stat().st_mode if kept is None or private else kept
+            yield draft
+            draft.chmod(mode)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[Path]:
+    """An empty draft that becomes ``folder`` when the block ends, unless another process made it meanwhile:
+    then that one's stays. Folders above it are made. Raises ``WriteError``."""
+    with _told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            draft = Path(scratch) / folder.name
+            draft.mkdir()
+            yield draft
+            try:
+                draft.replace(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise WriteError(path, getattr(error, "strerror", None) or str(error)) from error
