@@ -9,6 +9,7 @@ from itertools import chain
 
 from ...vocabulary import ForgetTarget
 from ..names.after_names import follows_another
+from ..names.begun_names import BegunNames
 from ..names.fuzzy_names import FuzzyNames
 from ..names.name_parts import NameParts
 from ..names.names import NameHit, NameMatcher
@@ -35,6 +36,7 @@ class NameIndex:
         companies = [(target.id, name) for target in targets for name in _companies(target)]
         works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(texts[t.id]))]
         self._listed, self._misspelt = NameMatcher(names, companies), FuzzyNames(names)
+        self._begun = BegunNames(names)
         self.parts = NameParts(names, works, _lone(targets))
 
     @property
@@ -58,8 +60,10 @@ class NameIndex:
         return sorted((whole | words) - {""})
 
     def find(self, text: str) -> Iterator[NameHit]:
-        """Every listed name in ``text``, also misspelt; the same place may come more than once."""
+        """Every listed name in ``text``, also misspelt, or where the text ends within it; the same place may
+        come more than once."""
         yield from self._listed.find(text)
+        yield from self._begun.find(text)
         for hit in self._misspelt.find(text):
             whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
             if whole and not follows_another(hit.name, text, hit.start, hit.end):
