@@ -87,13 +87,19 @@ def _fragments(pieces: list[Piece]) -> bool:
     return any(len(piece) > 1 for _, piece in pieces) and 2 * known < len(words)
 
 
+def turn_bodies(prompt: str, turns: list[Place] | None) -> Iterator[tuple[str, Piece]]:
+    """Who speaks in each turn, "" where it is not known, and what is said."""
+    for start, end in turns or [(0, len(prompt))]:
+        role = _ROLE.match(prompt, start, end) if turns else None
+        yield role[1].lower() if role else "", _stripped(prompt, role.end() if role else start, end)
+
+
 def _lists(prompt: str, turns: list[Place] | None) -> Iterator[list[Piece]]:
     """Runs of marked lines, and runs of short turns of the same speaker."""
     bodies: dict[str, list[Piece]] = {}
+    for speaker, body in turn_bodies(prompt, turns):
+        bodies.setdefault(speaker, []).append(body)
     for start, end in turns or [(0, len(prompt))]:
-        role = _ROLE.match(prompt, start, end) if turns else None
-        speaker = role[1].lower() if role else ""
-        bodies.setdefault(speaker, []).append(_stripped(prompt, role.end() if role else start, end))
         yield from _items(prompt, start, end)
     for pieces in bodies.values():
         yield from _short_runs(pieces)

@@ -16,13 +16,14 @@ from typing import Literal
 from ..text.segments import WINDOW_CHARS
 from ..work import TooLongError
 from .ciphers import ciphers
-from .cut_up import joined_pieces
+from .cut_up import joined_pieces, turn_bodies
 from .edits import Edit, Place, within
 from .encodings import base64_runs, character_codes
 from .escapes import escapes
 from .leetspeak import leetspeak_i, leetspeak_l
 from .lookalikes import lookalikes
 from .markup import markup
+from .seams import seams
 from .spaced_letters import spaced_letters
 from .word_order import reversed_order
 
@@ -174,6 +175,9 @@ def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Disguise, lis
     yield from ciphers(text)
     yield "reversed", list(reversed_order(text))
     yield "joined", joined_pieces(text, turns)
+    bodies = [body for _, body in turn_bodies(text, turns) if body[1]]
+    yield "joined", list(seams(bodies, ""))
+    yield "joined", list(seams(bodies, " "))
 
 
 def _worth_making(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterator[_Found]:
