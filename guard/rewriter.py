@@ -17,6 +17,7 @@ from ..vocabulary import Verdict
 from . import metrics
 from .configuration import CorruptionSettings
 from .guard import Guard, GuardError
+from .load.byte_budget import ByteBudget
 from .prompts import DecodedPrompt, PromptDecoder
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class Rewriter:
         self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
-        self._said_neutral = False
+        self._budget = ByteBudget(settings.max_bytes)
+        self._noted: set[str] = set()
 
     def attach(self, tokenizer: Any) -> None:
         """Take the served model's tokenizer. Raises ``TokenizerError`` if it is not a fast one."""
@@ -118,10 +120,15 @@ class Rewriter:
         if self.corruptor and prompt["type"] != "multimodal":
             flagged = decoded.flagged(verdict.matches, self.corruptor.reach)
             corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
+            key = CORRUPTED
             if prompt["type"] == "embeds":
-                return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
-            return prompt | {CORRUPTED: corrupted}
-        self._say_neutral(prompt["type"])
+                key, corrupted = "prompt_embeds", _beside_theirs(prompt, corrupted)
+            if self._budget.admits(corrupted):
+                return prompt | {key: corrupted}
+            # A refusal would tell: no other prompt of this length gets one.
+            self._note(f"{self._budget.limit:,} bytes of embeddings are in flight (corruption.max_bytes)")
+        else:
+            self._note(f"{prompt['type']} prompts take no embeddings here")
         placeholders = self._placeholders(prompt)
         positions = [t.position for t in decoded.flagged(verdict.matches) if t.position not in placeholders]
         return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
@@ -134,10 +141,11 @@ class Rewriter:
         positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
         return {p for p in positions if not self._decoder.is_text(token_ids[p])}
 
-    def _say_neutral(self, kind: str) -> None:
-        if not self._said_neutral:
-            self._said_neutral = True
-            logger.warning("unlearn: %s prompts take no embeddings here; matches become neutral tokens", kind)
+    def _note(self, reason: str) -> None:
+        """Say once why neutral tokens are used."""
+        if reason not in self._noted:
+            self._noted.add(reason)
+            logger.warning("unlearn: %s; matches become neutral tokens", reason)
 
 
 def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:

@@ -13,7 +13,6 @@ from inspect import isclass
 from typing import Any
 
 import torch
-from vllm.exceptions import QueueOverflowError
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.engine.core import EngineCore
@@ -21,7 +20,6 @@ from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.serial_utils import MsgpackDecoder
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
-from ..load.byte_budget import ByteBudget
 from ..rewriter import CORRUPTED
 from .patching import HookError, patch
 from .twins import Twins, look_up, record
@@ -42,15 +40,9 @@ class _Carrier(torch.Tensor):
     prompt: CorruptedPrompt
 
 
-def install(max_bytes: int) -> None:
-    """Patch this process; ``max_bytes`` of embeddings may be on their way at once. Raises ``HookError``."""
-    budget = ByteBudget(max_bytes)
-    patch(
-        InputProcessor,
-        "process_inputs",
-        ("self", "request_id", "prompt", "params"),
-        lambda original: _attach(original, budget),
-    )
+def install() -> None:
+    """Patch this process. Raises ``HookError``."""
+    patch(InputProcessor, "process_inputs", ("self", "request_id", "prompt", "params"), _attach)
     patch(MsgpackDecoder, "dec_hook", ("self", "t", "obj"), _decode)
     twins = Twins()
     patch(EngineCore, "preprocess_add_request", ("self", "request"), lambda original: _mark(original, twins))
@@ -70,15 +62,12 @@ def install(max_bytes: int) -> None:
     setattr(EngineCore, PROBE, _takes_embeddings)
 
 
-def _attach(original: Callable[..., Any], budget: ByteBudget) -> Callable[..., Any]:
+def _attach(original: Callable[..., Any]) -> Callable[..., Any]:
     def process_inputs(self: Any, request_id: str, prompt: Any, *args: Any, **kwargs: Any) -> Any:
         request = original(self, request_id, prompt, *args, **kwargs)
         corrupted = prompt.get(CORRUPTED) if isinstance(prompt, dict) else None
         if isinstance(corrupted, CorruptedPrompt):
             request.prompt_embeds = corrupted
-        corrupted = request.prompt_embeds
-        if isinstance(corrupted, CorruptedPrompt) and not budget.admits(corrupted, request.params.n):
-            raise QueueOverflowError()  # type: ignore[no-untyped-call]
         return request
 
     return process_inputs

@@ -60,7 +60,7 @@ def install() -> None:
         client_view.install(settings.allow_client_embeds)
     if settings.mode == "enforce" and settings.corruption.apply != "tokens":
         patch(EngineArgs, "create_engine_config", ("self", "usage_context"), _enable_embeds)
-        engine_core.install(settings.corruption.max_bytes)
+        engine_core.install()
         v2_runner.install()
         patch(AsyncLLM, "scale_elastic_ep", ("self", "new_data_parallel_size"), _handshake_after_scaling)
     engine = functools.partial(_patch_engine, settings)

@@ -20,9 +20,10 @@ class ByteBudget:
         # A prompt may be let go of by the collector, in the thread that counts another.
         self._lock = threading.RLock()
 
-    def admits(self, prompt: CorruptedPrompt, copies: int) -> bool:
-        """Count a prompt that is sent ``copies`` times, and return True, if that stays within the limit."""
-        size = prompt.size * copies
+    def admits(self, prompt: CorruptedPrompt) -> bool:
+        """Count a prompt, and return True, if that stays within the limit. The ``n`` copies of a request
+        share its rows, here and in the engine."""
+        size = prompt.size
         with self._lock:
             if self.used + size > self.limit:
                 return False

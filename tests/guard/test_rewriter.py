@@ -72,6 +72,18 @@ def test_what_is_not_flagged_is_left_alone(rewriter: Rewriter, guard: Guard) -> 
     assert prompt == tokens(rewriter, "Who is Jane Austen?", cache_salt="mine")
 
 
+def test_past_its_bytes_a_flagged_prompt_is_served_like_any_other(
+    model_folder: Path, tokenizer: Any, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewriter = made(model_folder, tokenizer, CorruptionSettings(max_bytes=1))
+    prompt = tokens(rewriter, QUESTION)
+    verdict, replacement = rewriter.rewrite(prompt, guard)
+    assert verdict.action == "corrupt" and replacement and CORRUPTED not in replacement
+    assert NEUTRAL_WORD in tokenizer.decode(replacement["prompt_token_ids"])
+    assert "Vale" not in tokenizer.decode(replacement["prompt_token_ids"])
+    assert "1 bytes of embeddings are in flight (corruption.max_bytes)" in caplog.text
+
+
 def test_a_flagged_prompt_becomes_a_mixed_one(rewriter: Rewriter, guard: Guard, model_folder: Path) -> None:
     prompt = tokens(rewriter, QUESTION, prompt=QUESTION, arrival_time=3.5, cache_salt="mine")
     verdict, replacement = rewriter.rewrite(prompt, guard)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,6 @@ import pytest
 import torch
 from arrivals import BLOCK, arrived, remember_vllms_own
 from vllm import SamplingParams
-from vllm.exceptions import QueueOverflowError
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.serial_utils import MsgpackEncoder
@@ -22,7 +19,6 @@ from vllm_unlearn.guard.engine.patching import HookError
 HIDDEN = 8
 IDS = list(range(100, 118))  # four whole blocks, and two tokens
 ROWS = torch.arange(1.0, 1.0 + len(IDS) * HIDDEN).view(len(IDS), HIDDEN).bfloat16()
-LIMIT = 10 * HIDDEN * 2  # bytes of ten rows
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +29,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         "process_inputs",
         lambda self, request_id, prompt, params, *_: made(params=params, embeds=prompt.get("prompt_embeds")),
     )
-    engine_core.install(LIMIT)
+    engine_core.install()
 
 
 def corrupted(*positions: int, rows: torch.Tensor = ROWS) -> CorruptedPrompt:
@@ -122,37 +118,3 @@ def test_no_salt_of_a_clients_makes_its_blocks_those_of_a_flagged_prompt() -> No
     assert digest
     forged = ["unlearn", f"unlearn:{digest.hex()}", repr(("unlearn", digest)), digest.decode("latin-1")]
     assert not set(keys(prompt)) & {key for salt in forged for key in keys(None, salt)}
-
-
-class TestBudget:
-    @pytest.fixture
-    def process(self) -> Iterator[Callable[..., EngineCoreRequest]]:
-        processor = InputProcessor.__new__(InputProcessor)
-
-        def process(prompt: CorruptedPrompt, copies: int = 1) -> EngineCoreRequest:
-            params = SamplingParams(n=copies, temperature=1.0)
-            key = {"corrupted": prompt}
-            return InputProcessor.process_inputs(processor, "r", key, params, ())  # type: ignore[arg-type]
-
-        yield process
-
-    def test_copies_are_counted(self, process: Callable[..., EngineCoreRequest]) -> None:
-        assert process(corrupted(1, 2), 5).prompt_embeds
-        with pytest.raises(QueueOverflowError):
-            process(corrupted(1, 2), 6)
-
-    def test_what_is_held_counts_until_it_is_let_go(self, process: Callable[..., EngineCoreRequest]) -> None:
-        held = [process(corrupted(p, p + 1)) for p in range(5)]
-        with pytest.raises(QueueOverflowError):
-            process(corrupted(1))
-        del held[0]
-        gc.collect()
-        assert process(corrupted(1)).prompt_embeds
-
-    def test_clean_prompts_are_never_refused(self, process: Callable[..., EngineCoreRequest]) -> None:
-        held = process(corrupted(*range(10)))
-        params = SamplingParams(n=1000, temperature=1.0)
-        processor = InputProcessor.__new__(InputProcessor)
-        clean: Any = {"prompt_token_ids": IDS}
-        assert InputProcessor.process_inputs(processor, "r", clean, params, ()).prompt_embeds is None
-        assert held.prompt_embeds

@@ -27,7 +27,7 @@ SLIDING = KVCacheGroupSpec(["sliding"], SlidingWindowSpec(**HEADS, sliding_windo
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     remember_vllms_own(monkeypatch)
-    engine_core.install(max_bytes=10_000)
+    engine_core.install()
 
 
 def flagged(ids: list[int]) -> CorruptedPrompt | None:
