@@ -21,7 +21,6 @@ _PUBLIC: dict[str, frozenset[str] | None] = {
     "vllm_unlearn_disabled": None,
     "vllm_unlearn_mode": None,
     "vllm_unlearn_errors": frozenset({"store"}),
-    "vllm_unlearn_guard_seconds": frozenset({"decode", "detect"}),
 }
 
 OURS = CollectorRegistry()

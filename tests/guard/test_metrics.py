@@ -87,9 +87,10 @@ def test_a_flagged_prompt_adds_no_line_to_the_public_page() -> None:
 
     metrics.set_mode("enforce")
     before = lines()
-    assert any(line.startswith("vllm_unlearn_guard_seconds_count") for line in before)
+    assert any(line.startswith("vllm_unlearn_mode") for line in before)
     metrics.REQUESTS.labels("corrupt").inc()
-    metrics.SECONDS.labels("corrupt").observe(1)
+    for stage in ("decode", "detect", "corrupt"):
+        metrics.SECONDS.labels(stage).observe(1)
     metrics.ERRORS.labels("screen").inc()
     metrics.INDEX_SIZE.labels("targets").set(5)
     metrics.GENERATION.set(9)
