@@ -91,7 +91,7 @@ def _nameable(name: str) -> str:
     if not any(char.isalnum() and not _NO_LETTER.match(char) for char in name):
         shown = name if name.isascii() else " ".join(f"U+{ord(char):04X}" for char in name[:8])
         raise ValueError(f"a name needs at least one letter or digit that can be seen, got {shown!r}")
-    return name
+    return " ".join(name.split())
 
 
 Name = Annotated[str, AfterValidator(_readable), Field(max_length=MAX_NAME_CHARS), AfterValidator(_nameable)]

@@ -20,6 +20,8 @@ PREFIX = "VLLM_UNLEARN_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DISABLE_VARIABLE = f"{PREFIX}DISABLE"
 DEFAULT_FILE = Path("unlearn.yaml")
+# How often the store is looked at while what it said holds, at least.
+LOOKS = 2
 # The one variable that holds more than a word.
 _OPERATOR = ("corruption", "operator")
 
@@ -142,6 +144,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         file = str(path or "the configuration")
         problems = (_problem(problem, variables, file) for problem in error.errors())
         raise ConfigurationError("; ".join(problems)) from None
+    if settings.max_stale_seconds < LOOKS * settings.poll_seconds:
+        raise ConfigurationError(
+            f"{path or 'the configuration'}: max_stale_seconds ({settings.max_stale_seconds:g}) is less than "
+            f"{LOOKS} times poll_seconds ({settings.poll_seconds:g}): the list would be stale between two "
+            "looks at the store"
+        )
     return _anchored(settings, path.absolute().parent if path else Path.cwd())
 
 

@@ -162,6 +162,13 @@ class Guard:
         """The index of the newest generation, and which that was when its targets were read."""
         head, targets = self._store.snapshot()
         self._refuse_another(head)
+        if not self._store.holds(self._served):
+            logger.warning(
+                "unlearn: store %s was restored and changed, and its history lacks generation %d as it was "
+                "served: what only that generation listed is no longer suppressed",
+                self._store.shown_url,
+                self._served.generation,
+            )
         index = ForgetIndex(head.generation, targets, self._vectors, self._sieve)
         self._vectors.settle()
         return head, index

@@ -246,6 +246,13 @@ class Store:
             r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
         )
 
+    def holds(self, head: Head) -> bool:
+        """Whether a list that was this store's newest is in its history still: not once a backup from before
+        it was restored."""
+        with self._reading() as session:
+            digest = session.scalar(select(ChangeRow.digest).where(ChangeRow.generation == head.generation))
+        return head.digest == (digest or "")
+
     def _head(self, session: Session) -> Head:
         store_id = session.scalar(select(IdentityRow.id))
         if store_id is None:

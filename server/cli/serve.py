@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ...files import written
 from ...guard.configuration import DEFAULT_FILE, is_configured, load
 from ...guard.store.store import Store, StoreError
 from ..terminal import Config, config_file, fail, say, told, warn, warn_of_missing_files
@@ -34,8 +35,8 @@ def init(
         lines = [f"store: {json.dumps(store or 'forget.db')}", "mode: enforce"]
         if encoder:
             lines += ["encoder:", f"  model: {json.dumps(encoder)}"]
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text("\n".join(lines) + "\n")
+        with written(config, private=True) as draft:  # the admin's key may come to stand in it
+            draft.write_text("\n".join(lines) + "\n")
     settings = load(config)
     try:
         head = Store.create(settings.store).head()

@@ -15,7 +15,7 @@ from ..terminal import Config, Timeout, fail, say, store_of, told
 
 @told
 def wait(
-    generation: Annotated[int, typer.Option(help="The generation that must be served.")],
+    generation: Annotated[int, typer.Option(min=0, help="The generation that must be served.")],
     replicas: Annotated[
         int, typer.Option(min=0, help="How many must serve it, at least; 0 also where no server runs.")
     ] = 1,

@@ -125,6 +125,7 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
         ("? [mode]\n: off", "is not YAML"),
         ("store: [", "is not YAML"),
         ("store: a: b", "is not YAML"),
+        ("max_stale_seconds: 0.1", "max_stale_seconds (0.1) is less than 2 times poll_seconds (0.2)"),
     ],
 )
 def test_a_wrong_setting_is_named(file: Path, text: str, named: str) -> None:

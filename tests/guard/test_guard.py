@@ -30,11 +30,13 @@ class FlakyEncoder:
     def __init__(self, encoder: OnnxEncoder) -> None:
         self.fingerprint, self.dimension = encoder.fingerprint, encoder.dimension
         self.fails_on = ""
+        self.encoded = 0
         self._encoder = encoder
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         if self.fails_on and any(self.fails_on in text for text in texts):
             raise MemoryError("no memory for the encoder")
+        self.encoded += len(texts)
         return self._encoder.encode(texts)
 
 
@@ -86,36 +88,37 @@ def refuses(guard: Guard) -> bool:
     return False
 
 
-def test_a_change_is_served_within_a_second_and_without_a_restart(guard: Guard, store: Store) -> None:
+def test_a_change_is_served_without_a_restart(guard: Guard, store: Store) -> None:
     assert guard.screen(QUESTION).action == "pass"
     generation = store.forget([TARGET])
-    until(lambda: guard.screen(QUESTION).action == "corrupt", 1.0)
+    until(lambda: guard.screen(QUESTION).action == "corrupt", PATIENCE)
     verdict = guard.screen(QUESTION)
     assert (verdict.generation, guard.generation) == (generation, generation)
     assert [(m.target_id, m.start, m.end) for m in verdict.matches] == [("vale", 7, 17)]
     assert guard.sizes["targets"] == 1
     store.remember(["vale"])
-    until(lambda: guard.screen(QUESTION).action == "pass", 1.0)
+    until(lambda: guard.screen(QUESTION).action == "pass", PATIENCE)
 
 
-def test_a_long_build_delays_no_request_and_is_not_repeated(guard: Guard, store: Store) -> None:
-    def change(target: ForgetTarget) -> tuple[float, float]:
-        """Seconds until the target is served, and the longest that a request took meanwhile."""
-        waits, generation, began = [0.0], store.forget([target]), time.monotonic()
+def test_a_long_build_delays_no_request_and_is_not_repeated(
+    guard: Guard, store: Store, flaky: FlakyEncoder
+) -> None:
+    def change(target: ForgetTarget) -> tuple[int, int]:
+        """How many requests are answered before the target is served, and how many texts are encoded."""
+        answered, before, generation = 0, flaky.encoded, store.forget([target])
         while guard.generation < generation:
-            asked = time.monotonic()
             guard.screen("Who is Jane Austen?")
-            waits.append(time.monotonic() - asked)
+            answered += 1
             time.sleep(0.005)  # as clients do: a loop without rest would starve the guard's own threads
-        return time.monotonic() - began, max(waits)
+        return answered, flaky.encoded - before
 
     change(TARGET)  # with nothing listed no request is encoded
     texts = tuple(f"Which prize number {n} did Mira Tolland win in town {7 * n}?" for n in range(1000))
-    took, longest_wait = change(ForgetTarget(id="mira", name="Mira Tolland", exemplars=texts))
-    assert longest_wait < took / 4
-    took_beside, longest_wait = change(ForgetTarget(id="ode", name="Ben Ode"))
-    assert took_beside < took / 3  # what has not changed is not encoded again
-    assert longest_wait < took / 4
+    answered, encoded = change(ForgetTarget(id="mira", name="Mira Tolland", exemplars=texts))
+    assert answered > 5
+    assert encoded > len(texts)
+    _, encoded = change(ForgetTarget(id="ode", name="Ben Ode"))
+    assert encoded < 50  # what has not changed is not encoded again
 
 
 def test_the_replica_tells_what_it_serves(guard: Guard, store: Store) -> None:
@@ -207,7 +210,7 @@ def test_a_replaced_store_is_never_served(
 
 
 def test_a_generation_made_twice_is_served_as_the_store_has_it(
-    guard: Guard, store: Store, file: Path, tmp_path: Path
+    guard: Guard, store: Store, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Generation 2 lists a and b; the backup of generation 1 comes back; then generation 2 lists a and c."""
     a, b, c = (ForgetTarget(id=name, name=f"{name} Ode") for name in ("Ann", "Ben", "Cyril"))
@@ -225,6 +228,7 @@ def test_a_generation_made_twice_is_served_as_the_store_has_it(
     until(lambda: not store.behind(store.replicas(), 2), PATIENCE)
     listed = [guard.screen(f"Who is {target.name}?").action for target in (a, b, c)]
     assert listed == ["corrupt", "pass", "corrupt"]
+    assert "what only that generation listed is no longer suppressed" in caplog.text
 
 
 def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(
