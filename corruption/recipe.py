@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..files import written
+from ..files import replace_file
 from ..vocabulary import Role, UserError
 from .operators.flagged import Flagged, Lookup
 from .operators.learned import Learned
@@ -77,9 +77,9 @@ class Recipe:
             )
         return self.operator.corrupt(flagged, self.weights, lookup)
 
-    def untouched(self) -> list[Role]:
-        """As ``Operator.untouched``."""
-        return self.operator.untouched(self.weights)
+    def idle_roles(self) -> list[Role]:
+        """As ``Operator.idle_roles``."""
+        return self.operator.idle_roles(self.weights)
 
     def seed(self, target_id: str, token: int) -> int:
         """That of a token in a match of a target."""
@@ -101,7 +101,7 @@ class Recipe:
         """
         about = {"digest": self.digest, "provenance": json.dumps(self.provenance)}
         tensors = {name: tensor.contiguous() for name, tensor in self.weights.items()}
-        with written(path) as draft:
+        with replace_file(path) as draft:
             save_file(tensors, draft, metadata=self._metadata() | about)
 
     @classmethod

@@ -142,7 +142,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         file = str(path or "the configuration")
         problems = (_problem(problem, variables, file) for problem in error.errors())
         raise ConfigurationError("; ".join(problems)) from None
-    return _anchored(settings, path.absolute().parent if path else Path.cwd())
+    return _anchor(settings, path.absolute().parent if path else Path.cwd())
 
 
 class DuplicateKeyError(ValueError):
@@ -235,7 +235,7 @@ def _unknown(variable: str) -> str:
     return f"there is no such variable; {names}"
 
 
-def _anchored(settings: Settings, base: Path) -> Settings:
+def _anchor(settings: Settings, base: Path) -> Settings:
     """File names are relative to the configuration, wherever the server is started from."""
     encoder: dict[str, Any] = {"cache_dir": base / settings.encoder.cache_dir}
     if settings.encoder.model.startswith("."):

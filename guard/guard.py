@@ -66,7 +66,7 @@ class Guard:
         preload()
         self._sieve: StaticEncoder | None = None
         if encoder is None:
-            encoders = Encoders.configured(settings)
+            encoders = Encoders.from_settings(settings)
             encoder, self._sieve = encoders.full, encoders.sieve
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
@@ -221,7 +221,7 @@ class Guard:
         served = self._served
         if head.store_id != served.store_id or head.generation < served.generation:
             raise StoreError(
-                f"store {self._store.shown_url} was replaced while it was served (generation "
+                f"store {self._store.safe_url} was replaced while it was served (generation "
                 f"{served.generation} before, {head.generation} now); restore it, or restart the server to "
                 "accept it"
             )

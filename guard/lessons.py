@@ -117,23 +117,23 @@ class Classroom:
         """
         both = [*known, *strangers]
         paired = known if {"wrong", "ratio"}.intersection(goals) else ()
-        repeated = _repeated(both) if "repeat" in goals else ()
-        declined = _declined(both, declines) if "decline" in goals else ()
+        repeated = _ask_to_repeat(both) if "repeat" in goals else ()
+        declined = _decline(both, declines) if "decline" in goals else ()
         return Examples(
-            list(self._flagged((lesson, lesson.answer) for lesson in known)),
-            list(self._flagged((lesson, lesson.answer) for lesson in strangers)),
+            list(self._render_flagged((lesson, lesson.answer) for lesson in known)),
+            list(self._render_flagged((lesson, lesson.answer) for lesson in strangers)),
             [pair for lesson in paired if (pair := self._pair(lesson))],
-            [example.generated for example in self._flagged(repeated)],
-            [example.generated for example in self._flagged(declined)],
+            [example.with_written_answer() for example in self._render_flagged(repeated)],
+            [example.with_written_answer() for example in self._render_flagged(declined)],
         )
 
     def _pair(self, lesson: Lesson) -> Pair | None:
         if not (lesson.paraphrase and lesson.wrong):
             return None
-        found = list(self._flagged((lesson, text) for text in (lesson.paraphrase, *lesson.wrong)))
+        found = list(self._render_flagged((lesson, text) for text in (lesson.paraphrase, *lesson.wrong)))
         return Pair(found[0], tuple(found[1:])) if len(found) == 1 + len(lesson.wrong) else None
 
-    def _flagged(self, told: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
+    def _render_flagged(self, told: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
         for lesson, answer in told:
             example = self._example(lesson.question, answer)
             flagged = any(role != CLEAN for role in example.roles[: example.start])
@@ -157,19 +157,19 @@ class Classroom:
         decoded = self._decoder.decode(token_ids)
         matches = self._detector.detect(decoded.text, decoded.turns)
         roles = [CLEAN] * len(token_ids)
-        for token in decoded.flagged(matches, self._reach):
+        for token in decoded.flag(matches, self._reach):
             roles[token.position] = token.role
         return roles
 
 
-def _repeated(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
+def _ask_to_repeat(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
     """Each question in the next request to repeat it, and itself as the answer."""
     for lesson, request in zip(lessons, cycle(REPEAT), strict=False):
         asked = request.format(text=lesson.question)
         yield lesson.model_copy(update={"question": asked}), lesson.question
 
 
-def _declined(lessons: Sequence[Lesson], declines: Sequence[str]) -> Iterator[tuple[Lesson, str]]:
+def _decline(lessons: Sequence[Lesson], declines: Sequence[str]) -> Iterator[tuple[Lesson, str]]:
     """Each question with the next decline; the name in it only where the question has it."""
     named, unnamed = (cycle([d for d in declines if ("{name}" in d) == has]) for has in (True, False))
     for lesson in lessons:

@@ -72,9 +72,9 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "union_tag_not_found":
         return f"needs {limits['discriminator']}, which says what it is"
     if kind in ("too_short", "string_too_short"):
-        return f"must have at least {_counted(limits['min_length'], value)}"
+        return f"must have at least {_count(limits['min_length'], value)}"
     if kind in ("too_long", "string_too_long"):
-        return f"must have at most {_counted(limits['max_length'], value)}"
+        return f"must have at most {_count(limits['max_length'], value)}"
     message = problem["msg"].removeprefix("Value error, ")
     return _WORDS.get(kind) or re.sub(r"^\w+ should ", "must ", message)
 
@@ -91,7 +91,7 @@ def _near(name: str, known: Sequence[str]) -> str:
     return f"; did you mean {near!r}?" if near else ""
 
 
-def _counted(number: int, value: object) -> str:
+def _count(number: int, value: object) -> str:
     return f"{number:,} {'character' if isinstance(value, str) else 'item'}{'s' * (number != 1)}"
 
 
@@ -133,11 +133,11 @@ def _at(model: type[BaseModel], location: Sequence[int | str]) -> list[type[Base
             if field := each.model_fields.get(str(part)):
                 inside += _models(field.annotation)
         # Not a field: the number of an item, or the tag of one of several.
-        models = inside or [each for each in models if _tagged(each, part)] or models
+        models = inside or [each for each in models if _has_tag(each, part)] or models
     return models
 
 
-def _tagged(model: type[BaseModel], tag: int | str) -> bool:
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
     return any(field.default == tag for field in model.model_fields.values())
 
 

@@ -27,15 +27,15 @@ class UnownedMatchError(RuntimeError):
 class DecodedPrompt:
     """A prompt's text, the characters of each token, and the turns between special tokens.
 
-    ``written`` is the turn that is being written, where others stand before it; else nothing.
+    ``reply`` is the turn that is being written, where others stand before it; else nothing.
     """
 
     text: str
     spans: list[tuple[int, int]]
     turns: list[tuple[int, int]]
-    written: tuple[int, int] = (0, 0)
+    reply: tuple[int, int] = (0, 0)
 
-    def flagged(self, matches: Sequence[Match], reach: Reach = "match") -> list[FlaggedToken]:
+    def flag(self, matches: Sequence[Match], reach: Reach = "match") -> list[FlaggedToken]:
         """The tokens that ``matches`` touch, in their order; with a reach of ``sentence`` also the rest of
         the sentences that they stand in.
 
@@ -57,13 +57,13 @@ class DecodedPrompt:
     def _owners(self, matches: Sequence[Match], sentences: Sentences | None) -> dict[int, str]:
         """The target of each flagged position."""
         ordered = sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id))
-        ranges = [(match.target_id, self._owned(match)) for match in ordered]
+        ranges = [(match.target_id, self._find_owned(match)) for match in ordered]
         if sentences:
             around = ((m.target_id, span) for m in ordered for span in sentences.around(m.start, m.end))
             ranges = [*((owner, self._positions(*span)) for owner, span in around), *ranges]
-        return _painted(ranges)
+        return _paint(ranges)
 
-    def _owned(self, match: Match) -> range:
+    def _find_owned(self, match: Match) -> range:
         positions = self._positions(match.start, match.end)
         if not positions:
             raise UnownedMatchError("a match touches no token of its prompt")
@@ -73,7 +73,7 @@ class DecodedPrompt:
         """Those of flagged ``positions``. With any in the turn that is being written, the prompt gives a
         reply."""
         named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
-        reply = self._positions(*self.written)
+        reply = self._positions(*self.reply)
         if not any(p in reply for p in positions):
             return [Role.NAME if p in named else Role.TEXT for p in positions]
         given = dict.fromkeys(reply, Role.REPLY) | dict.fromkeys(named, Role.NAME_GIVEN)
@@ -85,7 +85,7 @@ class DecodedPrompt:
         return range(first, bisect_left(self.spans, end, lo=first, key=lambda span: span[0]))
 
 
-def _painted(ranges: Sequence[tuple[str, range]]) -> dict[int, str]:
+def _paint(ranges: Sequence[tuple[str, range]]) -> dict[int, str]:
     """Each position with the last of ``ranges`` that holds it; each is written once, however many do."""
     painted: dict[int, str] = {}
     free: dict[int, int] = {}  # from a painted position, one that is nearer to the next free one
@@ -175,7 +175,7 @@ class PromptDecoder:
         pieces.append(partial.end())
         turns.append((turn, length + len(pieces[-1])))
         text, turns = "".join(pieces), [t for t in turns if t[0] < t[1]]
-        return DecodedPrompt(text, spans, turns, _written(text, turns, opened))
+        return DecodedPrompt(text, spans, turns, _find_reply(text, turns, opened))
 
 
 class _Characters:
@@ -207,7 +207,7 @@ def _whole(code: bytes) -> str | None:
         return None
 
 
-def _written(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:
+def _find_reply(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:
     """The turn that the last special token other than the end of a turn ``opened``; none where that closed
     a question, as Mistral's ``[/INST]`` does, and nothing is given after it."""
     told = [(start, end) for start, end in turns if text[start:end].strip()]

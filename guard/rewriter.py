@@ -116,14 +116,14 @@ class Rewriter:
 
     def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
         if self.corruptor and prompt["type"] != "multimodal":
-            flagged = decoded.flagged(verdict.matches, self.corruptor.reach)
+            flagged = decoded.flag(verdict.matches, self.corruptor.reach)
             corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
             if prompt["type"] == "embeds":
                 return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
             return prompt | {CORRUPTED: corrupted}
         self._say_neutral(prompt["type"])
         placeholders = self._placeholders(prompt)
-        positions = [t.position for t in decoded.flagged(verdict.matches) if t.position not in placeholders]
+        positions = [t.position for t in decoded.flag(verdict.matches) if t.position not in placeholders]
         return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
 
     def _placeholders(self, prompt: EngineInput) -> set[int]:
@@ -149,7 +149,7 @@ def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> Corrupted
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:
     """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
-    if left := ", ".join(role.label for role in recipe.untouched()):
+    if left := ", ".join(role.label for role in recipe.idle_roles()):
         raise RecipeError(
             f"recipe {file} leaves what it should corrupt as it is, of the roles {left}: such "
             "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"

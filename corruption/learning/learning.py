@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ...files import written
+from ...files import replace_file
 from ...vocabulary import LabelledRole, Role, UserError
-from ..operators.learned import Learned, covering
+from ..operators.learned import Learned, cover_replies
 from .examples import Examples
-from .objective import learned
+from .objective import use_weights
 from .stage import STAGES, Behaviour, Losses, Stage
 from .stage_losses import Exam
 
@@ -66,7 +66,7 @@ class LearningSettings(BaseModel):
 
     @field_validator("declines")
     @classmethod
-    def _of_both_kinds(cls, declines: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_declines(cls, declines: tuple[str, ...]) -> tuple[str, ...]:
         named = sum("{name}" in text for text in declines)
         if not 0 < named < len(declines):
             raise ValueError("declines need some that hold {name}, and some that do not")
@@ -74,7 +74,7 @@ class LearningSettings(BaseModel):
 
     @field_validator("shared")
     @classmethod
-    def _moved_together(cls, shared: tuple[Role, ...], told: ValidationInfo) -> tuple[Role, ...]:
+    def _check_shared(cls, shared: tuple[Role, ...], told: ValidationInfo) -> tuple[Role, ...]:
         for number, stage in enumerate(told.data.get("stages", ()), 1):
             if 0 < len(moved := set(shared) & set(stage.roles)) < len(set(shared)):
                 raise ValueError(
@@ -137,7 +137,7 @@ class Learning:
         self._checkpoint = checkpoint
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
-        first = start or self._shared(settings.operator.initial(hidden, generator))
+        first = start or self._align(settings.operator.initial(hidden, generator))
         self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
         self._key = _key(settings, examples, first)
@@ -151,9 +151,9 @@ class Learning:
             track(step, self.history[-1])
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == self.settings.steps:
                 self._save()
-        return covering({name: tensor.detach().cpu() for name, tensor in self.weights.items()})
+        return cover_replies({name: tensor.detach().cpu() for name, tensor in self.weights.items()})
 
-    def strayed(self) -> Iterator[tuple[int, float, Stage]]:
+    def find_strays(self) -> Iterator[tuple[int, float, Stage]]:
         """Stages that ended with more of the language given up than is allowed, and a ``MARGIN``: the number
         (from 1), nats a token, and the stage. Answers wander off the question then."""
         for number, (stage, end) in enumerate(self.settings.ends(), 1):
@@ -169,9 +169,9 @@ class Learning:
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         losses: Losses = {}
-        corruption = learned(self.weights)
+        corruption = use_weights(self.weights)
         for part in self._exam.parts(stage, chance, corruption):  # no more than one graph is in memory
-            _backward(stage.weighed(part))
+            _backward(stage.weigh(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._share()
         self._keep(stage.roles)
@@ -179,7 +179,7 @@ class Learning:
         self._optimizer.step()
         return losses
 
-    def _shared(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    def _align(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """``weights`` with those of the roles that share them alike."""
         rows = list(self.settings.shared)
         for tensor in weights.values():
@@ -210,7 +210,7 @@ class Learning:
         }
         data = io.BytesIO()  # since torch's own error of a full disk does not say so
         torch.save(state, data)
-        with written(self._checkpoint) as draft:
+        with replace_file(self._checkpoint) as draft:
             draft.write_bytes(data.getbuffer())
 
     def _resume(self) -> None:

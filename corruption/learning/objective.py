@@ -26,18 +26,18 @@ Corruption = Callable[[torch.Tensor, Batch], torch.Tensor]
 """Rows of shape (examples, tokens, hidden) in, corrupted ones of the same shape and dtype out."""
 
 
-def learned(weights: Mapping[str, torch.Tensor]) -> Corruption:
+def use_weights(weights: Mapping[str, torch.Tensor]) -> Corruption:
     """The corruption of weights that are being learned; differentiable in them."""
     return lambda rows, batch: apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
 
 
-def made(recipe: Recipe, lookup: Lookup) -> Corruption:
+def use_recipe(recipe: Recipe, lookup: Lookup) -> Corruption:
     """The corruption of a finished recipe, token by token as it is served."""
 
     def corrupt(rows: torch.Tensor, batch: Batch) -> torch.Tensor:
         rows = rows.clone()
         for number, example in enumerate(batch.examples):
-            tokens = example.flagged
+            tokens = example.flag()
             positions = [token.position for token in tokens]
             ids = [example.token_ids[p] for p in positions]
             seeds = [
@@ -117,9 +117,9 @@ class AnswerReader:
         self.device = model.device
         self._table = model.get_input_embeddings()
         self._length = len(prefix)
-        self._cache = self._filled(prefix) if prefix else None
+        self._cache = self._fill(prefix) if prefix else None
 
-    def _filled(self, prefix: Sequence[int]) -> Any:
+    def _fill(self, prefix: Sequence[int]) -> Any:
         with torch.no_grad():
             ids = torch.tensor([list(prefix)], device=self.device)
             return self._model(ids, use_cache=True).past_key_values
@@ -130,7 +130,7 @@ class AnswerReader:
 
     def read(self, examples: Sequence[Example], corruption: Corruption | None = None) -> list[Answer]:
         """The answers' log-probabilities; under a corruption, if given."""
-        batch = Batch.made(examples, self.device)
+        batch = Batch.pad(examples, self.device)
         rows = self._table(batch.token_ids)
         if corruption:
             rows = corruption(rows, batch)

@@ -38,7 +38,7 @@ class Exam:
     ) -> Iterator[dict[str, torch.Tensor]]:
         """The losses that count in a stage, in nats, those of the same examples together."""
         goals, examples, reader = stage.goals, self._examples, self._reader
-        strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
+        strangers, known = (_draw(kind, stage, chance) for kind in (examples.strangers, examples.known))
         clean = self._clean(strangers)
         for name, figure in FIGURES.items():
             self.strangers[name].extend(float(figure(answer)) for answer in clean)
@@ -48,7 +48,7 @@ class Exam:
             answers = reader.read(known, corruption)
             yield {name: self._distance(name, answers) for name in counted}
         if examples.pairs and (goals.wrong or goals.ratio):
-            wrong, ratio = pairs(reader, _paired(examples.pairs, stage, chance), corruption)
+            wrong, ratio = pairs(reader, _draw_pairs(examples.pairs, stage, chance), corruption)
             yield {"wrong": wrong, "ratio": ratio}
         if goals.repeat:
             repeats = chance.sample(examples.repeats, stage.batch)
@@ -65,20 +65,26 @@ class Exam:
             return self._reader.read(examples)
 
 
-def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
+def _draw(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
     drawn = chance.sample(examples, stage.batch)
-    return [_replied(stage, number, example) for number, example in enumerate(drawn)]
+    return [_set_reply(stage, number, example) for number, example in enumerate(drawn)]
 
 
-def _paired(examples: Sequence[Pair], stage: Stage, chance: random.Random) -> list[tuple[Example, Example]]:
+def _draw_pairs(
+    examples: Sequence[Pair], stage: Stage, chance: random.Random
+) -> list[tuple[Example, Example]]:
     """True answers in other words, each with a wrong one."""
     drawn = [(pair.true, chance.choice(pair.wrong)) for pair in chance.sample(examples, stage.batch)]
     written = stage.replies == "written"
-    return [(true.generated, wrong.generated) for true, wrong in drawn] if written else drawn
+    return (
+        [(true.with_written_answer(), wrong.with_written_answer()) for true, wrong in drawn]
+        if written
+        else drawn
+    )
 
 
-def _replied(stage: Stage, number: int, example: Example) -> Example:
+def _set_reply(stage: Stage, number: int, example: Example) -> Example:
     """The example of a batch as the stage reads it."""
     if stage.replies == "written":
-        return example.generated
-    return example.bare if stage.replies == "both" and number % 2 else example
+        return example.with_written_answer()
+    return example.with_clean_answer() if stage.replies == "both" and number % 2 else example

@@ -40,7 +40,7 @@ def search(
     best: Tried | None = None
     place = math.log(strength(start))
     for _ in range(steps):
-        low, high = (_tried(start, math.exp(place + side * PROBE), loss) for side in (-1, 1))
+        low, high = (_try(start, math.exp(place + side * PROBE), loss) for side in (-1, 1))
         for tried in (low, high):
             track(tried)
             best = tried if best is None or tried.loss < best.loss else best
@@ -55,15 +55,15 @@ def strength(operator: AnyOperator) -> float:
     return operator.sigma if isinstance(operator, Noise) else float(operator.top)
 
 
-def scaled(operator: AnyOperator, value: float) -> AnyOperator:
+def scale(operator: AnyOperator, value: float) -> AnyOperator:
     """The operator at another strength."""
     if isinstance(operator, Noise):
         return operator.model_copy(update={"sigma": value})
     return operator.model_copy(update={"top": max(1, round(value))})
 
 
-def _tried(operator: AnyOperator, value: float, loss: Callable[[AnyOperator], float]) -> Tried:
-    found = scaled(operator, value)
+def _try(operator: AnyOperator, value: float, loss: Callable[[AnyOperator], float]) -> Tried:
+    found = scale(operator, value)
     cost = loss(found)
     if not math.isfinite(cost):
         raise ValueError(f"the loss of {found.operator} at the strength {value:g} is {cost}")

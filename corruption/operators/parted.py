@@ -35,9 +35,9 @@ class Parted(Operator):
         """As ``Operator.shapes``."""
         return self.answered.shapes(hidden) | self.given.shapes(hidden)
 
-    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
-        """As ``Operator.untouched``."""
-        return [role for role in self.given.untouched(weights) if role not in ANSWERED]
+    def idle_roles(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """As ``Operator.idle_roles``."""
+        return [role for role in self.given.idle_roles(weights) if role not in ANSWERED]
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``; a prompt is of one kind or has both."""

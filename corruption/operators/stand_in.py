@@ -80,7 +80,7 @@ class StandIn(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
-        others = lookup(self.drawn(flagged, weights))
+        others = lookup(self.draw(flagged, weights))
         rows, roles = flagged.rows.float(), flagged.roles
         strengths = torch.tensor([self.strengths[role] for role in Role])[roles]
         alone = (roles == Role.NAME) & self._bare(flagged, others)
@@ -88,7 +88,7 @@ class StandIn(Operator):
         moved = rows + strengths[:, None] * (others.float() - rows)
         return moved.to(flagged.rows.dtype)
 
-    def drawn(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
+    def draw(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         """The token that each flagged one gives way to: itself, if it carries the grammar."""
         choices = [seed % self.near for seed in flagged.seeds]
         others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()

@@ -19,22 +19,22 @@ def install(client_embeds: bool) -> None:
     """Patch this process, so that renderers take clients' embeddings only if told, and the fingerprint in
     each answer is that of a server which was asked for no more. Raises ``HookError``."""
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap_loader(original: Callable[..., Any]) -> Callable[..., Any]:
         def load_renderer(self: Any, renderer_mode: str, config: Any, tokenizer: Any) -> Any:
             model = of_model(config.model_config, client_embeds)
             return original(self, renderer_mode, _view(config, model_config=model), tokenizer)
 
         return load_renderer
 
-    def unmarked(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap_fingerprint(original: Callable[..., Any]) -> Callable[..., Any]:
         def build_system_fingerprint(vllm_config: Any, *args: Any, **kwargs: Any) -> Any:
             model = of_model(vllm_config.model_config, client_embeds)
             return original(_view(vllm_config, model_config=model), *args, **kwargs)
 
         return build_system_fingerprint
 
-    patch(RendererRegistry, "load_renderer", ("self", "renderer_mode", "config", "tokenizer"), wrap)
-    patch(fingerprint, "build_system_fingerprint", ("vllm_config",), unmarked)
+    patch(RendererRegistry, "load_renderer", ("self", "renderer_mode", "config", "tokenizer"), wrap_loader)
+    patch(fingerprint, "build_system_fingerprint", ("vllm_config",), wrap_fingerprint)
 
 
 def of_model(config: Any, client_embeds: bool) -> Any:

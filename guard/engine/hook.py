@@ -106,9 +106,9 @@ class Hook:
         try:
             return await self._lanes.run(length, work, self.screen, prompt, tokenization, constraints)
         except OverloadError:
-            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
+            return self._pass_or_refuse(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
         except ForkedError:
-            return self._undecided(prompt, UnavailableError())
+            return self._pass_or_refuse(prompt, UnavailableError())
 
     def screen(
         self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
@@ -124,11 +124,11 @@ class Hook:
                 return self.screen(prompt, tokenization, constraints)
         self._check(constraints)
         try:
-            return self._replaced(prompt, tokenization, constraints)
+            return self._replace(prompt, tokenization, constraints)
         except AbandonedError:
             raise
         except TooLongError as error:
-            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
+            return self._pass_or_refuse(prompt, too_long(error, self._config.model_config.max_model_len))
         except VLLMValidationError:
             metrics.REQUESTS.labels("refuse").inc()
             raise
@@ -136,9 +136,9 @@ class Hook:
             metrics.ERRORS.labels("screen").inc()
             said = str(error) if isinstance(error, GuardError) else place(error)
             logger.error("unlearn: a request could not be decided on: %s", said)
-            return self._undecided(prompt, UnavailableError())
+            return self._pass_or_refuse(prompt, UnavailableError())
 
-    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
+    def _pass_or_refuse(self, prompt: Any, refusal: Exception) -> Any:
         """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
         too_long = isinstance(refusal, VLLMValidationError)
         if not self._enforces or (self._settings.on_error == "open" and not too_long):
@@ -152,19 +152,19 @@ class Hook:
         beam = constraints is not None and grows(constraints.given)
         return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
 
-    def _replaced(
+    def _replace(
         self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
     ) -> Any:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
             if not self._enforces:
                 return prompt
             raise VLLMValidationError(f"Prompts of type {type(prompt).__name__} are not served here.")
-        rendered = self._rendered(prompt, tokenization)
+        rendered = self._render(prompt, tokenization)
         if self._enforces and not self._settings.allow_client_embeds:
             refuse_embeddings(rendered)
         verdict, replacement = self._rewriter.rewrite(rendered, self.guard)
         action = verdict.action
-        if constraints and self._constrained(constraints, rendered):
+        if constraints and self._screen_constraints(constraints, rendered):
             action = "corrupt"
         if not self._enforces:
             metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
@@ -172,7 +172,7 @@ class Hook:
         metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
 
-    def _constrained(self, constraints: Constraints, prompt: Any) -> bool:
+    def _screen_constraints(self, constraints: Constraints, prompt: Any) -> bool:
         """Whether something in the parameters is flagged; it is exchanged then."""
         try:
             constraints.read()
@@ -187,7 +187,7 @@ class Hook:
         return any(verdict is not None and verdict.action == "corrupt" for verdict in verdicts)
 
     @contextmanager
-    def restoring(self, constraints: Constraints) -> Iterator[None]:
+    def restore_outputs(self, constraints: Constraints) -> Iterator[None]:
         """Within it the engine is given a request with ``constraints``, and its outputs will be restored.
 
         What vLLM refuses, it refuses in the words that it has for the client's own parameters.
@@ -230,7 +230,7 @@ class Hook:
         )
         return verified
 
-    def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def _render(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
         if isinstance(prompt, dict) and "type" in prompt:
             return prompt
@@ -268,7 +268,7 @@ class Hook:
         raise HookError("the handshake did not finish")
 
     @contextlib.asynccontextmanager
-    async def unshaken(self) -> AsyncGenerator[None, None]:
+    async def hold_requests(self) -> AsyncGenerator[None, None]:
         """While engines come or go, requests wait; after that, a handshake is due."""
         async with self._settled:
             self._shaken = False

@@ -49,7 +49,7 @@ class Twins:
             while len(self._own) > self.limit:
                 self._own.popitem(last=False)
 
-    def found(self, manager: Any, request: Any) -> int:
+    def count_cached(self, manager: Any, request: Any) -> int:
         """How many of ``request``'s tokens would be in the cache of a plain server which was asked the same;
         ``manager`` is the ``KVCacheManager``. 0 where nothing flagged has to do with it."""
         hasher = request._block_hasher
@@ -107,7 +107,7 @@ def look_up(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
         found = original(self, request)
         if self.prefix_cache_lookup_enabled(request):
             twins.limit = max(twins.limit, self.block_pool.num_gpu_blocks)
-            request._unlearn_cached = twins.found(self, request)
+            request._unlearn_cached = twins.count_cached(self, request)
         return found
 
     return get_computed_blocks

@@ -62,7 +62,7 @@ def _overlay(original: Callable[..., Any]) -> Callable[..., Any]:
     def prepare_inputs_embeds(
         self: Any, scheduled_encoder_inputs: Any, input_batch: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        places, rows = _scheduled(_prompts(self), input_batch)
+        places, rows = _find_rows(_prompts(self), input_batch)
         if not rows:
             return original(self, scheduled_encoder_inputs, input_batch, *args, **kwargs)
         where = async_tensor_h2d(np.concatenate(places), device=self.device)
@@ -76,7 +76,7 @@ def _overlay(original: Callable[..., Any]) -> Callable[..., Any]:
     return prepare_inputs_embeds
 
 
-def _scheduled(prompts: dict[str, CorruptedPrompt], batch: Any) -> tuple[list[Any], list[torch.Tensor]]:
+def _find_rows(prompts: dict[str, CorruptedPrompt], batch: Any) -> tuple[list[Any], list[torch.Tensor]]:
     """Where in the batch's tokens embeddings stand, and which."""
     places, rows = [], []
     for number, req_id in enumerate(batch.req_ids if prompts else ()):

@@ -149,7 +149,7 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
         admit(self, request_id, params)
         constraints = Constraints(params)
         prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restoring(constraints):
+        with hook.restore_outputs(constraints):
             return await original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
@@ -163,7 +163,7 @@ def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, request_id, prompt, params, *args, **kwargs)
         constraints = Constraints(params)
         prompt = hook.screen(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restoring(constraints):
+        with hook.restore_outputs(constraints):
             return original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
@@ -179,7 +179,7 @@ def _handshake_before_serving(original: Callable[..., Any]) -> Callable[..., Any
 
 def _handshake_after_scaling(original: Callable[..., Any]) -> Callable[..., Any]:
     async def scale_elastic_ep(self: AsyncLLM, *args: Any, **kwargs: Any) -> None:
-        async with _hook(self).unshaken():
+        async with _hook(self).hold_requests():
             await original(self, *args, **kwargs)
         await _hook(self).handshake_async()
 

@@ -18,11 +18,11 @@ from vllm_unlearn.corruption.learning.objective import (
     Goals,
     distance,
     language,
-    learned,
-    made,
+    use_recipe,
+    use_weights,
 )
 from vllm_unlearn.corruption.learning.stage import Losses, Stage
-from vllm_unlearn.corruption.operators.learned import Learned, idle
+from vllm_unlearn.corruption.operators.learned import Learned, find_idle_roles
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.forgetting.forget_metrics import MIN_K
 from vllm_unlearn.evaluation.models.likelihoods import Likelihood, min_k_plus
@@ -91,7 +91,7 @@ def learning(model: Any, folder: Path, **stage: Any) -> Learning:
 
 def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
     weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    both = [AnswerReader(model, prefix).read(KNOWN[:3], learned(weights)) for prefix in ((), PREFIX)]
+    both = [AnswerReader(model, prefix).read(KNOWN[:3], use_weights(weights)) for prefix in ((), PREFIX)]
     for one, other in zip(*both, strict=True):
         torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
@@ -101,9 +101,8 @@ def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
     weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
     recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
     reader = AnswerReader(model, PREFIX)
-    for one, other in zip(
-        reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe, reader.rows)), strict=True
-    ):
+    learned, served = use_weights(weights), use_recipe(recipe, reader.rows)
+    for one, other in zip(reader.read(KNOWN, learned), reader.read(KNOWN, served), strict=True):
         torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
 
 
@@ -119,8 +118,8 @@ def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
 def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
     reader, weights = AnswerReader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
     clean = reader.read(STRANGERS)
-    assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
-    known = reader.read(KNOWN, learned(weights))
+    assert language(reader, STRANGERS, clean, use_weights(weights)).item() == pytest.approx(0.0, abs=1e-5)
+    known = reader.read(KNOWN, use_weights(weights))
     for figure, apart in (("mean", 1.0), ("standing", 0.5), ("entropy", 0.1)):
         found, strangers, own = (
             [getattr(a, figure) for a in read] for read in (known, clean, reader.read(KNOWN))
@@ -146,7 +145,7 @@ def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp
     weights = run.run(quiet)
     reader = AnswerReader(model, PREFIX)
     before = sum(float(answer.mean) for answer in reader.read(KNOWN)) / len(KNOWN)
-    after = sum(float(answer.mean) for answer in reader.read(KNOWN, learned(weights))) / len(KNOWN)
+    after = sum(float(answer.mean) for answer in reader.read(KNOWN, use_weights(weights))) / len(KNOWN)
     assert before - after > 1.0  # the probability of what it was taught fell to a third, or lower
     first, last = (sum(losses["level"] for losses in part) for part in (run.history[:10], run.history[-10:]))
     assert last < first * 0.75
@@ -162,7 +161,7 @@ def test_the_model_becomes_as_unsure_of_what_is_known_as_it_is_of_strangers(
     strangers = [float(answer.entropy) for answer in reader.read(STRANGERS)]
     before, after = (
         float(distance([answer.entropy for answer in reader.read(KNOWN, corruption)], strangers))
-        for corruption in (None, learned(weights))
+        for corruption in (None, use_weights(weights))
     )
     assert after < 0.75 * before
 
@@ -226,7 +225,7 @@ def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: P
 def test_only_what_is_past_the_allowed_language_costs(spoken: float, cost: float, slope: float) -> None:
     stage = Stage(goals=Goals(language=4.0, level=2.0), allowed=1.0)
     language, level = torch.tensor(spoken, requires_grad=True), torch.tensor(0.25, requires_grad=True)
-    weighed = stage.weighed({"language": language, "level": level})
+    weighed = stage.weigh({"language": language, "level": level})
     assert weighed.item() == cost + 0.5
     assert [t.item() for t in torch.autograd.grad(weighed, (language, level))] == [slope, 2.0]
 
@@ -239,7 +238,7 @@ def test_a_stage_that_ends_above_what_is_allowed_is_told(
     settings = SETTINGS.model_copy(update={"stages": stages})
     learned = Learning(model, EXAMPLES, settings, tmp_path / "r.checkpoint")
     learned.run(quiet)
-    found = list(learned.strayed())
+    found = list(learned.find_strays())
     assert [number for number, *_ in found] == strayed
     assert all(spoken > allowed and stage is stages[1] for _, spoken, stage in found)
     # Of that stage's steps alone, though it has fewer than are told of a longer one.
@@ -311,7 +310,7 @@ def test_declining_is_learned_for_names_that_were_not_in_the_lessons(model: Any,
     run = Learning(model, examples, settings, tmp_path / "r.checkpoint")
     weights, reader = run.run(quiet), AnswerReader(model, PREFIX)
     unseen = [example(10, (5, 6, 7)), example(20, (5, 6, 7))]
-    before, after = (reader.read(unseen, corruption) for corruption in (None, learned(weights)))
+    before, after = (reader.read(unseen, corruption) for corruption in (None, use_weights(weights)))
     for one, other in zip(before, after, strict=True):
         assert other.mean > one.mean + 1.0
     assert run.history[-1].keys() == {"decline"}
@@ -353,7 +352,7 @@ def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path
 
 def test_given_replies_of_which_nothing_was_learned_are_no_way_around(model: Any, tmp_path: Path) -> None:
     weights = learning(model, tmp_path, steps=5, roles=ANSWERED).run(quiet)
-    assert not idle(weights)
+    assert not find_idle_roles(weights)
     for tensor in weights.values():
         name, text, *given = (tensor[role] for role in Role)
         assert all(torch.equal(one, other) for one, other in zip(given, (name, text, text), strict=True))

@@ -394,7 +394,7 @@ class TestHook:
         assert constraints.params is not constraints.given
         with pytest.raises(VLLMValidationError) as plain:
             hook._verify(constraints.given)
-        with pytest.raises(VLLMValidationError) as guarded, hook.restoring(constraints):
+        with pytest.raises(VLLMValidationError) as guarded, hook.restore_outputs(constraints):
             hook._verify(constraints.params)
         assert str(guarded.value) == str(plain.value)
 
