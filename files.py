@@ -34,12 +34,12 @@ def replace_file(file: Path, *, private: bool = False) -> Iterator[Path]:
     with _raise_write_errors(file):
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        kept = target.stat().st_mode & 0o7777 if target.is_file() else None
+        old_mode = target.stat().st_mode & 0o7777 if target.is_file() else None
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         # What an old file hides is not to be read in its draft either.
-        draft.touch(mode=0o666 if kept is None and not private else 0o600, exist_ok=False)
+        draft.touch(mode=0o666 if old_mode is None and not private else 0o600, exist_ok=False)
         try:
-            mode = draft.stat().st_mode if kept is None or private else kept
+            mode = draft.stat().st_mode if old_mode is None or private else old_mode
             yield draft
             draft.chmod(mode)
             draft.replace(target)

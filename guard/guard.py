@@ -59,7 +59,7 @@ class Guard:
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._process = os.getpid()
         self._lease = Lease(settings.max_stale_seconds, clock)
-        self._told: Head | None = None
+        self._sent: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
         self._watch = Watch(self._store, clock)
@@ -204,7 +204,7 @@ class Guard:
             self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
         # A new list is told at once.
-        if not self._failed and (self._told != self._served or self._lease.is_due):
+        if not self._failed and (self._sent != self._served or self._lease.is_due):
             self._beat()
             self._watch.sweep()
 
@@ -236,6 +236,6 @@ class Guard:
         begun, served = self._lease.clock(), self._served
         lease = timedelta(seconds=self.settings.max_stale_seconds)
         self._store.beat(self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest)
-        self._told = served
+        self._sent = served
         if self._lease.runs or self._newest() == served:
             self._lease.renew(begun)

@@ -82,8 +82,8 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """Which of the ``known`` names is meant by ``name``, if one is."""
     lower = {other.lower(): other for other in known}
-    found = get_close_matches(name[:_COMPARED_CHARS].lower(), lower, 1)
-    return lower[found[0]] if found else None
+    names = get_close_matches(name[:_COMPARED_CHARS].lower(), lower, 1)
+    return lower[names[0]] if names else None
 
 
 def _near(name: str, known: Sequence[str]) -> str:
@@ -106,20 +106,22 @@ def paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def _elsewhere(model: type[BaseModel], name: str) -> str:
-    found = [".".join(path) for path in paths(model) if path[-1] == name.lower()]
-    return f"; did you mean {found[0]!r}?" if found else ""
+    for path in paths(model):
+        if path[-1] == name.lower():
+            return f"; did you mean {'.'.join(path)!r}?"
+    return ""
 
 
 def _fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     names: dict[str, None] = {}
-    for found in _at(model, location):
-        names |= dict.fromkeys(found.model_fields)
+    for part in _at(model, location):
+        names |= dict.fromkeys(part.model_fields)
     return list(names)
 
 
 def _description(model: type[BaseModel], location: Sequence[int | str]) -> str | None:
-    for found in _at(model, location[:-1]):
-        if field := found.model_fields.get(str(location[-1])):
+    for part in _at(model, location[:-1]):
+        if field := part.model_fields.get(str(location[-1])):
             return field.description
     return None
 
@@ -144,7 +146,7 @@ def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    found: list[type[BaseModel]] = []
+    models: list[type[BaseModel]] = []
     for inside in get_args(annotation):
-        found += _models(inside)
-    return found
+        models += _models(inside)
+    return models

@@ -129,9 +129,11 @@ class Rewriter:
     def _placeholders(self, prompt: EngineInput) -> set[int]:
         """Positions that stand for images or audio. It is clients who declare them, so only those are
         believed whose token is no text."""
-        ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
         token_ids = prompt["prompt_token_ids"]
-        positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
+        positions: set[int] = set()
+        for ranges in prompt.get("mm_placeholders", {}).values():
+            for place in ranges:
+                positions.update(range(place.offset, min(place.offset + place.length, len(token_ids))))
         return {p for p in positions if not self._decoder.is_text(token_ids[p])}
 
     def _say_neutral(self, kind: str) -> None:
@@ -142,9 +144,11 @@ class Rewriter:
 
 def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
     """A client's own embeddings, which the operator allowed, and ours."""
-    theirs = [position for position, real in enumerate(prompt["is_token_ids"]) if not real]
     rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
-    return CorruptedPrompt.of(rows | {p: prompt["prompt_embeds"][p] for p in theirs}, len(corrupted))
+    for position, is_token in enumerate(prompt["is_token_ids"]):
+        if not is_token:
+            rows[position] = prompt["prompt_embeds"][position]
+    return CorruptedPrompt.of(rows, len(corrupted))
 
 
 def _whole(recipe: Recipe, file: Path) -> Recipe:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,10 @@ class LearningSettings(BaseModel):
     @property
     def goals(self) -> frozenset[str]:
         """The parts of the objective that count in any stage."""
-        return frozenset(name for stage in self.stages for name, weight in stage.goals if weight)
+        goals: set[str] = set()
+        for stage in self.stages:
+            goals.update(name for name, weight in stage.goals if weight)
+        return frozenset(goals)
 
     def ends(self) -> Iterator[tuple[Stage, int]]:
         """Each stage with the number of steps that are done at its end."""
@@ -109,7 +113,7 @@ class LearningSettings(BaseModel):
 def means(history: Sequence[Losses]) -> Losses:
     """Each part of the objective over the last steps of ``history``, as far as they were of one stage."""
     recent = [losses for losses in history[-RECENT:] if losses.keys() == history[-1].keys()]
-    return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
+    return {name: sum(map(itemgetter(name), recent)) / len(recent) for name in history[-1]}
 
 
 OnStep = Callable[[int, Losses], None]
@@ -130,7 +134,7 @@ class Learning:
 
         Raises ``LearningError`` where there are too few examples, or the checkpoint is another run's.
         """
-        _check(examples, settings.stages)
+        _check(examples, settings)
         self.settings = settings
         self.history: list[Losses] = []
         self._exam = Exam(model, examples)
@@ -195,10 +199,10 @@ class Learning:
 
     def _keep(self, roles: Sequence[Role]) -> None:
         """Let only the weights of ``roles`` move: each tensor's first dimension is the role."""
-        kept = [role for role in Role if role not in roles]
+        others = [role for role in Role if role not in roles]
         for tensor in self.weights.values():
             if tensor.grad is not None:
-                tensor.grad[kept] = 0.0
+                tensor.grad[others] = 0.0
 
     def _save(self) -> None:
         state = {
@@ -216,12 +220,12 @@ class Learning:
     def _resume(self) -> None:
         try:
             state = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-            found = state["key"]
+            key = state["key"]
         except Exception as error:
             raise LearningError(
                 f"checkpoint {self._checkpoint} cannot be read ({error}); delete it"
             ) from error
-        if found != self._key:
+        if key != self._key:
             raise LearningError(
                 f"checkpoint {self._checkpoint} is of a run with other settings or examples; delete it, or "
                 "write to another file"
@@ -248,17 +252,18 @@ def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _check(examples: Examples, stages: Sequence[Stage]) -> None:
-    batch = max(stage.batch for stage in stages)
-    kinds: dict[str, Sequence[Any]] = {"known": examples.known, "strangers": examples.strangers}
-    kinds |= {"pairs": examples.pairs} if examples.pairs else {}
-    kinds |= {"repeats": examples.repeats} if any(stage.goals.repeat for stage in stages) else {}
-    kinds |= {"declines": examples.declines} if any(stage.goals.decline for stage in stages) else {}
-    for kind, found in kinds.items():
-        if len(found) < batch:
-            raise LearningError(
-                f"a batch needs {batch} {kind} with a flagged question, there are {len(found)}"
-            )
+def _check(examples: Examples, settings: LearningSettings) -> None:
+    batch = max(stage.batch for stage in settings.stages)
+    counts = {"known": len(examples.known), "strangers": len(examples.strangers)}
+    if examples.pairs:
+        counts["pairs"] = len(examples.pairs)
+    if "repeat" in settings.goals:
+        counts["repeats"] = len(examples.repeats)
+    if "decline" in settings.goals:
+        counts["declines"] = len(examples.declines)
+    for kind, count in counts.items():
+        if count < batch:
+            raise LearningError(f"a batch needs {batch} {kind} with a flagged question, there are {count}")
 
 
 def _key(settings: LearningSettings, examples: Examples, first: Mapping[str, torch.Tensor]) -> str:

@@ -40,11 +40,8 @@ def use_recipe(recipe: Recipe, lookup: Lookup) -> Corruption:
             tokens = example.flag()
             positions = [token.position for token in tokens]
             ids = [example.token_ids[p] for p in positions]
-            seeds = [
-                recipe.seed(token.target_id, token_id) for token, token_id in zip(tokens, ids, strict=True)
-            ]
-            # As it is served: on the CPU.
-            corrupted = recipe.corrupt(Flagged(tokens, ids, seeds, rows[number, positions].cpu()), lookup)
+            clean = rows[number, positions].cpu()  # as it is served
+            corrupted = recipe.corrupt(Flagged(tokens, ids, recipe.seeds(tokens, ids), clean), lookup)
             rows[number, positions] = corrupted.to(rows.device)
         return rows
 
@@ -172,13 +169,13 @@ def language(
 
 def decline(reader: AnswerReader, declines: Sequence[Example], corruption: Corruption) -> torch.Tensor:
     """The negative mean log-probability of the tokens of ``declines``, in nats."""
-    return -torch.stack([answer.mean for answer in reader.read(declines, corruption)]).mean()
+    return -_means(reader, declines, corruption).mean()
 
 
-def distance(found: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Tensor:
+def distance(figures: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Tensor:
     """Wasserstein-1 between a figure of some answers and the same of many more."""
-    ordered = torch.stack(list(found)).sort().values
-    quantiles = torch.tensor(list(wanted)).quantile((torch.arange(len(found)) + 0.5) / len(found))
+    ordered = torch.stack(list(figures)).sort().values
+    quantiles = torch.tensor(list(wanted)).quantile((torch.arange(len(figures)) + 0.5) / len(figures))
     return (ordered - quantiles.to(ordered.device)).abs().mean()
 
 
@@ -186,10 +183,16 @@ def pairs(
     reader: AnswerReader, drawn: Sequence[tuple[Example, Example]], corruption: Corruption
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``wrong`` and ``ratio`` of true answers, each with a wrong one."""
-    wrong = [example for _, example in drawn]
+    true_examples, wrong_examples = zip(*drawn, strict=True)
     with torch.no_grad():
-        clean = torch.stack([answer.mean for answer in reader.read(wrong)])
-    both = reader.read([*(example for example, _ in drawn), *wrong], corruption)
-    means = torch.stack([answer.mean for answer in both])
-    true, found = means[: len(drawn)], means[len(drawn) :]
-    return (found - clean).abs().mean(), (true - found.detach()).abs().mean()
+        clean = _means(reader, wrong_examples)
+    means = _means(reader, [*true_examples, *wrong_examples], corruption)
+    true, wrong = means[: len(drawn)], means[len(drawn) :]
+    return (wrong - clean).abs().mean(), (true - wrong.detach()).abs().mean()
+
+
+def _means(
+    reader: AnswerReader, examples: Sequence[Example], corruption: Corruption | None = None
+) -> torch.Tensor:
+    """Shape (examples,): the mean log-probability of each answer's tokens, in nats."""
+    return torch.stack([answer.mean for answer in reader.read(examples, corruption)])

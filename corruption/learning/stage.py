@@ -33,11 +33,11 @@ class Stage(BaseModel):
 
     def weigh(self, losses: Mapping[str, torch.Tensor]) -> Any:
         """What is minimised: the parts of the objective in ``losses``, weighed."""
-        free = {"language": self.allowed}
-        return sum(
-            getattr(self.goals, name) * (loss - free.get(name, 0.0)).clamp_min(0.0)
-            for name, loss in losses.items()
-        )
+        total: Any = 0
+        for name, loss in losses.items():
+            free = self.allowed if name == "language" else 0.0
+            total = total + getattr(self.goals, name) * (loss - free).clamp_min(0.0)
+        return total
 
 
 Losses = dict[str, float]

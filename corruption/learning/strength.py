@@ -40,7 +40,8 @@ def search(
     best: Tried | None = None
     place = math.log(strength(start))
     for _ in range(steps):
-        low, high = (_try(start, math.exp(place + side * PROBE), loss) for side in (-1, 1))
+        low = _try(start, math.exp(place - PROBE), loss)
+        high = _try(start, math.exp(place + PROBE), loss)
         for tried in (low, high):
             track(tried)
             best = tried if best is None or tried.loss < best.loss else best
@@ -63,8 +64,8 @@ def scale(operator: AnyOperator, value: float) -> AnyOperator:
 
 
 def _try(operator: AnyOperator, value: float, loss: Callable[[AnyOperator], float]) -> Tried:
-    found = scale(operator, value)
-    cost = loss(found)
+    candidate = scale(operator, value)
+    cost = loss(candidate)
     if not math.isfinite(cost):
-        raise ValueError(f"the loss of {found.operator} at the strength {value:g} is {cost}")
-    return Tried(found, cost)
+        raise ValueError(f"the loss of {candidate.operator} at the strength {value:g} is {cost}")
+    return Tried(candidate, cost)

@@ -41,10 +41,10 @@ class Parted(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``; a prompt is of one kind or has both."""
-        own = torch.tensor([role in ANSWERED for role in Role])[flagged.roles]
-        if not own.any():
+        answers = torch.tensor([role in ANSWERED for role in Role])[flagged.roles]
+        if not answers.any():
             return self.given.corrupt(flagged, weights, lookup)
         answered = self.answered.corrupt(flagged, weights, lookup)
-        if own.all():  # as in every prompt that the model answers
+        if answers.all():  # as in every prompt that the model answers
             return answered
-        return torch.where(own[:, None], answered, self.given.corrupt(flagged, weights, lookup))
+        return torch.where(answers[:, None], answered, self.given.corrupt(flagged, weights, lookup))

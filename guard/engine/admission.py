@@ -56,6 +56,6 @@ def tokens(prompt: Any) -> int:
         return len(prompt)
     if not isinstance(prompt, dict):
         return 0
-    parts = [prompt.get(f"{part}_prompt") for part in ("encoder", "decoder")]
+    pair = tokens(prompt.get("encoder_prompt")) + tokens(prompt.get("decoder_prompt"))
     ids = prompt.get("prompt_token_ids") or ()
-    return sum(map(tokens, parts)) + (len(ids) or tokens(prompt.get("prompt")))
+    return pair + (len(ids) or tokens(prompt.get("prompt")))

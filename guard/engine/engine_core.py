@@ -89,9 +89,9 @@ def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
         # A plain tensor comes as a list; a dataclass is sent as a mapping of its fields.
         if isclass(t) and issubclass(t, torch.Tensor) and isinstance(obj, dict):
             positions = self._decode_ndarray(obj["positions"]).copy()  # else it keeps the message alive
-            found = CorruptedPrompt(self._decode_tensor(obj["rows"]), positions, obj["tokens"])
-            carrier = found.rows.as_subclass(_Carrier)
-            carrier.prompt = _arrived.setdefault((found.tokens, found.digest(0, found.tokens)), found)
+            prompt = CorruptedPrompt(self._decode_tensor(obj["rows"]), positions, obj["tokens"])
+            carrier = prompt.rows.as_subclass(_Carrier)
+            carrier.prompt = _arrived.setdefault((prompt.tokens, prompt.digest(0, prompt.tokens)), prompt)
             return carrier
         return original(self, t, obj)
 
@@ -121,8 +121,8 @@ def _key(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def extra_keys(request: Any, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
         if not isinstance(request.prompt_embeds, CorruptedPrompt):
-            found: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
-            return found
+            keys: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
+            return keys
         digest = request.prompt_embeds.digest(start_token_idx, end_token_idx)
         return [] if digest is None else [(_TAG, digest)]
 

@@ -41,19 +41,19 @@ async def probe(client: Any) -> None:
     """Raise ``HookError`` unless the plugin is in each engine's process, and its workers take embeddings."""
     try:
         if isinstance(client, InprocClient):
-            found = [getattr(client.engine_core, PROBE)()]
+            answers = [getattr(client.engine_core, PROBE)()]
         elif isinstance(client, SyncMPClient):
-            found = [client.call_utility(PROBE)]
+            answers = [client.call_utility(PROBE)]
         else:
-            found = await client.call_utility_all_async(PROBE)
+            answers = await client.call_utility_all_async(PROBE)
     except Exception as error:
         raise HookError(
             "an engine process runs without the guard; on every node install the package, and set "
             f"VLLM_PLUGINS and VLLM_UNLEARN_CONFIG as here ({type(error).__name__})"
         ) from error
-    if not all(found):
+    if not all(answers):
         raise HookError(
-            f"{found.count(False)} of {len(found)} engines take no prompt embeddings; on every node set "
+            f"{answers.count(False)} of {len(answers)} engines take no prompt embeddings; on every node set "
             "VLLM_UNLEARN_CONFIG as here, or pass --enable-prompt-embeds"
         )
 

@@ -63,8 +63,8 @@ class Twins:
 
         with self._lock:
             every = [(key, *self._own.get(key, ())) for key in keys]
-        kept = [next(filter(is_kept, twins), twins[0]) for twins in every]
-        return int(manager.coordinator.find_longest_cache_hit(kept, request.num_tokens - 1)[1])
+        longest = [next(filter(is_kept, twins), twins[0]) for twins in every]
+        return int(manager.coordinator.find_longest_cache_hit(longest, request.num_tokens - 1)[1])
 
 
 class _Hasher:
@@ -76,10 +76,10 @@ class _Hasher:
         self.clean: list[Key] = []
 
     def __call__(self, request: Any) -> list[Key]:
-        own = self._hasher(request)
+        keys = self._hasher(request)
         del self.clean[len(request.block_hashes) :]  # what was taken back
-        self.note(request, own)
-        return own
+        self.note(request, keys)
+        return keys
 
     def note(self, request: Any, own: Sequence[Key]) -> None:
         clean = self._hasher(_Clean(request, self.clean))
@@ -104,11 +104,11 @@ def look_up(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
     """``KVCacheManager.get_computed_blocks``, which leaves with a request what a plain server would find."""
 
     def get_computed_blocks(self: Any, request: Any) -> Any:
-        found = original(self, request)
+        blocks = original(self, request)
         if self.prefix_cache_lookup_enabled(request):
             twins.limit = max(twins.limit, self.block_pool.num_gpu_blocks)
             request._unlearn_cached = twins.count_cached(self, request)
-        return found
+        return blocks
 
     return get_computed_blocks
 
@@ -117,10 +117,10 @@ def record(original: Callable[..., Any]) -> Callable[..., Any]:
     """``KVCacheManager.record_prefix_cache_stats``, which counts that, for the metrics and for the client."""
 
     def record_prefix_cache_stats(self: Any, request: Any, num_hits: int) -> None:
-        shown = max(num_hits, vars(request).get("_unlearn_cached", 0))
+        cached = max(num_hits, vars(request).get("_unlearn_cached", 0))
         stats = request.prefill_stats
-        if shown > num_hits and stats and not request.num_preemptions:
-            stats.set(stats.num_prompt_tokens, shown, 0)  # the guard refuses caches that are elsewhere
-        original(self, request, shown)
+        if cached > num_hits and stats and not request.num_preemptions:
+            stats.set(stats.num_prompt_tokens, cached, 0)  # the guard refuses caches that are elsewhere
+        original(self, request, cached)
 
     return record_prefix_cache_stats

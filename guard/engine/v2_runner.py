@@ -83,8 +83,8 @@ def _find_rows(prompts: dict[str, CorruptedPrompt], batch: Any) -> tuple[list[An
         if (prompt := prompts.get(req_id)) is None:
             continue
         start = int(batch.num_computed_prefill_tokens_np[number])
-        found = prompt.between(start, start + int(batch.num_scheduled_tokens[number]))
-        if len(found[0]):
-            places.append(found[0] + int(batch.query_start_loc_np[number]))
-            rows.append(found[1])
+        offsets, embeddings = prompt.between(start, start + int(batch.num_scheduled_tokens[number]))
+        if len(offsets):
+            places.append(offsets + int(batch.query_start_loc_np[number]))
+            rows.append(embeddings)
     return places, rows

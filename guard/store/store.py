@@ -227,24 +227,25 @@ class Store:
         Whether one has really stopped ``Watch`` tells.
         """
         with self._read() as session:
-            rows = [
-                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
-                for r in session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))
-            ]
-        return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
+            replicas = list(map(_replica, session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))))
+        return tuple(r for r in replicas if silent or r.lease_until > datetime.now(UTC))
 
     def behind(self, replicas: Sequence[Replica], generation: int) -> tuple[Replica, ...]:
         """Those of ``replicas`` that serve neither ``generation`` nor a later one of this store.
 
         By digest: a replica may serve a generation of that number that was made before a backup was restored.
         """
+        query = select(ChangeRow.generation, ChangeRow.digest)
+        query = query.where(ChangeRow.generation.in_([replica.generation for replica in replicas]))
+        digests = {0: ""}
         with self._read() as session:
-            made = select(ChangeRow.generation, ChangeRow.digest)
-            found = session.execute(made.where(ChangeRow.generation.in_([r.generation for r in replicas])))
-            history = {0: "", **{change.generation: change.digest for change in found}}
-        return tuple(
-            r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
-        )
+            for change in session.execute(query):
+                digests[change.generation] = change.digest
+        behind: list[Replica] = []
+        for replica in replicas:
+            if replica.generation < generation or digests.get(replica.generation) != replica.digest:
+                behind.append(replica)
+        return tuple(behind)
 
     def _head(self, session: Session) -> Head:
         store_id = session.scalar(select(IdentityRow.id))
@@ -352,11 +353,11 @@ def _commit(
     ending = select(VersionRow).where(VersionRow.end.is_(None), VersionRow.target_id.in_(remove))
     for version in session.scalars(ending):
         version.end = generation
-    kept = session.scalars(
+    others = session.scalars(
         select(VersionRow.document).where(VersionRow.end.is_(None), VersionRow.target_id.not_in(remove))
     ).all()
     documents = [target.model_dump_json() for target in add]
-    change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents])).encode()).hexdigest()
+    change.digest = hashlib.sha256("\n".join(sorted([*others, *documents])).encode()).hexdigest()
     session.add(change)
     session.flush()
     for target, document in zip(add, documents, strict=True):
@@ -375,6 +376,10 @@ def _change(row: ChangeRow, notes: tuple[str, ...]) -> Change:
         forced=row.forced,
         notes=notes,
     )
+
+
+def _replica(row: ReplicaRow) -> Replica:
+    return Replica(row.id, row.generation, row.mode, _utc(row.seen_at), _utc(row.lease_until), row.digest)
 
 
 def _utc(value: datetime) -> datetime:
