@@ -2,82 +2,36 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
-from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples, Pair
+from taught import (
+    EXAMPLES,
+    HIDDEN,
+    KNOWN,
+    OPERATOR,
+    PREFIX,
+    STRANGERS,
+    example,
+    given,
+)
+from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples
 from vllm_unlearn.corruption.learning.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.learning.objective import (
     AnswerReader,
     Goals,
     distance,
-    language,
-    use_recipe,
     use_weights,
 )
 from vllm_unlearn.corruption.learning.stage import Losses, Stage
-from vllm_unlearn.corruption.operators.learned import Learned, find_idle_roles
-from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.forgetting.forget_metrics import MIN_K
-from vllm_unlearn.evaluation.models.likelihoods import Likelihood, min_k_plus
+from vllm_unlearn.corruption.operators.learned import find_idle_roles
 from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
-VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
-SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
-
-
-def example(name: int, answer: Sequence[int]) -> Example:
-    tokens = (*PREFIX, 3, name, 4, *answer)
-    return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
-
-
-def given(one: Example) -> Example:
-    """The same with its answer flagged."""
-    name, text, reply = GIVEN
-    roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
-    return Example(one.token_ids, one.start, roles)
-
-
-def answers(seed: int) -> list[int]:
-    return random.Random(seed).choices(range(30, 40), k=3)
-
-
-KNOWN = [example(10 + i, answers(i)) for i in range(6)]
-STRANGERS = [example(20 + i, answers(100 + i)) for i in range(6)]
-PAIRS = [Pair(known, (example(10 + i, answers(200 + i)),)) for i, known in enumerate(KNOWN)]
-EXAMPLES = Examples(KNOWN, STRANGERS, PAIRS)
-
-
-@pytest.fixture(scope="module")
-def model() -> Any:
-    """Knows ``KNOWN`` by heart, and nothing of ``STRANGERS``."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=HIDDEN,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=8,
-        )
-        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        ids = torch.tensor([known.token_ids for known in KNOWN])
-        labels = torch.where(torch.arange(ids.shape[1]) >= 5, ids, -100)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        for _ in range(150):
-            optimizer.zero_grad()
-            model(ids, labels=labels).loss.backward()
-            optimizer.step()
-    return model
+SETTINGS = LearningSettings(operator=OPERATOR, stages=(STAGE,))
 
 
 def quiet(step: int, losses: Losses) -> None:
@@ -87,57 +41,6 @@ def quiet(step: int, losses: Losses) -> None:
 def learning(model: Any, folder: Path, **stage: Any) -> Learning:
     settings = SETTINGS.model_copy(update={"stages": (STAGE.model_copy(update=stage),)})
     return Learning(model, EXAMPLES, settings, folder / "r.checkpoint")
-
-
-def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
-    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    both = [AnswerReader(model, prefix).read(KNOWN[:3], use_weights(weights)) for prefix in ((), PREFIX)]
-    for one, other in zip(*both, strict=True):
-        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
-
-
-def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
-    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
-    reader = AnswerReader(model, PREFIX)
-    learned, served = use_weights(weights), use_recipe(recipe, reader.rows)
-    for one, other in zip(reader.read(KNOWN, learned), reader.read(KNOWN, served), strict=True):
-        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
-
-
-def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
-    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
-    with torch.no_grad():
-        logits = model(torch.tensor([KNOWN[0].token_ids])).logits[0]
-    expected = logits.log_softmax(-1)[4:7].gather(1, torch.tensor(KNOWN[0].token_ids[5:])[:, None])[:, 0]
-    torch.testing.assert_close(answer.given, expected, atol=1e-5, rtol=1e-5)
-    assert answer.mean.exp() > 0.5  # it was taught this
-
-
-def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
-    reader, weights = AnswerReader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
-    clean = reader.read(STRANGERS)
-    assert language(reader, STRANGERS, clean, use_weights(weights)).item() == pytest.approx(0.0, abs=1e-5)
-    known = reader.read(KNOWN, use_weights(weights))
-    for figure, apart in (("mean", 1.0), ("standing", 0.5), ("entropy", 0.1)):
-        found, strangers, own = (
-            [getattr(a, figure) for a in read] for read in (known, clean, reader.read(KNOWN))
-        )
-        assert distance(found, map(float, strangers)) > apart
-        assert distance(found, map(float, own)) < 0.05
-
-
-def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
-    """As ``evaluation.models.likelihoods`` has it."""
-    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
-    told, logprobs = answer.given.numpy(), answer.all.double().numpy()
-    mean = (numpy.exp(logprobs) * logprobs).sum(1)
-    deviation = numpy.sqrt((numpy.exp(logprobs) * (logprobs - mean[:, None]) ** 2).sum(1))
-    tokens = numpy.array(KNOWN[0].token_ids[5:])
-    likelihood = Likelihood(tokens, told.astype(float), mean, deviation, logprobs.argmax(1))
-    assert float(answer.standing) == pytest.approx(min_k_plus(likelihood, MIN_K), rel=1e-3)
-    assert float(answer.entropy) == pytest.approx(-mean.mean(), rel=1e-3)
 
 
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
@@ -219,15 +122,6 @@ def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: P
         run("cut", 15)
     for name, tensor in run("cut", None).items():
         assert torch.equal(tensor, whole[name])
-
-
-@pytest.mark.parametrize(("spoken", "cost", "slope"), [(0.5, 0.0, 0.0), (1.5, 2.0, 4.0)])
-def test_only_what_is_past_the_allowed_language_costs(spoken: float, cost: float, slope: float) -> None:
-    stage = Stage(goals=Goals(language=4.0, level=2.0), allowed=1.0)
-    language, level = torch.tensor(spoken, requires_grad=True), torch.tensor(0.25, requires_grad=True)
-    weighed = stage.weigh({"language": language, "level": level})
-    assert weighed.item() == cost + 0.5
-    assert [t.item() for t in torch.autograd.grad(weighed, (language, level))] == [slope, 2.0]
 
 
 @pytest.mark.parametrize(("allowed", "strayed"), [(1e-6, [2]), (1e3, []), (0.0, [])])
