@@ -55,20 +55,20 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     kind, limits, value = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
         name, known = str(problem["loc"][-1]), _fields(model, problem["loc"][:-1])
-        near = _near(name, known) or _elsewhere(model, name)
+        near = _suggest(name, known) or _suggest_path(model, name)
         return f"is not known{near or '; known are ' + ', '.join(known)}"
     if kind == "string_pattern_mismatch" and (said := _description(model, problem["loc"])):
         return f"must be {said}"
     if kind == "literal_error":
         near, said = (
-            _near(str(value), _QUOTED.findall(limits["expected"])),
+            _suggest(str(value), _QUOTED.findall(limits["expected"])),
             _description(model, problem["loc"]),
         )
         return f"must be {limits['expected']}{near or (f' ({said})' if said else '')}"
     if kind == "union_tag_invalid":
         what, known = limits["discriminator"].strip("'"), _QUOTED.findall(limits["expected_tags"])
         tag = limits["tag"][:_SHOWN_CHARS]
-        return f"there is no {what} {tag!r}; there are {', '.join(known)}{_near(tag, known)}"
+        return f"there is no {what} {tag!r}; there are {', '.join(known)}{_suggest(tag, known)}"
     if kind == "union_tag_not_found":
         return f"needs {limits['discriminator']}, which says what it is"
     if kind in ("too_short", "string_too_short"):
@@ -86,7 +86,7 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     return lower[names[0]] if names else None
 
 
-def _near(name: str, known: Sequence[str]) -> str:
+def _suggest(name: str, known: Sequence[str]) -> str:
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""
 
@@ -105,7 +105,7 @@ def paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*above, name)
 
 
-def _elsewhere(model: type[BaseModel], name: str) -> str:
+def _suggest_path(model: type[BaseModel], name: str) -> str:
     for path in paths(model):
         if path[-1] == name.lower():
             return f"; did you mean {'.'.join(path)!r}?"

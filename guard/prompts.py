@@ -131,7 +131,7 @@ class PromptDecoder:
         self._added = set(added)
         self._end = tokenizer.eos_token_id
         self._bytes = token_bytes(backend)
-        self._texts = [_whole(code) for code in self._bytes]
+        self._texts = [_decode_whole(code) for code in self._bytes]
 
     def is_text(self, token: int) -> bool:
         """Whether ``token`` is one of text, not one that was added for a purpose."""
@@ -205,7 +205,7 @@ class _Characters:
         return self._decoder.decode(b"", final=True)
 
 
-def _whole(code: bytes) -> str | None:
+def _decode_whole(code: bytes) -> str | None:
     """A token's text, if it is one whatever stands around it."""
     try:
         return code.decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -19,6 +19,9 @@ from .configuration import CorruptionSettings
 from .guard import Guard, GuardError
 from .prompts import DecodedPrompt, PromptDecoder
 
+if TYPE_CHECKING:  # it takes seconds to import
+    from vllm.inputs import EmbedsInput, EncoderDecoderInput, EngineInput, MultiModalInput, SingletonInput
+
 logger = logging.getLogger(__name__)
 
 NEUTRAL_WORD = " something"
@@ -27,7 +30,6 @@ _END = 32
 
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
-EngineInput = dict[str, Any]
 
 
 class Rewriter:
@@ -47,7 +49,7 @@ class Rewriter:
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
         ``ModelError`` for a checkpoint without readable embeddings.
         """
-        self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
+        self.corruptor = Corruptor(*_load_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
         self._said_neutral = False
@@ -68,7 +70,8 @@ class Rewriter:
 
     def end_of(self, prompt: EngineInput) -> str:
         """The end of what the model goes on from, which may be the beginning of a name."""
-        tokens = prompt.get("decoder_prompt", prompt).get("prompt_token_ids") or ()
+        decoder = prompt["decoder_prompt"] if prompt["type"] == "enc_dec" else prompt
+        tokens = decoder.get("prompt_token_ids") or ()
         return self._decoder.decode(tokens[-_END:]).text.rpartition("\n")[2]
 
     def text_of(self, token: int) -> str | None:
@@ -94,7 +97,7 @@ class Rewriter:
             return Verdict("pass", guard.generation), None
         return self._read(prompt, guard)
 
-    def _read(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+    def _read(self, prompt: SingletonInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         token_ids = prompt["prompt_token_ids"]
         with metrics.SECONDS.labels("decode").time():
             decoded = self._decoder.decode(token_ids)
@@ -103,30 +106,32 @@ class Rewriter:
         if verdict.action == "pass" or not self._acts:
             return verdict, None
         with metrics.SECONDS.labels("corrupt").time():
-            return verdict, self._corrupted(prompt, decoded, verdict)
+            return verdict, self._replace_matches(prompt, decoded, verdict)
 
-    def _rewrite_pair(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+    def _rewrite_pair(self, prompt: EncoderDecoderInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         """An encoder-decoder prompt. The encoder's tokens have left for the model by now, inside of the
         decoder's inputs: a match there cannot be corrupted, and the request must not pass."""
         encoder = prompt["encoder_prompt"]
         if encoder.get("prompt_token_ids") and self._read(encoder, guard)[0].action == "corrupt":
             raise GuardError("a match in an encoder's prompt cannot be corrupted")
         verdict, replacement = self.rewrite(prompt["decoder_prompt"], guard)
-        return verdict, prompt | {"decoder_prompt": replacement} if replacement else None
+        return verdict, _change(prompt, "decoder_prompt", replacement) if replacement else None
 
-    def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
+    def _replace_matches(
+        self, prompt: SingletonInput, decoded: DecodedPrompt, verdict: Verdict
+    ) -> EngineInput:
         if self.corruptor and prompt["type"] != "multimodal":
             flagged = decoded.flag(verdict.matches, self.corruptor.reach)
             corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
             if prompt["type"] == "embeds":
-                return prompt | {"prompt_embeds": _beside_theirs(prompt, corrupted)}
-            return prompt | {CORRUPTED: corrupted}
+                return _change(prompt, "prompt_embeds", _add_theirs(prompt, corrupted))
+            return carry(prompt, corrupted)
         self._say_neutral(prompt["type"])
-        placeholders = self._placeholders(prompt)
+        placeholders = self._placeholders(prompt) if prompt["type"] == "multimodal" else set()
         positions = [t.position for t in decoded.flag(verdict.matches) if t.position not in placeholders]
-        return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
+        return _change(prompt, "prompt_token_ids", self.neutral(prompt["prompt_token_ids"], positions))
 
-    def _placeholders(self, prompt: EngineInput) -> set[int]:
+    def _placeholders(self, prompt: MultiModalInput) -> set[int]:
         """Positions that stand for images or audio. It is clients who declare them, so only those are
         believed whose token is no text."""
         token_ids = prompt["prompt_token_ids"]
@@ -142,7 +147,17 @@ class Rewriter:
             logger.warning("unlearn: %s prompts take no embeddings here; matches become neutral tokens", kind)
 
 
-def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
+def carry(prompt: EngineInput, corrupted: CorruptedPrompt) -> EngineInput:
+    """A copy of ``prompt``, one of tokens, that carries what replaces some of them."""
+    return _change(prompt, CORRUPTED, corrupted)
+
+
+def _change(prompt: EngineInput, key: str, value: object) -> EngineInput:
+    """A copy of ``prompt`` with another ``value``."""
+    return cast("EngineInput", {**prompt, key: value})
+
+
+def _add_theirs(prompt: EmbedsInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
     """A client's own embeddings, which the operator allowed, and ours."""
     rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
     for position, is_token in enumerate(prompt["is_token_ids"]):
@@ -151,7 +166,7 @@ def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> Corrupted
     return CorruptedPrompt.of(rows, len(corrupted))
 
 
-def _whole(recipe: Recipe, file: Path) -> Recipe:
+def _refuse_idle(recipe: Recipe, file: Path) -> Recipe:
     """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
     if left := ", ".join(role.label for role in recipe.idle_roles()):
         raise RecipeError(
@@ -161,9 +176,9 @@ def _whole(recipe: Recipe, file: Path) -> Recipe:
     return recipe
 
 
-def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
+def _load_recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
     if settings.recipe:
-        return _whole(Recipe.load(settings.recipe), settings.recipe), table
+        return _refuse_idle(Recipe.load(settings.recipe), settings.recipe), table
     operator = settings.operator or default_operator()
     return Recipe(operator, table.fingerprint, table.hidden), table
 

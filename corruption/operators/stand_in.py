@@ -129,20 +129,20 @@ def stand_ins(
     table = torch.arange(len(tokens), dtype=torch.int32)[:, None].repeat(1, near)
     # Nearness is that of directions from the mean row, which all rows share and which says nothing.
     directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
-    for members in _kinds(tokens):
-        for token, nearest in _nearest(directions, members, tokens, frequent, near):
+    for members in _group_by_kind(tokens):
+        for token, nearest in _find_nearest(directions, members, tokens, frequent, near):
             # One that has no kin gives way to any other: it must not stay.
-            candidates = nearest or _without(token, members) or _without(token, every) or [token]
+            candidates = nearest or _exclude(token, members) or _exclude(token, every) or [token]
             table[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
             track(1)
     return table
 
 
-def _without(token: int, tokens: Sequence[int]) -> list[int]:
+def _exclude(token: int, tokens: Sequence[int]) -> list[int]:
     return [other for other in tokens if other != token]
 
 
-def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
+def _group_by_kind(tokens: Sequence[str | None]) -> list[list[int]]:
     """The tokens by whether a word begins with them, with a capital, and of what."""
     kinds: dict[tuple[bool, ...], list[int]] = {}
     for token, text in enumerate(tokens):
@@ -153,7 +153,7 @@ def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def _nearest(
+def _find_nearest(
     directions: torch.Tensor,
     members: Sequence[int],
     tokens: Sequence[str | None],
@@ -168,11 +168,11 @@ def _nearest(
         cosines = rows[start : start + ROWS_AT_ONCE] @ others.T
         nearest = cosines.topk(min(SEARCHED, len(meaning)), dim=1).indices.tolist()
         for token, order in zip(members[start : start + ROWS_AT_ONCE], nearest, strict=True):
-            allowed = (other for place in order if _other(words[token], words[other := meaning[place]]))
+            allowed = (other for place in order if _differ(words[token], words[other := meaning[place]]))
             yield token, list(islice(allowed, near))
 
 
-def _other(word: str, other: str) -> bool:
+def _differ(word: str, other: str) -> bool:
     """Whether two words are not forms of one."""
     if word == other or (word and other and (word in other or other in word)):
         return False

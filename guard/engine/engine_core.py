@@ -14,10 +14,13 @@ from typing import Any
 
 import torch
 from vllm.exceptions import QueueOverflowError
+from vllm.inputs import EngineInput, PromptType
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.core.kv_cache_manager import KVCacheManager
+from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.request import Request
 from vllm.v1.serial_utils import MsgpackDecoder
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
@@ -71,7 +74,9 @@ def install(max_bytes: int) -> None:
 
 
 def _attach(original: Callable[..., Any], budget: ByteBudget) -> Callable[..., Any]:
-    def process_inputs(self: Any, request_id: str, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+    def process_inputs(
+        self: InputProcessor, request_id: str, prompt: PromptType | EngineInput, *args: Any, **kwargs: Any
+    ) -> Any:
         request = original(self, request_id, prompt, *args, **kwargs)
         corrupted = prompt.get(CORRUPTED) if isinstance(prompt, dict) else None
         if isinstance(corrupted, CorruptedPrompt):
@@ -85,7 +90,7 @@ def _attach(original: Callable[..., Any], budget: ByteBudget) -> Callable[..., A
 
 
 def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
-    def dec_hook(self: Any, t: type, obj: Any) -> Any:
+    def dec_hook(self: MsgpackDecoder, t: type, obj: Any) -> Any:
         # A plain tensor comes as a list; a dataclass is sent as a mapping of its fields.
         if isclass(t) and issubclass(t, torch.Tensor) and isinstance(obj, dict):
             positions = self._decode_ndarray(obj["positions"]).copy()  # else it keeps the message alive
@@ -99,12 +104,13 @@ def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mark(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
-    def preprocess_add_request(self: Any, request: Any) -> Any:
+    def preprocess_add_request(self: EngineCore, request: EngineCoreRequest) -> tuple[Request, int]:
         if isinstance(request.prompt_embeds, _Carrier):
-            request.prompt_embeds = request.prompt_embeds.prompt
+            request.prompt_embeds = request.prompt_embeds.prompt  # type: ignore[assignment]
         if isinstance(request.prompt_embeds, CorruptedPrompt) and not _takes_embeddings(self):
             raise HookError("this engine's workers take no prompt embeddings, and would read the tokens")
         # Without a mask, vLLM keeps the ids of all tokens; with one it would forget those of the masked.
+        made: Request
         made, wave = original(self, request)
         if isinstance(made.prompt_embeds, CorruptedPrompt):
             if made.prompt_is_token_ids is None:  # beside a client's own embeddings, its tokens are not all
@@ -119,7 +125,7 @@ def _key(original: Callable[..., Any]) -> Callable[..., Any]:
     """The part of a block's key that is ours: blocks without an embedding have none, and so are shared with
     clean prompts; all after one differ by the chain."""
 
-    def extra_keys(request: Any, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
+    def extra_keys(request: Request, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
         if not isinstance(request.prompt_embeds, CorruptedPrompt):
             keys: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
             return keys
@@ -129,5 +135,5 @@ def _key(original: Callable[..., Any]) -> Callable[..., Any]:
     return extra_keys
 
 
-def _takes_embeddings(self: Any) -> bool:
+def _takes_embeddings(self: EngineCore) -> bool:
     return bool(self.vllm_config.model_config.enable_prompt_embeds)

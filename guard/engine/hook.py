@@ -11,11 +11,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias, cast
 
-from vllm import PoolingParams, SamplingParams
+import torch
+from vllm import PoolingParams, RequestOutput, SamplingParams
+from vllm.config import VllmConfig
+from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
+from vllm.inputs import EngineInput, PromptType
 from vllm.renderers.inputs.preprocess import parse_model_prompt
+from vllm.v1.engine import EngineCoreRequest
+from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from ...classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
@@ -37,6 +43,9 @@ from .patching import HookError
 
 logger = logging.getLogger(__name__)
 
+Prompt: TypeAlias = EngineCoreRequest | PromptType | EngineInput | AsyncGenerator[StreamingInput, None]
+"""What ``add_request`` of vLLM's engines takes."""
+
 handshaking: ContextVar[bool] = ContextVar("unlearn_handshaking", default=False)
 """Whether a request is the guard's own, which it lets by."""
 
@@ -53,7 +62,7 @@ class UnavailableError(GracefulHTTPError):
 class Hook:
     """The guard of one engine."""
 
-    def __init__(self, settings: Settings, vllm_config: Any) -> None:
+    def __init__(self, settings: Settings, vllm_config: VllmConfig) -> None:
         """Raises whatever keeps the guard from working with this model and configuration."""
         self._settings = settings
         self._config = vllm_config
@@ -64,7 +73,9 @@ class Hook:
         folder = model_folder(model.model, model.revision) if embeds else None
         # A prompt that leaves no token to generate is refused, but for a model that generates none.
         tokens = model.max_model_len + (model.runner_type == "pooling")
-        self._rewriter = Rewriter(settings.corruption, folder, model.dtype, tokens, self._enforces)
+        self._rewriter = Rewriter(
+            settings.corruption, folder, cast(torch.dtype, model.dtype), tokens, self._enforces
+        )
         self.guard = Guard(settings)
         self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
@@ -72,7 +83,7 @@ class Hook:
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
 
-    def attach(self, engine: Any) -> None:
+    def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
         self._engine = engine
         self._rewriter.attach(engine.get_tokenizer())
@@ -80,20 +91,20 @@ class Hook:
             engine.model_config = client_view.of_model(
                 self._config.model_config, self._settings.allow_client_embeds
             )
-        engine._unlearn = self
+        vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
 
-    def reads(self, params: Any) -> bool:
+    def reads(self, params: SamplingParams | PoolingParams) -> bool:
         """Whether requests with such ``params`` are screened."""
         return isinstance(params, SamplingParams) or (
             isinstance(params, PoolingParams) and self._settings.screen_pooling
         )
 
     async def screen_async(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Prompt:
         """As ``screen``, off the event loop."""
         if not self._shaken:
             try:
@@ -111,8 +122,8 @@ class Hook:
             return self._pass_or_refuse(prompt, UnavailableError())
 
     def screen(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Prompt:
         """Return the engine input to use: ``prompt`` itself unless it is flagged. What is flagged in
         ``constraints`` is exchanged there.
 
@@ -138,7 +149,7 @@ class Hook:
             logger.error("unlearn: a request could not be decided on: %s", said)
             return self._pass_or_refuse(prompt, UnavailableError())
 
-    def _pass_or_refuse(self, prompt: Any, refusal: Exception) -> Any:
+    def _pass_or_refuse(self, prompt: Prompt, refusal: Exception) -> Prompt:
         """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
         too_long = isinstance(refusal, VLLMValidationError)
         if not self._enforces or (self._settings.on_error == "open" and not too_long):
@@ -153,8 +164,8 @@ class Hook:
         return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
 
     def _replace(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
-    ) -> Any:
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None
+    ) -> Prompt:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
             if not self._enforces:
                 return prompt
@@ -172,7 +183,7 @@ class Hook:
         metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
 
-    def _screen_constraints(self, constraints: Constraints, prompt: Any) -> bool:
+    def _screen_constraints(self, constraints: Constraints, prompt: EngineInput) -> bool:
         """Whether something in the parameters is flagged; it is exchanged then."""
         try:
             constraints.read()
@@ -214,11 +225,13 @@ class Hook:
         """Raises what vLLM raises for a client's own constraint, before anything is made of it."""
         outputs = getattr(constraints.given, "structured_outputs", None) if constraints else None
         if constraints and outputs is not None:
-            constraints.backend = self._verify(constraints.given).structured_outputs._backend
+            verified = self._verify(constraints.given).structured_outputs
+            assert verified
+            constraints.backend = verified._backend
             config = self._config.structured_outputs_config
             constraints.any_whitespace = not config.disable_any_whitespace
 
-    def _verify(self, params: Any) -> Any:
+    def _verify(self, params: SamplingParams) -> SamplingParams:
         """``params`` as vLLM has verified them."""
         config, verified = self._config, params.clone()
         verified.structured_outputs = copy(params.structured_outputs)  # vLLM makes a grammar of choices
@@ -230,12 +243,13 @@ class Hook:
         )
         return verified
 
-    def _render(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def _render(self, prompt: PromptType | EngineInput, tokenization: dict[str, Any] | None) -> EngineInput:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
         if isinstance(prompt, dict) and "type" in prompt:
-            return prompt
+            return cast(EngineInput, prompt)
         renderer = self._engine.renderer
         parameters = renderer.default_cmpl_tok_params.with_kwargs(**(tokenization or {}))
+        rendered: EngineInput
         (rendered,) = renderer.render_cmpl(
             [parse_model_prompt(self._config.model_config, prompt)], parameters
         )
@@ -288,8 +302,9 @@ class Hook:
             handshaking.reset(token)
         self._shaken = True
 
-    async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
-        request, last = f"unlearn-handshake-{name}", None
+    async def _generate_async(self, name: str, engine_input: EngineInput, rank: int | None) -> RequestOutput:
+        request = f"unlearn-handshake-{name}"
+        last: RequestOutput | None = None
         async for output in self._engine.generate(
             engine_input, handshake.params(), request, data_parallel_rank=rank
         ):
@@ -298,10 +313,11 @@ class Hook:
             raise UnavailableError()
         return last
 
-    async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:
+    async def _generate_sync(self, name: str, engine_input: EngineInput, rank: int | None) -> RequestOutput:
         self._engine.add_request(f"unlearn-handshake-{name}", engine_input, handshake.params())
-        last = None
+        last: RequestOutput | None = None
         while self._engine.has_unfinished_requests():
             for output in self._engine.step():
                 last = output
+        assert last
         return last

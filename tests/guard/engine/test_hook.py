@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import torch
 import vllm
 from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import StructuredOutputsParams
+from vllm_unlearn.classifiers.work import Work
 from vllm_unlearn.guard import metrics
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.constraints.constraints import Constraints
@@ -39,7 +41,7 @@ def _counted(verdict: str) -> float:
 @pytest.fixture
 def make_hook(
     configure: Configure, engine_config: Callable[..., Any], tokenizer: Any
-) -> Iterator[Callable[..., Hook]]:
+) -> Iterator[Callable[..., Any]]:
     made: list[Hook] = []
 
     def make(*lines: str) -> Hook:
@@ -61,7 +63,7 @@ def listed(tokenizer: Any) -> dict[str, Any]:
     return {"type": "token", "prompt_token_ids": tokenizer.encode("Who wrote The Great Gatsby?")}
 
 
-def test_a_streaming_input_is_refused(make_hook: Callable[..., Hook]) -> None:
+def test_a_streaming_input_is_refused(make_hook: Callable[..., Any]) -> None:
     async def stream() -> AsyncIterator[str]:
         yield "Hello"
 
@@ -69,12 +71,12 @@ def test_a_streaming_input_is_refused(make_hook: Callable[..., Hook]) -> None:
         make_hook().screen(stream(), None)
 
 
-def test_an_engine_request_is_refused(make_hook: Callable[..., Hook]) -> None:
+def test_an_engine_request_is_refused(make_hook: Callable[..., Any]) -> None:
     with pytest.raises(VLLMValidationError, match="not served"):
         make_hook().screen(object(), None)
 
 
-def test_embeddings_are_refused(make_hook: Callable[..., Hook]) -> None:
+def test_embeddings_are_refused(make_hook: Callable[..., Any]) -> None:
     embeds = {"type": "embeds", "prompt_embeds": torch.zeros((3, 576))}
     with pytest.raises(VLLMValidationError, match="prompt_embeds"):
         make_hook().screen(embeds, None)
@@ -82,7 +84,7 @@ def test_embeddings_are_refused(make_hook: Callable[..., Hook]) -> None:
 
 
 def test_enforce_replaces_what_is_listed_alone(
-    make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    make_hook: Callable[..., Any], listed: dict[str, Any], tokenizer: Any
 ) -> None:
     hook = make_hook()
     other = {"type": "token", "prompt_token_ids": tokenizer.encode("What is the capital of Japan?")}
@@ -92,7 +94,7 @@ def test_enforce_replaces_what_is_listed_alone(
     assert not replaced["corrupted"].is_token.all()
 
 
-def test_parameters_are_read_with_the_prompt(make_hook: Callable[..., Hook], tokenizer: Any) -> None:
+def test_parameters_are_read_with_the_prompt(make_hook: Callable[..., Any], tokenizer: Any) -> None:
     innocent = {"type": "token", "prompt_token_ids": tokenizer.encode("Tell me about a novel.")}
     for lines, counted in ([], "corrupt"), (["mode: shadow"], "would_corrupt"):
         hook, before = make_hook(*lines), _counted(counted)
@@ -103,7 +105,7 @@ def test_parameters_are_read_with_the_prompt(make_hook: Callable[..., Hook], tok
 
 
 def test_parameters_that_cannot_be_decided_on_are_refused(
-    make_hook: Callable[..., Hook], tokenizer: Any
+    make_hook: Callable[..., Any], tokenizer: Any
 ) -> None:
     innocent = {"type": "token", "prompt_token_ids": tokenizer.encode(" ")}
     hook = make_hook()
@@ -113,7 +115,7 @@ def test_parameters_that_cannot_be_decided_on_are_refused(
         hook.screen(innocent, None, constraints)
 
 
-def test_what_vllm_refuses_it_refuses_in_the_clients_words(make_hook: Callable[..., Hook]) -> None:
+def test_what_vllm_refuses_it_refuses_in_the_clients_words(make_hook: Callable[..., Any]) -> None:
     hook = make_hook()
     broken = StructuredOutputsParams(grammar='root ::= "The Great Gatsby" |||| (')
     constraints = Constraints(vllm.SamplingParams(structured_outputs=broken))
@@ -124,7 +126,7 @@ def test_what_vllm_refuses_it_refuses_in_the_clients_words(make_hook: Callable[.
     assert str(guarded.value) == str(plain.value)
 
 
-def test_shadow_counts_and_changes_nothing(make_hook: Callable[..., Hook], listed: dict[str, Any]) -> None:
+def test_shadow_counts_and_changes_nothing(make_hook: Callable[..., Any], listed: dict[str, Any]) -> None:
     hook, before = make_hook("mode: shadow"), _counted("would_corrupt")
     assert hook.screen(listed, None) is listed
     assert _counted("would_corrupt") == before + 1
@@ -132,7 +134,7 @@ def test_shadow_counts_and_changes_nothing(make_hook: Callable[..., Hook], liste
 
 @pytest.mark.parametrize("lines", [["on_error: open"], ["mode: shadow"]])
 def test_open_lets_pass_what_cannot_be_decided_on(
-    lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
+    lines: list[str], make_hook: Callable[..., Any], listed: dict[str, Any]
 ) -> None:
     hook, before = make_hook(*lines), _counted("undecided")
     hook.guard._detector._encoder = BrokenEncoder()
@@ -142,7 +144,7 @@ def test_open_lets_pass_what_cannot_be_decided_on(
 
 @pytest.mark.parametrize("lines", [[], ["on_error: open"], ["mode: shadow"]])
 def test_what_is_longer_than_the_budget_is_too_long_for_the_model(
-    lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
+    lines: list[str], make_hook: Callable[..., Any], listed: dict[str, Any]
 ) -> None:
     hook = make_hook("detection: {max_chars: 5}", *lines)
     if lines == ["mode: shadow"]:
@@ -154,24 +156,27 @@ def test_what_is_longer_than_the_budget_is_too_long_for_the_model(
 
 @pytest.mark.parametrize("opens", [False, True])
 def test_what_finds_no_room_in_the_queue_is_told_that_the_engine_is_busy(
-    opens: bool, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    opens: bool, make_hook: Callable[..., Any], listed: dict[str, Any]
 ) -> None:
     """Two at once, where there is room for one."""
     hook = make_hook("detection: {max_queued_tokens: 1}", *["on_error: open"] * opens)
     hook._shaken = True
-    other = {"type": "token", "prompt_token_ids": tokenizer.encode("Who is it?")}
+    held = threading.Event()
 
     async def ask() -> list[Any]:
-        asked = (hook.screen_async(prompt, None) for prompt in (listed, other))
-        return await asyncio.gather(*asked, return_exceptions=True)
+        first = asyncio.create_task(hook._lanes.run(1, Work(10), held.wait))
+        await asyncio.sleep(0)
+        answers = list(await asyncio.gather(hook.screen_async(listed, None), return_exceptions=True))
+        held.set()
+        await first
+        return answers
 
-    first, second = asyncio.run(ask())
-    assert "corrupted" in first
-    assert second is other if opens else "currently busy" in str(second)
+    (answer,) = asyncio.run(ask())
+    assert answer is listed if opens else "currently busy" in str(answer)
 
 
 def test_neutral_tokens_where_they_are_configured(
-    make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
+    make_hook: Callable[..., Any], listed: dict[str, Any], tokenizer: Any
 ) -> None:
     replaced = make_hook("corruption: {apply: tokens}").screen(listed, None)
     assert "Gatsby" not in tokenizer.decode(replaced["prompt_token_ids"])
