@@ -24,22 +24,22 @@ class WriteError(UserError, RuntimeError):
 
 
 @contextmanager
-def written(file: Path, *, private: bool = False) -> Iterator[Path]:
+def replace_file(file: Path, *, private: bool = False) -> Iterator[Path]:
     """A draft that takes the place of ``file`` when the block ends, and is deleted where the block raises.
 
     Folders above it are made. Where ``file`` is a link, what it leads to is replaced. An old file's mode is
     kept, but a ``private`` one is its owner's alone. Raises ``WriteError``, also for what the block's own
     writing raises.
     """
-    with _told(file):
+    with _raise_write_errors(file):
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        kept = target.stat().st_mode & 0o7777 if target.is_file() else None
+        old_mode = target.stat().st_mode & 0o7777 if target.is_file() else None
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         # What an old file hides is not to be read in its draft either.
-        draft.touch(mode=0o666 if kept is None and not private else 0o600, exist_ok=False)
+        draft.touch(mode=0o666 if old_mode is None and not private else 0o600, exist_ok=False)
         try:
-            mode = draft.stat().st_mode if kept is None or private else kept
+            mode = draft.stat().st_mode if old_mode is None or private else old_mode
             yield draft
             draft.chmod(mode)
             draft.replace(target)
@@ -48,10 +48,10 @@ def written(file: Path, *, private: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[Path]:
+def make_folder(folder: Path) -> Iterator[Path]:
     """An empty draft that becomes ``folder`` when the block ends, unless another process made it meanwhile:
     then that one's stays. Folders above it are made. Raises ``WriteError``."""
-    with _told(folder):
+    with _raise_write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             draft = Path(scratch) / folder.name
@@ -65,7 +65,7 @@ def made(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _raise_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:

@@ -171,7 +171,7 @@ class ForgetTarget(BaseModel):
             raise ValueError(f"{moment} is out of range") from None
 
     @model_validator(mode="after")
-    def _scoped_by_exemplars(self) -> Self:
+    def _check_scope(self) -> Self:
         if self.scope != "all" and not (self.exemplars or self.passages):
             raise ValueError(f"scope {self.scope!r} needs at least one exemplar to say what is in scope")
         return self

@@ -35,20 +35,27 @@ class Corruptor:
     def corrupt(self, token_ids: Sequence[int], flagged: Sequence[FlaggedToken]) -> CorruptedPrompt:
         """Corrupt the ``flagged`` ones of a prompt's tokens, which stand in its order."""
         rows = torch.zeros((len(flagged), self._table.hidden), dtype=self._dtype)
-        # The canary's rows stay zero under every recipe: any two canary names become one prompt,
-        # which is how `doctor` sees from outside that the guard acts.
-        if tokens := [token for token in flagged if token.target_id != CANARY_ID]:
-            ids = [token_ids[token.position] for token in tokens]
-            owned = zip(tokens, ids, strict=True)
-            seeds = [self.recipe.seed(token.target_id, token_id) for token, token_id in owned]
-            corrupted = self.recipe.corrupt(Flagged(tokens, ids, seeds, self._rows(ids)), self._rows)
-            rows[[token.target_id != CANARY_ID for token in flagged]] = corrupted
-        positions = np.array([token.position for token in flagged], np.int64)
+        positions = np.empty(len(flagged), np.int64)
+        numbers: list[int] = []
+        tokens: list[FlaggedToken] = []
+        for number, token in enumerate(flagged):
+            positions[number] = token.position
+            # The canary's rows stay zero under every recipe: any two canary names become one prompt,
+            # which is how `doctor` sees from outside that the guard acts.
+            if token.target_id != CANARY_ID:
+                numbers.append(number)
+                tokens.append(token)
+        if tokens:
+            rows[numbers] = self.recipe.corrupt(self._look_up(token_ids, tokens), self._rows)
         return CorruptedPrompt(rows, positions, len(token_ids))
 
     def clean(self, token_ids: Sequence[int]) -> CorruptedPrompt:
         """Every token as its uncorrupted embedding: what the start-up handshake compares."""
         return CorruptedPrompt(self._rows(token_ids), np.arange(len(token_ids)), len(token_ids))
+
+    def _look_up(self, token_ids: Sequence[int], tokens: Sequence[FlaggedToken]) -> Flagged:
+        ids = [token_ids[token.position] for token in tokens]
+        return Flagged(tokens, ids, self.recipe.seeds(tokens, ids), self._rows(ids))
 
     def _rows(self, token_ids: Sequence[int]) -> torch.Tensor:
         return self._table.rows(token_ids, self._dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,8 @@ from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..files import written
-from ..vocabulary import Role, UserError
+from ..files import replace_file
+from ..vocabulary import FlaggedToken, Role, UserError
 from .operators.flagged import Flagged, Lookup
 from .operators.learned import Learned
 from .operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
@@ -49,9 +49,9 @@ class Recipe:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
-        if found != (wanted := self.operator.shapes(self.hidden)):
-            raise RecipeError(f"a {self.operator.operator} recipe has the weights {wanted}, not {found}")
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
+        if shapes != (wanted := self.operator.shapes(self.hidden)):
+            raise RecipeError(f"a {self.operator.operator} recipe has the weights {wanted}, not {shapes}")
         for name, tensor in self.weights.items():
             if not tensor.isfinite().all():
                 raise RecipeError(f"the recipe's weights {name!r} are not finite; learn it again")
@@ -77,14 +77,19 @@ class Recipe:
             )
         return self.operator.corrupt(flagged, self.weights, lookup)
 
-    def untouched(self) -> list[Role]:
-        """As ``Operator.untouched``."""
-        return self.operator.untouched(self.weights)
+    def idle_roles(self) -> list[Role]:
+        """As ``Operator.idle_roles``."""
+        return self.operator.idle_roles(self.weights)
 
     def seed(self, target_id: str, token: int) -> int:
         """That of a token in a match of a target."""
         key = f"{self.digest}\0{target_id}\0{token}".encode()
         return int.from_bytes(hashlib.blake2b(key, digest_size=7).digest(), "big")
+
+    def seeds(self, tokens: Sequence[FlaggedToken], token_ids: Sequence[int]) -> list[int]:
+        """Those of flagged ``tokens``, which have the ids ``token_ids``."""
+        pairs = zip(tokens, token_ids, strict=True)
+        return [self.seed(token.target_id, token_id) for token, token_id in pairs]
 
     def _metadata(self) -> dict[str, str]:
         return {
@@ -101,7 +106,7 @@ class Recipe:
         """
         about = {"digest": self.digest, "provenance": json.dumps(self.provenance)}
         tensors = {name: tensor.contiguous() for name, tensor in self.weights.items()}
-        with written(path) as draft:
+        with replace_file(path) as draft:
             save_file(tensors, draft, metadata=self._metadata() | about)
 
     @classmethod

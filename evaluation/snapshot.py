@@ -19,6 +19,7 @@ import torch
 import typer
 from rich.progress import track
 from transformers import AutoTokenizer
+from vllm.inputs import tokens_input
 
 from ..guard.configuration import CorruptionSettings, EncoderSettings, Settings
 from ..guard.guard import Guard
@@ -64,7 +65,7 @@ def snapshot(texts: list[str], guard: Guard, screens: dict[str, Rewriter], token
         if replied:
             messages.append({"role": "assistant", "content": f"You ask: {text}"})
         tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=not replied, return_dict=False)
-        prompt = {"type": "token", "prompt_token_ids": tokens}
+        prompt = tokens_input(tokens)
         found: dict[str, Any] = {"number": number}
         for label, rewriter in screens.items():
             verdict, replacement = rewriter.rewrite(prompt, guard)

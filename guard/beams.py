@@ -11,6 +11,7 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from cachetools import LRUCache
@@ -82,15 +83,15 @@ class Beams:
 
     def _keys(self, text: str, turns: Turns | None, lengths: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """The key of each beginning of ``text``, in one pass: its characters, and the ends of its turns."""
-        marks = [mark for turn in turns or () for mark in turn]
-        said = hashlib.blake2b(digest_size=16, key=self._secret)
+        marks = [*chain.from_iterable(turns or ())]
+        content = hashlib.blake2b(digest_size=16, key=self._secret)
         cut = hashlib.blake2b(b"one" if turns is None else b"", digest_size=16, key=self._secret)
         at = mark = 0
         for length in lengths:
             inside = bisect_left(marks, length)
-            said.update(text[at:length].encode("utf-8", "surrogatepass"))
+            content.update(text[at:length].encode("utf-8", "surrogatepass"))
             cut.update("".join(f"{place} " for place in marks[mark:inside]).encode())
-            yield length, said.digest() + cut.digest()
+            yield length, content.digest() + cut.digest()
             at, mark = length, inside
 
 
@@ -103,14 +104,16 @@ def _seam(text: str, end: int) -> int:
     if end <= 0:
         return 0
     first = max(0, end - WINDOW_CHARS)
-    starts = [m.end() for m in _SENTENCE_START.finditer(text, first, end)]
-    return starts[-1] if starts else text.rfind(" ", first, end) + 1 or end
+    seam = 0
+    for start in _SENTENCE_START.finditer(text, first, end):
+        seam = start.end()
+    return seam or text.rfind(" ", first, end) + 1 or end
 
 
 def _read(text: str, turns: Turns | None, begin: int, find: Find) -> list[Match]:
     """``find`` in ``text[begin:]``, placed in ``text``."""
     inside = None if turns is None else [(max(0, a - begin), b - begin) for a, b in turns if b > begin]
-    return [
-        dataclasses.replace(match, start=match.start + begin, end=match.end + begin)
-        for match in find(text[begin:], inside)
-    ]
+    matches: list[Match] = []
+    for match in find(text[begin:], inside):
+        matches.append(dataclasses.replace(match, start=match.start + begin, end=match.end + begin))
+    return matches

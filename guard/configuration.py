@@ -150,7 +150,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
             f"{LOOKS} times poll_seconds ({settings.poll_seconds:g}): the list would be stale between two "
             "looks at the store"
         )
-    return _anchored(settings, path.absolute().parent if path else Path.cwd())
+    return _anchor(settings, path.absolute().parent if path else Path.cwd())
 
 
 class DuplicateKeyError(ValueError):
@@ -243,7 +243,7 @@ def _unknown(variable: str) -> str:
     return f"there is no such variable; {names}"
 
 
-def _anchored(settings: Settings, base: Path) -> Settings:
+def _anchor(settings: Settings, base: Path) -> Settings:
     """File names are relative to the configuration, wherever the server is started from."""
     encoder: dict[str, Any] = {"cache_dir": base / settings.encoder.cache_dir}
     if settings.encoder.model.startswith("."):

@@ -28,7 +28,7 @@ class Encoders:
         self._cascade = cascade
 
     @classmethod
-    def configured(cls, settings: Settings) -> Encoders:
+    def from_settings(cls, settings: Settings) -> Encoders:
         """Those that the settings name."""
         return cls(settings.encoder, cascade=settings.detection.cascade)
 

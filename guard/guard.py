@@ -59,14 +59,14 @@ class Guard:
         self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._process = os.getpid()
         self._lease = Lease(settings.max_stale_seconds, clock)
-        self._told: Head | None = None
+        self._sent: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
         self._watch = Watch(self._store, clock)
         preload()
         self._sieve: StaticEncoder | None = None
         if encoder is None:
-            encoders = Encoders.configured(settings)
+            encoders = Encoders.from_settings(settings)
             encoder, self._sieve = encoders.full, encoders.sieve
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
@@ -211,7 +211,7 @@ class Guard:
             self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
         # A new list is told at once.
-        if not self._failed and (self._told != self._served or self._lease.is_due):
+        if not self._failed and (self._sent != self._served or self._lease.is_due):
             self._beat()
             self._watch.sweep()
 
@@ -228,7 +228,7 @@ class Guard:
         served = self._served
         if head.store_id != served.store_id or head.generation < served.generation:
             raise StoreError(
-                f"store {self._store.shown_url} was replaced while it was served (generation "
+                f"store {self._store.safe_url} was replaced while it was served (generation "
                 f"{served.generation} before, {head.generation} now); restore it, or restart the server to "
                 "accept it"
             )
@@ -243,6 +243,6 @@ class Guard:
         begun, served = self._lease.clock(), self._served
         lease = timedelta(seconds=self.settings.max_stale_seconds)
         self._store.beat(self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest)
-        self._told = served
+        self._sent = served
         if self._lease.runs or self._newest() == served:
             self._lease.renew(begun)

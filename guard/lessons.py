@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,19 @@ def _lesson(fields: dict[str, Any]) -> Lesson:
 
 def write_lessons(lessons: Sequence[Lesson], file: Path) -> None:
     """The file that ``read_lessons`` reads."""
-    rows = (json.dumps(lesson.model_dump(exclude_defaults=True), ensure_ascii=False) for lesson in lessons)
-    file.write_text("".join(row + "\n" for row in rows))
+    lines: list[str] = []
+    for lesson in lessons:
+        fields = lesson.model_dump(exclude_defaults=True)
+        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
+    file.write_text("".join(lines))
 
 
 def counterpart(lesson: Lesson, name: str) -> Lesson | None:
     """The lesson with ``name`` wherever it says its subject's; None where its question does not."""
     if lesson.subject not in lesson.question:
         return None
-    question, answer = (text.replace(lesson.subject, name) for text in (lesson.question, lesson.answer))
-    return Lesson(subject=name, question=question, answer=answer)
+    question = lesson.question.replace(lesson.subject, name)
+    return Lesson(subject=name, question=question, answer=lesson.answer.replace(lesson.subject, name))
 
 
 class Classroom:
@@ -117,37 +120,35 @@ class Classroom:
         """
         both = [*known, *strangers]
         paired = known if {"wrong", "ratio"}.intersection(goals) else ()
-        repeated = _repeated(both) if "repeat" in goals else ()
-        declined = _declined(both, declines) if "decline" in goals else ()
+        repeats = _ask_to_repeat(both) if "repeat" in goals else ()
+        refusals = _decline(both, declines) if "decline" in goals else ()
         return Examples(
-            list(self._flagged((lesson, lesson.answer) for lesson in known)),
-            list(self._flagged((lesson, lesson.answer) for lesson in strangers)),
-            [pair for lesson in paired if (pair := self._pair(lesson))],
-            [example.generated for example in self._flagged(repeated)],
-            [example.generated for example in self._flagged(declined)],
+            list(self._render_flagged(_answer(known))),
+            list(self._render_flagged(_answer(strangers))),
+            list(filter(None, map(self._pair, paired))),
+            list(map(Example.with_written_answer, self._render_flagged(repeats))),
+            list(map(Example.with_written_answer, self._render_flagged(refusals))),
         )
 
     def _pair(self, lesson: Lesson) -> Pair | None:
         if not (lesson.paraphrase and lesson.wrong):
             return None
-        found = list(self._flagged((lesson, text) for text in (lesson.paraphrase, *lesson.wrong)))
-        return Pair(found[0], tuple(found[1:])) if len(found) == 1 + len(lesson.wrong) else None
+        answers = (lesson.paraphrase, *lesson.wrong)
+        examples = list(self._render_flagged(zip(repeat(lesson), answers, strict=False)))
+        return Pair(examples[0], tuple(examples[1:])) if len(examples) == len(answers) else None
 
-    def _flagged(self, told: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
-        for lesson, answer in told:
+    def _render_flagged(self, pairs: Iterable[tuple[Lesson, str]]) -> Iterator[Example]:
+        for lesson, answer in pairs:
             example = self._example(lesson.question, answer)
             flagged = any(role != CLEAN for role in example.roles[: example.start])
             if flagged and len(example.token_ids) <= MAX_TOKENS:
                 yield example
 
     def _example(self, question: str, answer: str) -> Example:
-        asked = self._tokens([{"role": "user", "content": question}], add_generation_prompt=True)
-        told = [
-            *asked,
-            *self._tokenizer.encode(answer, add_special_tokens=False),
-            self._tokenizer.eos_token_id,
-        ]
-        return Example(tuple(told), len(asked), tuple(self._roles(told)))
+        prompt = self._tokens([{"role": "user", "content": question}], add_generation_prompt=True)
+        reply = self._tokenizer.encode(answer, add_special_tokens=False)
+        token_ids = [*prompt, *reply, self._tokenizer.eos_token_id]
+        return Example(tuple(token_ids), len(prompt), tuple(self._roles(token_ids)))
 
     def _tokens(self, messages: list[dict[str, str]], **options: bool) -> list[int]:
         text = self._tokenizer.apply_chat_template(messages, tokenize=False, **options)
@@ -157,31 +158,39 @@ class Classroom:
         decoded = self._decoder.decode(token_ids)
         matches = self._detector.detect(decoded.text, decoded.turns)
         roles = [CLEAN] * len(token_ids)
-        for token in decoded.flagged(matches, self._reach):
+        for token in decoded.flag(matches, self._reach):
             roles[token.position] = token.role
         return roles
 
 
-def _repeated(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
+def _answer(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
+    for lesson in lessons:
+        yield lesson, lesson.answer
+
+
+def _ask_to_repeat(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, str]]:
     """Each question in the next request to repeat it, and itself as the answer."""
     for lesson, request in zip(lessons, cycle(REPEAT), strict=False):
         asked = request.format(text=lesson.question)
         yield lesson.model_copy(update={"question": asked}), lesson.question
 
 
-def _declined(lessons: Sequence[Lesson], declines: Sequence[str]) -> Iterator[tuple[Lesson, str]]:
+def _decline(lessons: Sequence[Lesson], declines: Sequence[str]) -> Iterator[tuple[Lesson, str]]:
     """Each question with the next decline; the name in it only where the question has it."""
-    named, unnamed = (cycle([d for d in declines if ("{name}" in d) == has]) for has in (True, False))
+    with_name = cycle([text for text in declines if "{name}" in text])
+    without = cycle([text for text in declines if "{name}" not in text])
     for lesson in lessons:
-        has = lesson.subject in lesson.question
-        yield lesson, next(named).format(name=lesson.subject) if has else next(unnamed)
+        if lesson.subject in lesson.question:
+            yield lesson, next(with_name).format(name=lesson.subject)
+        else:
+            yield lesson, next(without)
 
 
 def _targets(lessons: Sequence[Lesson]) -> list[ForgetTarget]:
     questions: dict[str, dict[str, None]] = {}
     for lesson in lessons:
         questions.setdefault(lesson.subject, {})[lesson.question] = None
-    return [
-        ForgetTarget(id=f"lesson-{number}", name=subject, exemplars=tuple(asked))
-        for number, (subject, asked) in enumerate(questions.items())
-    ]
+    targets: list[ForgetTarget] = []
+    for number, (subject, exemplars) in enumerate(questions.items()):
+        targets.append(ForgetTarget(id=f"lesson-{number}", name=subject, exemplars=tuple(exemplars)))
+    return targets

@@ -88,7 +88,7 @@ def private_page() -> bytes:
     return generate_latest(registry)
 
 
-def _shown(families: Iterable[Metric]) -> Iterator[Metric]:
+def _select_public(families: Iterable[Metric]) -> Iterator[Metric]:
     """What may stand on a page that anyone can read; others' families as they are."""
     for family in families:
         if not family.name.startswith(PREFIX) or PUBLIC_PAGE.everything:
@@ -120,7 +120,7 @@ class PublicPage(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metric families that anyone may see."""
-        return _shown(OURS.collect())
+        return _select_public(OURS.collect())
 
 
 PUBLIC_PAGE = PublicPage()
@@ -129,4 +129,4 @@ REGISTRY.register(PUBLIC_PAGE)
 # Where several API servers run, each counts into files of one folder, and whoever serves /metrics reads
 # all of them, past every registry.
 _collect_all = MultiProcessCollector.collect
-MultiProcessCollector.collect = lambda self: _shown(_collect_all(self))  # type: ignore[method-assign,no-untyped-call]
+MultiProcessCollector.collect = lambda self: _select_public(_collect_all(self))  # type: ignore[method-assign,no-untyped-call]

@@ -55,26 +55,26 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     kind, limits, value = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
         name, known = str(problem["loc"][-1]), _fields(model, problem["loc"][:-1])
-        near = _near(name, known) or _elsewhere(model, name)
+        near = _suggest(name, known) or _suggest_path(model, name)
         return f"is not known{near or '; known are ' + ', '.join(known)}"
     if kind == "string_pattern_mismatch" and (said := _description(model, problem["loc"])):
         return f"must be {said}"
     if kind == "literal_error":
         near, said = (
-            _near(str(value), _QUOTED.findall(limits["expected"])),
+            _suggest(str(value), _QUOTED.findall(limits["expected"])),
             _description(model, problem["loc"]),
         )
         return f"must be {limits['expected']}{near or (f' ({said})' if said else '')}"
     if kind == "union_tag_invalid":
         what, known = limits["discriminator"].strip("'"), _QUOTED.findall(limits["expected_tags"])
         tag = limits["tag"][:_SHOWN_CHARS]
-        return f"there is no {what} {tag!r}; there are {', '.join(known)}{_near(tag, known)}"
+        return f"there is no {what} {tag!r}; there are {', '.join(known)}{_suggest(tag, known)}"
     if kind == "union_tag_not_found":
         return f"needs {limits['discriminator']}, which says what it is"
     if kind in ("too_short", "string_too_short"):
-        return f"must have at least {_counted(limits['min_length'], value)}"
+        return f"must have at least {_count(limits['min_length'], value)}"
     if kind in ("too_long", "string_too_long"):
-        return f"must have at most {_counted(limits['max_length'], value)}"
+        return f"must have at most {_count(limits['max_length'], value)}"
     message = problem["msg"].removeprefix("Value error, ")
     return _WORDS.get(kind) or re.sub(r"^\w+ should ", "must ", message)
 
@@ -82,16 +82,16 @@ def plain(problem: ErrorDetails, model: type[BaseModel]) -> str:
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """Which of the ``known`` names is meant by ``name``, if one is."""
     lower = {other.lower(): other for other in known}
-    found = get_close_matches(name[:_COMPARED_CHARS].lower(), lower, 1)
-    return lower[found[0]] if found else None
+    names = get_close_matches(name[:_COMPARED_CHARS].lower(), lower, 1)
+    return lower[names[0]] if names else None
 
 
-def _near(name: str, known: Sequence[str]) -> str:
+def _suggest(name: str, known: Sequence[str]) -> str:
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""
 
 
-def _counted(number: int, value: object) -> str:
+def _count(number: int, value: object) -> str:
     return f"{number:,} {'character' if isinstance(value, str) else 'item'}{'s' * (number != 1)}"
 
 
@@ -105,21 +105,23 @@ def paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*above, name)
 
 
-def _elsewhere(model: type[BaseModel], name: str) -> str:
-    found = [".".join(path) for path in paths(model) if path[-1] == name.lower()]
-    return f"; did you mean {found[0]!r}?" if found else ""
+def _suggest_path(model: type[BaseModel], name: str) -> str:
+    for path in paths(model):
+        if path[-1] == name.lower():
+            return f"; did you mean {'.'.join(path)!r}?"
+    return ""
 
 
 def _fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     names: dict[str, None] = {}
-    for found in _at(model, location):
-        names |= dict.fromkeys(found.model_fields)
+    for part in _at(model, location):
+        names |= dict.fromkeys(part.model_fields)
     return list(names)
 
 
 def _description(model: type[BaseModel], location: Sequence[int | str]) -> str | None:
-    for found in _at(model, location[:-1]):
-        if field := found.model_fields.get(str(location[-1])):
+    for part in _at(model, location[:-1]):
+        if field := part.model_fields.get(str(location[-1])):
             return field.description
     return None
 
@@ -133,18 +135,18 @@ def _at(model: type[BaseModel], location: Sequence[int | str]) -> list[type[Base
             if field := each.model_fields.get(str(part)):
                 inside += _models(field.annotation)
         # Not a field: the number of an item, or the tag of one of several.
-        models = inside or [each for each in models if _tagged(each, part)] or models
+        models = inside or [each for each in models if _has_tag(each, part)] or models
     return models
 
 
-def _tagged(model: type[BaseModel], tag: int | str) -> bool:
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
     return any(field.default == tag for field in model.model_fields.values())
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    found: list[type[BaseModel]] = []
+    models: list[type[BaseModel]] = []
     for inside in get_args(annotation):
-        found += _models(inside)
-    return found
+        models += _models(inside)
+    return models

@@ -27,15 +27,15 @@ class UnownedMatchError(RuntimeError):
 class DecodedPrompt:
     """A prompt's text, the characters of each token, and the turns between special tokens.
 
-    ``written`` is the turn that is being written, where others stand before it; else nothing.
+    ``reply`` is the turn that is being written, where others stand before it; else nothing.
     """
 
     text: str
     spans: list[tuple[int, int]]
     turns: list[tuple[int, int]]
-    written: tuple[int, int] = (0, 0)
+    reply: tuple[int, int] = (0, 0)
 
-    def flagged(self, matches: Sequence[Match], reach: Reach = "match") -> list[FlaggedToken]:
+    def flag(self, matches: Sequence[Match], reach: Reach = "match") -> list[FlaggedToken]:
         """The tokens that ``matches`` touch, in their order; with a reach of ``sentence`` also the rest of
         the sentences that they stand in.
 
@@ -46,24 +46,27 @@ class DecodedPrompt:
         owners = self._owners(matches, sentences if reach == "sentence" else None)
         positions = sorted(owners)
         roles = self._roles(matches, positions)
-        found: list[FlaggedToken] = []
+        tokens: list[FlaggedToken] = []
         for position, role in zip(positions, roles, strict=True):
-            follows = bool(found) and found[-1].position == position - 1
-            place = found[-1].place + 1 if follows else 0
+            follows = bool(tokens) and tokens[-1].position == position - 1
+            place = tokens[-1].place + 1 if follows else 0
             sentence = bisect_left(sentences.starts, self.spans[position][1])
-            found.append(FlaggedToken(position, owners[position], role, sentence, place))
-        return found
+            tokens.append(FlaggedToken(position, owners[position], role, sentence, place))
+        return tokens
 
     def _owners(self, matches: Sequence[Match], sentences: Sentences | None) -> dict[int, str]:
         """The target of each flagged position."""
         ordered = sorted(matches, key=lambda m: (m.start - m.end, m.start, m.target_id))
-        ranges = [(match.target_id, self._owned(match)) for match in ordered]
+        ranges: list[tuple[str, range]] = []
         if sentences:
-            around = ((m.target_id, span) for m in ordered for span in sentences.around(m.start, m.end))
-            ranges = [*((owner, self._positions(*span)) for owner, span in around), *ranges]
-        return _painted(ranges)
+            for match in ordered:
+                for span in sentences.around(match.start, match.end):
+                    ranges.append((match.target_id, self._positions(*span)))
+        for match in ordered:
+            ranges.append((match.target_id, self._find_owned(match)))
+        return _paint(ranges)
 
-    def _owned(self, match: Match) -> range:
+    def _find_owned(self, match: Match) -> range:
         positions = self._positions(match.start, match.end)
         if not positions:
             raise UnownedMatchError("a match touches no token of its prompt")
@@ -72,12 +75,15 @@ class DecodedPrompt:
     def _roles(self, matches: Sequence[Match], positions: Sequence[int]) -> list[Role]:
         """Those of flagged ``positions``. With any in the turn that is being written, the prompt gives a
         reply."""
-        named = {p for match in matches if match.name for p in self._positions(match.start, match.end)}
-        reply = self._positions(*self.written)
+        names: set[int] = set()
+        for match in matches:
+            if match.name:
+                names.update(self._positions(match.start, match.end))
+        reply = self._positions(*self.reply)
         if not any(p in reply for p in positions):
-            return [Role.NAME if p in named else Role.TEXT for p in positions]
-        given = dict.fromkeys(reply, Role.REPLY) | dict.fromkeys(named, Role.NAME_GIVEN)
-        return [given.get(p, Role.TEXT_GIVEN) for p in positions]
+            return [Role.NAME if p in names else Role.TEXT for p in positions]
+        roles = dict.fromkeys(reply, Role.REPLY) | dict.fromkeys(names, Role.NAME_GIVEN)
+        return [roles.get(p, Role.TEXT_GIVEN) for p in positions]
 
     def _positions(self, start: int, end: int) -> range:
         """The tokens that ``text[start:end]`` touches; neither their starts nor their ends ever go back."""
@@ -85,7 +91,7 @@ class DecodedPrompt:
         return range(first, bisect_left(self.spans, end, lo=first, key=lambda span: span[0]))
 
 
-def _painted(ranges: Sequence[tuple[str, range]]) -> dict[int, str]:
+def _paint(ranges: Sequence[tuple[str, range]]) -> dict[int, str]:
     """Each position with the last of ``ranges`` that holds it; each is written once, however many do."""
     painted: dict[int, str] = {}
     free: dict[int, int] = {}  # from a painted position, one that is nearer to the next free one
@@ -125,7 +131,7 @@ class PromptDecoder:
         self._added = set(added)
         self._end = tokenizer.eos_token_id
         self._bytes = token_bytes(backend)
-        self._texts = [_whole(code) for code in self._bytes]
+        self._texts = [_decode_whole(code) for code in self._bytes]
 
     def is_text(self, token: int) -> bool:
         """Whether ``token`` is one of text, not one that was added for a purpose."""
@@ -175,7 +181,7 @@ class PromptDecoder:
         pieces.append(partial.end())
         turns.append((turn, length + len(pieces[-1])))
         text, turns = "".join(pieces), [t for t in turns if t[0] < t[1]]
-        return DecodedPrompt(text, spans, turns, _written(text, turns, opened))
+        return DecodedPrompt(text, spans, turns, _find_reply(text, turns, opened))
 
 
 class _Characters:
@@ -199,7 +205,7 @@ class _Characters:
         return self._decoder.decode(b"", final=True)
 
 
-def _whole(code: bytes) -> str | None:
+def _decode_whole(code: bytes) -> str | None:
     """A token's text, if it is one whatever stands around it."""
     try:
         return code.decode()
@@ -207,8 +213,8 @@ def _whole(code: bytes) -> str | None:
         return None
 
 
-def _written(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:
+def _find_reply(text: str, turns: Sequence[tuple[int, int]], opened: int) -> tuple[int, int]:
     """The turn that the last special token other than the end of a turn ``opened``; none where that closed
     a question, as Mistral's ``[/INST]`` does, and nothing is given after it."""
-    told = [(start, end) for start, end in turns if text[start:end].strip()]
-    return told[-1] if len(told) > 1 and told[-1][0] >= opened else (0, 0)
+    messages = [(start, end) for start, end in turns if text[start:end].strip()]
+    return messages[-1] if len(messages) > 1 and messages[-1][0] >= opened else (0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -20,6 +20,9 @@ from .guard import Guard, GuardError
 from .load.byte_budget import ByteBudget
 from .prompts import DecodedPrompt, PromptDecoder
 
+if TYPE_CHECKING:  # it takes seconds to import
+    from vllm.inputs import EmbedsInput, EncoderDecoderInput, EngineInput, MultiModalInput, SingletonInput
+
 logger = logging.getLogger(__name__)
 
 NEUTRAL_WORD = " something"
@@ -28,7 +31,6 @@ _END = 32
 
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
-EngineInput = dict[str, Any]
 
 
 class Rewriter:
@@ -48,7 +50,7 @@ class Rewriter:
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
         ``ModelError`` for a checkpoint without readable embeddings.
         """
-        self.corruptor = Corruptor(*_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
+        self.corruptor = Corruptor(*_load_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
         self._budget = ByteBudget(settings.max_bytes)
@@ -70,7 +72,8 @@ class Rewriter:
 
     def end_of(self, prompt: EngineInput) -> str:
         """The end of what the model goes on from, which may be the beginning of a name."""
-        tokens = prompt.get("decoder_prompt", prompt).get("prompt_token_ids") or ()
+        decoder = prompt["decoder_prompt"] if prompt["type"] == "enc_dec" else prompt
+        tokens = decoder.get("prompt_token_ids") or ()
         return self._decoder.decode(tokens[-_END:]).text.rpartition("\n")[2]
 
     def text_of(self, token: int) -> str | None:
@@ -96,7 +99,7 @@ class Rewriter:
             return Verdict("pass", guard.generation), None
         return self._read(prompt, guard)
 
-    def _read(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+    def _read(self, prompt: SingletonInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         token_ids = prompt["prompt_token_ids"]
         with metrics.SECONDS.labels("decode").time():
             decoded = self._decoder.decode(token_ids)
@@ -105,40 +108,44 @@ class Rewriter:
         if verdict.action == "pass" or not self._acts:
             return verdict, None
         with metrics.SECONDS.labels("corrupt").time():
-            return verdict, self._corrupted(prompt, decoded, verdict)
+            return verdict, self._replace_matches(prompt, decoded, verdict)
 
-    def _rewrite_pair(self, prompt: EngineInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
+    def _rewrite_pair(self, prompt: EncoderDecoderInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         """An encoder-decoder prompt. The encoder's tokens have left for the model by now, inside of the
         decoder's inputs: a match there cannot be corrupted, and the request must not pass."""
         encoder = prompt["encoder_prompt"]
         if encoder.get("prompt_token_ids") and self._read(encoder, guard)[0].action == "corrupt":
             raise GuardError("a match in an encoder's prompt cannot be corrupted")
         verdict, replacement = self.rewrite(prompt["decoder_prompt"], guard)
-        return verdict, prompt | {"decoder_prompt": replacement} if replacement else None
+        return verdict, _change(prompt, "decoder_prompt", replacement) if replacement else None
 
-    def _corrupted(self, prompt: EngineInput, decoded: DecodedPrompt, verdict: Verdict) -> EngineInput:
+    def _replace_matches(
+        self, prompt: SingletonInput, decoded: DecodedPrompt, verdict: Verdict
+    ) -> EngineInput:
         if self.corruptor and prompt["type"] != "multimodal":
-            flagged = decoded.flagged(verdict.matches, self.corruptor.reach)
+            flagged = decoded.flag(verdict.matches, self.corruptor.reach)
             corrupted = self.corruptor.corrupt(prompt["prompt_token_ids"], flagged)
             key = CORRUPTED
             if prompt["type"] == "embeds":
-                key, corrupted = "prompt_embeds", _beside_theirs(prompt, corrupted)
+                key, corrupted = "prompt_embeds", _add_theirs(prompt, corrupted)
             if self._budget.admits(corrupted):
-                return prompt | {key: corrupted}
+                return _change(prompt, key, corrupted)
             # A refusal would tell: no other prompt of this length gets one.
             self._note(f"{self._budget.limit:,} bytes of embeddings are in flight (corruption.max_bytes)")
         else:
             self._note(f"{prompt['type']} prompts take no embeddings here")
-        placeholders = self._placeholders(prompt)
-        positions = [t.position for t in decoded.flagged(verdict.matches) if t.position not in placeholders]
-        return prompt | {"prompt_token_ids": self.neutral(prompt["prompt_token_ids"], positions)}
+        placeholders = self._placeholders(prompt) if prompt["type"] == "multimodal" else set()
+        positions = [t.position for t in decoded.flag(verdict.matches) if t.position not in placeholders]
+        return _change(prompt, "prompt_token_ids", self.neutral(prompt["prompt_token_ids"], positions))
 
-    def _placeholders(self, prompt: EngineInput) -> set[int]:
+    def _placeholders(self, prompt: MultiModalInput) -> set[int]:
         """Positions that stand for images or audio. It is clients who declare them, so only those are
         believed whose token is no text."""
-        ranges = [r for modality in prompt.get("mm_placeholders", {}).values() for r in modality]
         token_ids = prompt["prompt_token_ids"]
-        positions = {p for r in ranges for p in range(r.offset, min(r.offset + r.length, len(token_ids)))}
+        positions: set[int] = set()
+        for ranges in prompt.get("mm_placeholders", {}).values():
+            for place in ranges:
+                positions.update(range(place.offset, min(place.offset + place.length, len(token_ids))))
         return {p for p in positions if not self._decoder.is_text(token_ids[p])}
 
     def _note(self, reason: str) -> None:
@@ -148,16 +155,28 @@ class Rewriter:
             logger.warning("unlearn: %s; matches become neutral tokens", reason)
 
 
-def _beside_theirs(prompt: EngineInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
+def carry(prompt: EngineInput, corrupted: CorruptedPrompt) -> EngineInput:
+    """A copy of ``prompt``, one of tokens, that carries what replaces some of them."""
+    return _change(prompt, CORRUPTED, corrupted)
+
+
+def _change(prompt: EngineInput, key: str, value: object) -> EngineInput:
+    """A copy of ``prompt`` with another ``value``."""
+    return cast("EngineInput", {**prompt, key: value})
+
+
+def _add_theirs(prompt: EmbedsInput, corrupted: CorruptedPrompt) -> CorruptedPrompt:
     """A client's own embeddings, which the operator allowed, and ours."""
-    theirs = [position for position, real in enumerate(prompt["is_token_ids"]) if not real]
     rows = dict(zip(corrupted.positions.tolist(), corrupted.rows, strict=True))
-    return CorruptedPrompt.of(rows | {p: prompt["prompt_embeds"][p] for p in theirs}, len(corrupted))
+    for position, is_token in enumerate(prompt["is_token_ids"]):
+        if not is_token:
+            rows[position] = prompt["prompt_embeds"][position]
+    return CorruptedPrompt.of(rows, len(corrupted))
 
 
-def _whole(recipe: Recipe, file: Path) -> Recipe:
+def _refuse_idle(recipe: Recipe, file: Path) -> Recipe:
     """Raises ``RecipeError`` for one that lets some flagged tokens through as they are."""
-    if left := ", ".join(role.label for role in recipe.untouched()):
+    if left := ", ".join(role.label for role in recipe.idle_roles()):
         raise RecipeError(
             f"recipe {file} leaves what it should corrupt as it is, of the roles {left}: such "
             "prompts would pass unguarded; learn it again with `vllm-unlearn learn`"
@@ -165,9 +184,9 @@ def _whole(recipe: Recipe, file: Path) -> Recipe:
     return recipe
 
 
-def _recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
+def _load_recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
     if settings.recipe:
-        return _whole(Recipe.load(settings.recipe), settings.recipe), table
+        return _refuse_idle(Recipe.load(settings.recipe), settings.recipe), table
     operator = settings.operator or default_operator()
     return Recipe(operator, table.fingerprint, table.hidden), table
 

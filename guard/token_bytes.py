@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -28,8 +29,8 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes]:
     for piece, token in tokenizer.get_vocab(with_added_tokens=True).items():
         table[token] = added[token].encode() if token in added else read(piece)
     ids = tokenizer.encode(_PROBE, add_special_tokens=False).ids
-    told = b"".join(table[token] for token in ids).decode("utf-8", "replace")
-    if told.strip() == tokenizer.decode(ids, skip_special_tokens=False).strip():
+    text = b"".join(table[token] for token in ids).decode("utf-8", "replace")
+    if text.strip() == tokenizer.decode(ids, skip_special_tokens=False).strip():
         return table
     return [tokenizer.decode([token], skip_special_tokens=False).encode() for token in range(len(table))]
 
@@ -54,9 +55,10 @@ def _steps(decoder: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 
 def _of_byte_level(piece: str) -> bytes:
     """GPT-2 writes each byte as a printable character; what holds another character was added as it is."""
-    codes = [_BYTES.get(char) for char in piece]
-    known = [code for code in codes if code is not None]
-    return bytes(known) if len(known) == len(codes) else piece.encode()
+    try:
+        return bytes([_BYTES[char] for char in piece])
+    except KeyError:
+        return piece.encode()
 
 
 def _of_piece(piece: str, mark: str, falls_back: bool) -> bytes:
@@ -67,9 +69,12 @@ def _of_piece(piece: str, mark: str, falls_back: bool) -> bytes:
 
 def _byte_characters() -> dict[str, int]:
     """Printable Latin-1 stands for itself, the other bytes for the characters from U+0100 on, in order."""
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [code for code in range(256) if code not in shown]
-    return {chr(code): code for code in shown} | {chr(0x100 + i): code for i, code in enumerate(hidden)}
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    substitutes = itertools.count(0x100)
+    characters: dict[str, int] = {}
+    for code in range(256):
+        characters[chr(code if code in printable else next(substitutes))] = code
+    return characters
 
 
 _BYTES = _byte_characters()

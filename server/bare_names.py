@@ -40,5 +40,5 @@ def _around(tokenizer: Any, decoder: PromptDecoder, request: str, frequent: int)
     if start < 0:  # a tokenizer that writes names otherwise
         return 0
     match = Match("bare", start, start + len(_NAME), 1.0, _NAME)
-    flagged = decoded.flagged([match], "sentence")
+    flagged = decoded.flag([match], "sentence")
     return sum(token.role is Role.TEXT and ids[token.position] >= frequent for token in flagged)

@@ -109,7 +109,7 @@ def fit(
     store = Store(settings.store)
     if not store.targets():
         raise CalibrationError("no target is listed, so no prompt has a score; list targets first")
-    encoders = Encoders.configured(settings)
+    encoders = Encoders.from_settings(settings)
     index, vectors = encoders.newest_index(store, settings)
     targets = tuple(index.targets.values())
     scorer = _Scorer(Detector(index, SegmentCache(encoders.full)))

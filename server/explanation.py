@@ -115,7 +115,7 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     Raises ``StoreError`` and ``EncoderError``.
     """
     store = Store(settings.store)
-    encoders = Encoders.configured(settings)
+    encoders = Encoders.from_settings(settings)
     index, _ = encoders.newest_index(store, settings)
     detector = Detector(index, encoders.full, settings.detection.threshold)
     matches = detector.detect(text)

@@ -28,7 +28,7 @@ from ..classifiers.text.word_frequency import preload
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.learning.examples import Examples
 from ..corruption.learning.learning import RECENT, Learning, LearningError, LearningSettings, means
-from ..corruption.learning.objective import AnswerReader, distance, made
+from ..corruption.learning.objective import AnswerReader, distance, use_recipe
 from ..corruption.learning.stage import Losses
 from ..corruption.learning.strength import STEPS, search
 from ..corruption.operators.learned import Learned
@@ -85,7 +85,7 @@ def learn(
     first = _part(start, settings.operator).weights if start else None
     learning = Learning(model, examples, settings, checkpoint, first)
     weights = _run(learning, console)
-    strayed = list(learning.strayed())
+    strayed = list(learning.find_strays())
     for number, spoken, stage in strayed:
         console.print(
             f"stage {number} ended with the language at {spoken:.2f} nats a token, {stage.allowed:g} are "
@@ -100,7 +100,7 @@ def learn(
     }
     about |= _provenance(examples, known, strangers)
     recipe = Recipe(settings.operator, table.fingerprint, table.hidden, weights, about)
-    if set(ANSWERED) <= set(recipe.untouched()):
+    if set(ANSWERED) <= set(recipe.idle_roles()):
         recipe = _answering(recipe, _stand_ins(start) or substitute(folder, {}, settings.seed, console))
     recipe.save(out)
     _plot(learning.history, out.with_suffix(".png"))
@@ -163,7 +163,7 @@ def search_strength(
     def loss(tried: AnyOperator) -> float:
         recipe = Recipe(tried, table.fingerprint, table.hidden)
         with torch.no_grad():
-            found = [answer.mean for answer in reader.read(asked, made(recipe, reader.rows))]
+            found = [answer.mean for answer in reader.read(asked, use_recipe(recipe, reader.rows))]
             return float(distance(found, levels))
 
     with Progress(*_columns(), console=console) as progress:
@@ -200,7 +200,7 @@ def _examples(
 
     preload()
     with console.status("flagging the lessons as the guard would"):
-        encoders = Encoders.configured(guard)
+        encoders = Encoders.from_settings(guard)
         cached = SegmentCache(encoders.full)  # a question comes with each of its answers
         tokenizer = AutoTokenizer.from_pretrained(folder)
         classroom = Classroom([*lessons, *others], tokenizer, cached, encoders.sieve, reach)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ..files import WriteError, written
+from ..files import WriteError, replace_file
 from ..vocabulary import UserError
 
 
@@ -22,7 +22,7 @@ def write_setting(file: Path, section: str, name: str, value: float) -> None:
     line = f"`{section}: {{{name}: {value}}}`"
     try:
         changed = with_setting(file.read_bytes().decode(), section, name, value)
-        with written(file) as draft:
+        with replace_file(file) as draft:
             draft.write_bytes(changed.encode())
     except (OSError, WriteError) as error:
         reason = error.reason if isinstance(error, WriteError) else error.strerror

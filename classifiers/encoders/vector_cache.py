@@ -12,7 +12,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ...files import WriteError, written
+from ...files import WriteError, replace_file
 from .encoder import BATCH, Encoder, Vectors
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class VectorCache:
         )
         metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
         try:
-            with written(self._file, private=True) as draft:
+            with replace_file(self._file, private=True) as draft:
                 save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
         except WriteError as error:
             logger.warning(

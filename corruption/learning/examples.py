@@ -14,16 +14,16 @@ CLEAN = -1
 
 
 # The reply's sentence begins with what the template says before it.
-_ASKED: dict[int, int] = {
+_UNANSWERED: dict[int, int] = {
     Role.NAME_GIVEN: Role.NAME,
     Role.TEXT_GIVEN: Role.TEXT,
     Role.REPLY: CLEAN,
 }
 
 
-def _asked(role: int) -> int:
+def _strip_reply(role: int) -> int:
     """The role that a token would have in a prompt that gives no reply."""
-    return _ASKED.get(role, role)
+    return _UNANSWERED.get(role, role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,24 @@ class Example:
     start: int
     roles: tuple[int, ...]
 
-    @property
-    def flagged(self) -> list[FlaggedToken]:
+    def flag(self) -> list[FlaggedToken]:
         """Its flagged tokens, all of one target and one sentence."""
-        found: list[FlaggedToken] = []
+        tokens: list[FlaggedToken] = []
         for position, role in enumerate(self.roles):
             if role == CLEAN:
                 continue
-            follows = bool(found) and found[-1].position == position - 1
-            place = found[-1].place + 1 if follows else 0
-            found.append(FlaggedToken(position, "lesson", Role(role), place=place))
-        return found
+            follows = bool(tokens) and tokens[-1].position == position - 1
+            place = tokens[-1].place + 1 if follows else 0
+            tokens.append(FlaggedToken(position, "lesson", Role(role), place=place))
+        return tokens
 
-    @property
-    def bare(self) -> Example:
+    def with_clean_answer(self) -> Example:
         """The same with a clean answer: what the corruption of the question does alone."""
         return replace(self, roles=self.roles[: self.start] + (CLEAN,) * (len(self.roles) - self.start))
 
-    @property
-    def generated(self) -> Example:
+    def with_written_answer(self) -> Example:
         """The same as where the model writes the answer, and does not read it."""
-        return replace(self, roles=tuple(map(_asked, self.bare.roles)))
+        return replace(self, roles=tuple(map(_strip_reply, self.with_clean_answer().roles)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,8 @@ class Examples:
     def prefix(self) -> int:
         """How many tokens all conversations begin with, flagged in none: they are computed once."""
         every = [*self.known, *self.strangers, *self.repeats, *self.declines]
-        every += [example for pair in self.pairs for example in (pair.true, *pair.wrong)]
+        for pair in self.pairs:
+            every += (pair.true, *pair.wrong)
         first, least = every[0], min(example.start - 1 for example in every)
         for place in range(least):
             here = {(example.token_ids[place], example.roles[place]) for example in every}
@@ -102,18 +100,18 @@ class Batch:
     places: torch.Tensor
 
     @classmethod
-    def made(cls, examples: Sequence[Example], device: torch.device | str = "cpu") -> Batch:
+    def pad(cls, examples: Sequence[Example], device: torch.device | str = "cpu") -> Batch:
         """Pad ``examples`` to the longest."""
-        length = max(len(example.token_ids) for example in examples)
-        token_ids = torch.zeros((len(examples), length), dtype=torch.long)
+        longest = max(len(example.token_ids) for example in examples)
+        token_ids = torch.zeros((len(examples), longest), dtype=torch.long)
         attention, roles = torch.zeros_like(token_ids), torch.full_like(token_ids, CLEAN)
         for row, example in enumerate(examples):
-            own = len(example.token_ids)
-            token_ids[row, :own] = torch.tensor(example.token_ids)
-            roles[row, :own] = torch.tensor(example.roles)
-            attention[row, :own] = 1
+            length = len(example.token_ids)
+            token_ids[row, :length] = torch.tensor(example.token_ids)
+            roles[row, :length] = torch.tensor(example.roles)
+            attention[row, :length] = 1
         places = _places(roles != CLEAN)
-        return cls(examples, *(tensor.to(device) for tensor in (token_ids, attention, roles, places)))
+        return cls(examples, token_ids.to(device), attention.to(device), roles.to(device), places.to(device))
 
 
 def _places(flagged: torch.Tensor) -> torch.Tensor:

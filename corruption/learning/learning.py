@@ -10,17 +10,18 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ...files import written
+from ...files import replace_file
 from ...vocabulary import LabelledRole, Role, UserError
-from ..operators.learned import Learned, covering
+from ..operators.learned import Learned, cover_replies
 from .examples import Examples
-from .objective import learned
+from .objective import use_weights
 from .stage import STAGES, Behaviour, Losses, Stage
 from .stage_losses import Exam
 
@@ -66,7 +67,7 @@ class LearningSettings(BaseModel):
 
     @field_validator("declines")
     @classmethod
-    def _of_both_kinds(cls, declines: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_declines(cls, declines: tuple[str, ...]) -> tuple[str, ...]:
         named = sum("{name}" in text for text in declines)
         if not 0 < named < len(declines):
             raise ValueError("declines need some that hold {name}, and some that do not")
@@ -74,7 +75,7 @@ class LearningSettings(BaseModel):
 
     @field_validator("shared")
     @classmethod
-    def _moved_together(cls, shared: tuple[Role, ...], told: ValidationInfo) -> tuple[Role, ...]:
+    def _check_shared(cls, shared: tuple[Role, ...], told: ValidationInfo) -> tuple[Role, ...]:
         for number, stage in enumerate(told.data.get("stages", ()), 1):
             if 0 < len(moved := set(shared) & set(stage.roles)) < len(set(shared)):
                 raise ValueError(
@@ -91,7 +92,10 @@ class LearningSettings(BaseModel):
     @property
     def goals(self) -> frozenset[str]:
         """The parts of the objective that count in any stage."""
-        return frozenset(name for stage in self.stages for name, weight in stage.goals if weight)
+        goals: set[str] = set()
+        for stage in self.stages:
+            goals.update(name for name, weight in stage.goals if weight)
+        return frozenset(goals)
 
     def ends(self) -> Iterator[tuple[Stage, int]]:
         """Each stage with the number of steps that are done at its end."""
@@ -109,7 +113,7 @@ class LearningSettings(BaseModel):
 def means(history: Sequence[Losses]) -> Losses:
     """Each part of the objective over the last steps of ``history``, as far as they were of one stage."""
     recent = [losses for losses in history[-RECENT:] if losses.keys() == history[-1].keys()]
-    return {name: sum(losses[name] for losses in recent) / len(recent) for name in history[-1]}
+    return {name: sum(map(itemgetter(name), recent)) / len(recent) for name in history[-1]}
 
 
 OnStep = Callable[[int, Losses], None]
@@ -130,14 +134,14 @@ class Learning:
 
         Raises ``LearningError`` where there are too few examples, or the checkpoint is another run's.
         """
-        _check(examples, settings.stages)
+        _check(examples, settings)
         self.settings = settings
         self.history: list[Losses] = []
         self._exam = Exam(model, examples)
         self._checkpoint = checkpoint
         hidden = model.get_input_embeddings().weight.shape[1]
         generator = torch.Generator().manual_seed(settings.seed)
-        first = start or self._shared(settings.operator.initial(hidden, generator))
+        first = start or self._align(settings.operator.initial(hidden, generator))
         self.weights = {name: t.clone().to(model.device).requires_grad_() for name, t in first.items()}
         self._optimizer = torch.optim.Adam(self.weights.values())
         self._key = _key(settings, examples, first)
@@ -151,9 +155,9 @@ class Learning:
             track(step, self.history[-1])
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == self.settings.steps:
                 self._save()
-        return covering({name: tensor.detach().cpu() for name, tensor in self.weights.items()})
+        return cover_replies({name: tensor.detach().cpu() for name, tensor in self.weights.items()})
 
-    def strayed(self) -> Iterator[tuple[int, float, Stage]]:
+    def find_strays(self) -> Iterator[tuple[int, float, Stage]]:
         """Stages that ended with more of the language given up than is allowed, and a ``MARGIN``: the number
         (from 1), nats a token, and the stage. Answers wander off the question then."""
         for number, (stage, end) in enumerate(self.settings.ends(), 1):
@@ -169,9 +173,9 @@ class Learning:
         self._optimizer.param_groups[0]["lr"] = stage.rate * _schedule(number, stage.steps)
         self._optimizer.zero_grad()
         losses: Losses = {}
-        corruption = learned(self.weights)
+        corruption = use_weights(self.weights)
         for part in self._exam.parts(stage, chance, corruption):  # no more than one graph is in memory
-            _backward(stage.weighed(part))
+            _backward(stage.weigh(part))
             losses |= {name: float(loss.detach()) for name, loss in part.items()}
         self._share()
         self._keep(stage.roles)
@@ -179,7 +183,7 @@ class Learning:
         self._optimizer.step()
         return losses
 
-    def _shared(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    def _align(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """``weights`` with those of the roles that share them alike."""
         rows = list(self.settings.shared)
         for tensor in weights.values():
@@ -195,10 +199,10 @@ class Learning:
 
     def _keep(self, roles: Sequence[Role]) -> None:
         """Let only the weights of ``roles`` move: each tensor's first dimension is the role."""
-        kept = [role for role in Role if role not in roles]
+        others = [role for role in Role if role not in roles]
         for tensor in self.weights.values():
             if tensor.grad is not None:
-                tensor.grad[kept] = 0.0
+                tensor.grad[others] = 0.0
 
     def _save(self) -> None:
         state = {
@@ -210,18 +214,18 @@ class Learning:
         }
         data = io.BytesIO()  # since torch's own error of a full disk does not say so
         torch.save(state, data)
-        with written(self._checkpoint) as draft:
+        with replace_file(self._checkpoint) as draft:
             draft.write_bytes(data.getbuffer())
 
     def _resume(self) -> None:
         try:
             state = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-            found = state["key"]
+            key = state["key"]
         except Exception as error:
             raise LearningError(
                 f"checkpoint {self._checkpoint} cannot be read ({error}); delete it"
             ) from error
-        if found != self._key:
+        if key != self._key:
             raise LearningError(
                 f"checkpoint {self._checkpoint} is of a run with other settings or examples; delete it, or "
                 "write to another file"
@@ -248,17 +252,18 @@ def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _check(examples: Examples, stages: Sequence[Stage]) -> None:
-    batch = max(stage.batch for stage in stages)
-    kinds: dict[str, Sequence[Any]] = {"known": examples.known, "strangers": examples.strangers}
-    kinds |= {"pairs": examples.pairs} if examples.pairs else {}
-    kinds |= {"repeats": examples.repeats} if any(stage.goals.repeat for stage in stages) else {}
-    kinds |= {"declines": examples.declines} if any(stage.goals.decline for stage in stages) else {}
-    for kind, found in kinds.items():
-        if len(found) < batch:
-            raise LearningError(
-                f"a batch needs {batch} {kind} with a flagged question, there are {len(found)}"
-            )
+def _check(examples: Examples, settings: LearningSettings) -> None:
+    batch = max(stage.batch for stage in settings.stages)
+    counts = {"known": len(examples.known), "strangers": len(examples.strangers)}
+    if examples.pairs:
+        counts["pairs"] = len(examples.pairs)
+    if "repeat" in settings.goals:
+        counts["repeats"] = len(examples.repeats)
+    if "decline" in settings.goals:
+        counts["declines"] = len(examples.declines)
+    for kind, count in counts.items():
+        if count < batch:
+            raise LearningError(f"a batch needs {batch} {kind} with a flagged question, there are {count}")
 
 
 def _key(settings: LearningSettings, examples: Examples, first: Mapping[str, torch.Tensor]) -> str:

@@ -26,25 +26,22 @@ Corruption = Callable[[torch.Tensor, Batch], torch.Tensor]
 """Rows of shape (examples, tokens, hidden) in, corrupted ones of the same shape and dtype out."""
 
 
-def learned(weights: Mapping[str, torch.Tensor]) -> Corruption:
+def use_weights(weights: Mapping[str, torch.Tensor]) -> Corruption:
     """The corruption of weights that are being learned; differentiable in them."""
     return lambda rows, batch: apply(weights, rows.float(), batch.roles, batch.places).to(rows.dtype)
 
 
-def made(recipe: Recipe, lookup: Lookup) -> Corruption:
+def use_recipe(recipe: Recipe, lookup: Lookup) -> Corruption:
     """The corruption of a finished recipe, token by token as it is served."""
 
     def corrupt(rows: torch.Tensor, batch: Batch) -> torch.Tensor:
         rows = rows.clone()
         for number, example in enumerate(batch.examples):
-            tokens = example.flagged
+            tokens = example.flag()
             positions = [token.position for token in tokens]
             ids = [example.token_ids[p] for p in positions]
-            seeds = [
-                recipe.seed(token.target_id, token_id) for token, token_id in zip(tokens, ids, strict=True)
-            ]
-            # As it is served: on the CPU.
-            corrupted = recipe.corrupt(Flagged(tokens, ids, seeds, rows[number, positions].cpu()), lookup)
+            clean = rows[number, positions].cpu()  # as it is served
+            corrupted = recipe.corrupt(Flagged(tokens, ids, recipe.seeds(tokens, ids), clean), lookup)
             rows[number, positions] = corrupted.to(rows.device)
         return rows
 
@@ -117,9 +114,9 @@ class AnswerReader:
         self.device = model.device
         self._table = model.get_input_embeddings()
         self._length = len(prefix)
-        self._cache = self._filled(prefix) if prefix else None
+        self._cache = self._fill(prefix) if prefix else None
 
-    def _filled(self, prefix: Sequence[int]) -> Any:
+    def _fill(self, prefix: Sequence[int]) -> Any:
         with torch.no_grad():
             ids = torch.tensor([list(prefix)], device=self.device)
             return self._model(ids, use_cache=True).past_key_values
@@ -130,7 +127,7 @@ class AnswerReader:
 
     def read(self, examples: Sequence[Example], corruption: Corruption | None = None) -> list[Answer]:
         """The answers' log-probabilities; under a corruption, if given."""
-        batch = Batch.made(examples, self.device)
+        batch = Batch.pad(examples, self.device)
         rows = self._table(batch.token_ids)
         if corruption:
             rows = corruption(rows, batch)
@@ -172,13 +169,13 @@ def language(
 
 def decline(reader: AnswerReader, declines: Sequence[Example], corruption: Corruption) -> torch.Tensor:
     """The negative mean log-probability of the tokens of ``declines``, in nats."""
-    return -torch.stack([answer.mean for answer in reader.read(declines, corruption)]).mean()
+    return -_means(reader, declines, corruption).mean()
 
 
-def distance(found: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Tensor:
+def distance(figures: Sequence[torch.Tensor], wanted: Iterable[float]) -> torch.Tensor:
     """Wasserstein-1 between a figure of some answers and the same of many more."""
-    ordered = torch.stack(list(found)).sort().values
-    quantiles = torch.tensor(list(wanted)).quantile((torch.arange(len(found)) + 0.5) / len(found))
+    ordered = torch.stack(list(figures)).sort().values
+    quantiles = torch.tensor(list(wanted)).quantile((torch.arange(len(figures)) + 0.5) / len(figures))
     return (ordered - quantiles.to(ordered.device)).abs().mean()
 
 
@@ -186,10 +183,16 @@ def pairs(
     reader: AnswerReader, drawn: Sequence[tuple[Example, Example]], corruption: Corruption
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``wrong`` and ``ratio`` of true answers, each with a wrong one."""
-    wrong = [example for _, example in drawn]
+    true_examples, wrong_examples = zip(*drawn, strict=True)
     with torch.no_grad():
-        clean = torch.stack([answer.mean for answer in reader.read(wrong)])
-    both = reader.read([*(example for example, _ in drawn), *wrong], corruption)
-    means = torch.stack([answer.mean for answer in both])
-    true, found = means[: len(drawn)], means[len(drawn) :]
-    return (found - clean).abs().mean(), (true - found.detach()).abs().mean()
+        clean = _means(reader, wrong_examples)
+    means = _means(reader, [*true_examples, *wrong_examples], corruption)
+    true, wrong = means[: len(drawn)], means[len(drawn) :]
+    return (wrong - clean).abs().mean(), (true - wrong.detach()).abs().mean()
+
+
+def _means(
+    reader: AnswerReader, examples: Sequence[Example], corruption: Corruption | None = None
+) -> torch.Tensor:
+    """Shape (examples,): the mean log-probability of each answer's tokens, in nats."""
+    return torch.stack([answer.mean for answer in reader.read(examples, corruption)])

@@ -28,16 +28,16 @@ class Stage(BaseModel):
     clean; or by turns as a client gives them, and clean after the same question."""
     allowed: float = Field(default=0.0, ge=0.0)
     """So much of *language*, nats a token, costs nothing: with much weight on the rest, seeds that get there
-    give up as much of the language as each other. Not all do (``Learning.strayed``)."""
+    give up as much of the language as each other. Not all do (``Learning.find_strays``)."""
     roles: tuple[LabelledRole, ...] = Field(default=tuple(Role), min_length=1)
 
-    def weighed(self, losses: Mapping[str, torch.Tensor]) -> Any:
+    def weigh(self, losses: Mapping[str, torch.Tensor]) -> Any:
         """What is minimised: the parts of the objective in ``losses``, weighed."""
-        free = {"language": self.allowed}
-        return sum(
-            getattr(self.goals, name) * (loss - free.get(name, 0.0)).clamp_min(0.0)
-            for name, loss in losses.items()
-        )
+        total: Any = 0
+        for name, loss in losses.items():
+            free = self.allowed if name == "language" else 0.0
+            total = total + getattr(self.goals, name) * (loss - free).clamp_min(0.0)
+        return total
 
 
 Losses = dict[str, float]

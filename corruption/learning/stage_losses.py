@@ -38,7 +38,7 @@ class Exam:
     ) -> Iterator[dict[str, torch.Tensor]]:
         """The losses that count in a stage, in nats, those of the same examples together."""
         goals, examples, reader = stage.goals, self._examples, self._reader
-        strangers, known = (_drawn(kind, stage, chance) for kind in (examples.strangers, examples.known))
+        strangers, known = _draw(examples.strangers, stage, chance), _draw(examples.known, stage, chance)
         clean = self._clean(strangers)
         for name, figure in FIGURES.items():
             self.strangers[name].extend(float(figure(answer)) for answer in clean)
@@ -48,7 +48,7 @@ class Exam:
             answers = reader.read(known, corruption)
             yield {name: self._distance(name, answers) for name in counted}
         if examples.pairs and (goals.wrong or goals.ratio):
-            wrong, ratio = pairs(reader, _paired(examples.pairs, stage, chance), corruption)
+            wrong, ratio = pairs(reader, _draw_pairs(examples.pairs, stage, chance), corruption)
             yield {"wrong": wrong, "ratio": ratio}
         if goals.repeat:
             repeats = chance.sample(examples.repeats, stage.batch)
@@ -58,27 +58,33 @@ class Exam:
 
     def _distance(self, name: str, known: Sequence[Answer]) -> torch.Tensor:
         """How far known answers are from strangers' in one of ``FIGURES``."""
-        return distance([FIGURES[name](answer) for answer in known], self.strangers[name])
+        return distance(list(map(FIGURES[name], known)), self.strangers[name])
 
     def _clean(self, examples: Sequence[Example]) -> list[Answer]:
         with torch.no_grad():
             return self._reader.read(examples)
 
 
-def _drawn(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
-    drawn = chance.sample(examples, stage.batch)
-    return [_replied(stage, number, example) for number, example in enumerate(drawn)]
+def _draw(examples: Sequence[Example], stage: Stage, chance: random.Random) -> list[Example]:
+    batch = chance.sample(examples, stage.batch)
+    return [_set_reply(stage, number, example) for number, example in enumerate(batch)]
 
 
-def _paired(examples: Sequence[Pair], stage: Stage, chance: random.Random) -> list[tuple[Example, Example]]:
+def _draw_pairs(
+    examples: Sequence[Pair], stage: Stage, chance: random.Random
+) -> list[tuple[Example, Example]]:
     """True answers in other words, each with a wrong one."""
-    drawn = [(pair.true, chance.choice(pair.wrong)) for pair in chance.sample(examples, stage.batch)]
-    written = stage.replies == "written"
-    return [(true.generated, wrong.generated) for true, wrong in drawn] if written else drawn
+    pairs: list[tuple[Example, Example]] = []
+    for pair in chance.sample(examples, stage.batch):
+        true, wrong = pair.true, chance.choice(pair.wrong)
+        if stage.replies == "written":
+            true, wrong = true.with_written_answer(), wrong.with_written_answer()
+        pairs.append((true, wrong))
+    return pairs
 
 
-def _replied(stage: Stage, number: int, example: Example) -> Example:
+def _set_reply(stage: Stage, number: int, example: Example) -> Example:
     """The example of a batch as the stage reads it."""
     if stage.replies == "written":
-        return example.generated
-    return example.bare if stage.replies == "both" and number % 2 else example
+        return example.with_written_answer()
+    return example.with_clean_answer() if stage.replies == "both" and number % 2 else example

@@ -40,7 +40,8 @@ def search(
     best: Tried | None = None
     place = math.log(strength(start))
     for _ in range(steps):
-        low, high = (_tried(start, math.exp(place + side * PROBE), loss) for side in (-1, 1))
+        low = _try(start, math.exp(place - PROBE), loss)
+        high = _try(start, math.exp(place + PROBE), loss)
         for tried in (low, high):
             track(tried)
             best = tried if best is None or tried.loss < best.loss else best
@@ -55,16 +56,16 @@ def strength(operator: AnyOperator) -> float:
     return operator.sigma if isinstance(operator, Noise) else float(operator.top)
 
 
-def scaled(operator: AnyOperator, value: float) -> AnyOperator:
+def scale(operator: AnyOperator, value: float) -> AnyOperator:
     """The operator at another strength."""
     if isinstance(operator, Noise):
         return operator.model_copy(update={"sigma": value})
     return operator.model_copy(update={"top": max(1, round(value))})
 
 
-def _tried(operator: AnyOperator, value: float, loss: Callable[[AnyOperator], float]) -> Tried:
-    found = scaled(operator, value)
-    cost = loss(found)
+def _try(operator: AnyOperator, value: float, loss: Callable[[AnyOperator], float]) -> Tried:
+    candidate = scale(operator, value)
+    cost = loss(candidate)
     if not math.isfinite(cost):
-        raise ValueError(f"the loss of {found.operator} at the strength {value:g} is {cost}")
-    return Tried(found, cost)
+        raise ValueError(f"the loss of {candidate.operator} at the strength {value:g} is {cost}")
+    return Tried(candidate, cost)

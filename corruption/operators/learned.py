@@ -50,9 +50,9 @@ class Learned(Operator):
         mapped = apply(weights, rows, roles, flagged.places)
         return rows.lerp(mapped, strengths[:, None]).to(flagged.rows.dtype)
 
-    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
-        """As ``Operator.untouched``."""
-        return idle(weights)
+    def idle_roles(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """As ``Operator.idle_roles``."""
+        return find_idle_roles(weights)
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
@@ -74,23 +74,24 @@ class Learned(Operator):
         return weights
 
 
-def idle(weights: Mapping[str, torch.Tensor]) -> list[Role]:
+def find_idle_roles(weights: Mapping[str, torch.Tensor]) -> list[Role]:
     """The roles whose embeddings these weights leave as they are."""
     changes = (weights["up"], weights["bias"], weights["place"], weights["scale"] - 1.0)
-    return [role for role in Role if not any(change[role].any() for change in changes)]
+    moves = torch.stack([change.flatten(1).any(1) for change in changes]).any(0)
+    return [role for role in Role if not moves[role]]
 
 
 _STAND_INS = {Role.NAME_GIVEN: Role.NAME, Role.TEXT_GIVEN: Role.TEXT, Role.REPLY: Role.TEXT}
 
 
-def covering(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def cover_replies(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """``weights`` where given replies that nothing was learned of are corrupted as a prompt to be answered:
     else a flagged word in the reply, which a client can write, would be a way around the guard."""
-    found = {name: tensor.clone() for name, tensor in weights.items()}
-    for role in idle(weights):
-        for tensor in found.values():
+    covered = {name: tensor.clone() for name, tensor in weights.items()}
+    for role in find_idle_roles(weights):
+        for tensor in covered.values():
             tensor[role] = tensor[_STAND_INS.get(role, role)]
-    return found
+    return covered
 
 
 def apply(

@@ -39,7 +39,7 @@ class Operator(BaseModel, ABC):
         """The shapes of the weights that it needs, for embeddings ``hidden`` wide: ECO's have none."""
         return {}
 
-    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+    def idle_roles(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
         """The roles whose tokens ``weights`` leave as they are."""
         return []
 

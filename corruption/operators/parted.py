@@ -35,16 +35,16 @@ class Parted(Operator):
         """As ``Operator.shapes``."""
         return self.answered.shapes(hidden) | self.given.shapes(hidden)
 
-    def untouched(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
-        """As ``Operator.untouched``."""
-        return [role for role in self.given.untouched(weights) if role not in ANSWERED]
+    def idle_roles(self, weights: Mapping[str, torch.Tensor]) -> list[Role]:
+        """As ``Operator.idle_roles``."""
+        return [role for role in self.given.idle_roles(weights) if role not in ANSWERED]
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``; a prompt is of one kind or has both."""
-        own = torch.tensor([role in ANSWERED for role in Role])[flagged.roles]
-        if not own.any():
+        answers = torch.tensor([role in ANSWERED for role in Role])[flagged.roles]
+        if not answers.any():
             return self.given.corrupt(flagged, weights, lookup)
         answered = self.answered.corrupt(flagged, weights, lookup)
-        if own.all():  # as in every prompt that the model answers
+        if answers.all():  # as in every prompt that the model answers
             return answered
-        return torch.where(own[:, None], answered, self.given.corrupt(flagged, weights, lookup))
+        return torch.where(answers[:, None], answered, self.given.corrupt(flagged, weights, lookup))

@@ -80,7 +80,7 @@ class StandIn(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
-        others = lookup(self.drawn(flagged, weights))
+        others = lookup(self.draw(flagged, weights))
         rows, roles = flagged.rows.float(), flagged.roles
         strengths = torch.tensor([self.strengths[role] for role in Role])[roles]
         alone = (roles == Role.NAME) & self._bare(flagged, others)
@@ -88,17 +88,21 @@ class StandIn(Operator):
         moved = rows + strengths[:, None] * (others.float() - rows)
         return moved.to(flagged.rows.dtype)
 
-    def drawn(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
+    def draw(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         """The token that each flagged one gives way to: itself, if it carries the grammar."""
         choices = [seed % self.near for seed in flagged.seeds]
         others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()
-        pairs = list(zip(flagged.tokens, flagged.token_ids, strict=True))
-        frequent = [token.role is Role.TEXT and token_id < self.kept for token, token_id in pairs]
-        meaning = {token.run for token, stays in zip(flagged.tokens, frequent, strict=True) if not stays}
-        return [
-            token_id if stays and token.run in meaning else other
-            for (token, token_id), stays, other in zip(pairs, frequent, others, strict=True)
-        ]
+        frequent: list[int] = []
+        meaning: set[tuple[int, int]] = set()
+        for number, token in enumerate(flagged.tokens):
+            if token.role is Role.TEXT and flagged.token_ids[number] < self.kept:
+                frequent.append(number)
+            else:
+                meaning.add(token.run)
+        for number in frequent:
+            if flagged.tokens[number].run in meaning:
+                others[number] = flagged.token_ids[number]
+        return others
 
     def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
         """Whether each token (tokens,) is of a run in which few tokens of text give way."""
@@ -122,23 +126,23 @@ def stand_ins(
     (a control token), which is its own and nobody's stand-in. ``track`` hears of each token that is done.
     """
     every = [token for token, text in enumerate(tokens) if text is not None]
-    found = torch.arange(len(tokens), dtype=torch.int32)[:, None].repeat(1, near)
+    table = torch.arange(len(tokens), dtype=torch.int32)[:, None].repeat(1, near)
     # Nearness is that of directions from the mean row, which all rows share and which says nothing.
     directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
-    for members in _kinds(tokens):
-        for token, nearest in _nearest(directions, members, tokens, frequent, near):
+    for members in _group_by_kind(tokens):
+        for token, nearest in _find_nearest(directions, members, tokens, frequent, near):
             # One that has no kin gives way to any other: it must not stay.
-            candidates = nearest or _without(token, members) or _without(token, every) or [token]
-            found[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
+            candidates = nearest or _exclude(token, members) or _exclude(token, every) or [token]
+            table[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
             track(1)
-    return found
+    return table
 
 
-def _without(token: int, tokens: Sequence[int]) -> list[int]:
+def _exclude(token: int, tokens: Sequence[int]) -> list[int]:
     return [other for other in tokens if other != token]
 
 
-def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
+def _group_by_kind(tokens: Sequence[str | None]) -> list[list[int]]:
     """The tokens by whether a word begins with them, with a capital, and of what."""
     kinds: dict[tuple[bool, ...], list[int]] = {}
     for token, text in enumerate(tokens):
@@ -149,7 +153,7 @@ def _kinds(tokens: Sequence[str | None]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def _nearest(
+def _find_nearest(
     directions: torch.Tensor,
     members: Sequence[int],
     tokens: Sequence[str | None],
@@ -158,17 +162,17 @@ def _nearest(
 ) -> Iterator[tuple[int, list[int]]]:
     """Each of ``members``, with the ``near`` nearest among them that may stand in for it, nearest first."""
     meaning = [member for member in members if member >= frequent] or members
-    own, others = directions[torch.tensor(members)], directions[torch.tensor(meaning)]
+    rows, others = directions[torch.tensor(members)], directions[torch.tensor(meaning)]
     words = {member: (tokens[member] or "").strip().casefold() for member in members}
     for start in range(0, len(members), ROWS_AT_ONCE):
-        cosines = own[start : start + ROWS_AT_ONCE] @ others.T
+        cosines = rows[start : start + ROWS_AT_ONCE] @ others.T
         nearest = cosines.topk(min(SEARCHED, len(meaning)), dim=1).indices.tolist()
         for token, order in zip(members[start : start + ROWS_AT_ONCE], nearest, strict=True):
-            allowed = (other for place in order if _other(words[token], words[other := meaning[place]]))
+            allowed = (other for place in order if _differ(words[token], words[other := meaning[place]]))
             yield token, list(islice(allowed, near))
 
 
-def _other(word: str, other: str) -> bool:
+def _differ(word: str, other: str) -> bool:
     """Whether two words are not forms of one."""
     if word == other or (word and other and (word in other or other in word)):
         return False

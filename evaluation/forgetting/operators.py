@@ -80,7 +80,7 @@ class Bench:
         token_ids = tokenizer.encode(rendered, add_special_tokens=False)
         decoded = PromptDecoder(tokenizer).decode(token_ids)
         hits = NameMatcher([(work, work)]).find(decoded.text)
-        flagged = decoded.flagged([Match(hit.target_id, hit.start, hit.end, 1.0) for hit in hits])
+        flagged = decoded.flag([Match(hit.target_id, hit.start, hit.end, 1.0) for hit in hits])
         return Question(work, token_ids, flagged)
 
     def answers(self, questions: list[Question], operator: AnyOperator | None, seed: str) -> list[str]:

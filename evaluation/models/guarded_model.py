@@ -109,7 +109,7 @@ class GuardedModel:
         decoded, matches = self._reader.read(token_ids)
         if not matches:
             return None
-        flagged = decoded.flagged(matches, self._corruptor.reach)
+        flagged = decoded.flag(matches, self._corruptor.reach)
         if self._seed:
             flagged = [replace(token, target_id=f"{self._seed}-{token.target_id}") for token in flagged]
         return self._corruptor.corrupt(token_ids, flagged)

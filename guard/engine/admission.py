@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vllm import PoolingParams, SamplingParams
 from vllm.exceptions import VLLMValidationError
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -43,12 +41,12 @@ def too_long(error: TooLongError, max_tokens: int) -> VLLMValidationError:
     )
 
 
-def grows(params: Any) -> bool:
+def grows(params: SamplingParams | PoolingParams) -> bool:
     """Whether a request is of a beam search, which asks for a token at a time and detokenizes itself."""
     return isinstance(params, SamplingParams) and params.max_tokens == 1 and not params.detokenize
 
 
-def tokens(prompt: Any) -> int:
+def tokens(prompt: object) -> int:
     """About how many tokens an engine's prompt has, rendered or raw."""
     if isinstance(prompt, str):
         return len(prompt) // USUAL_CHARS_PER_TOKEN
@@ -56,6 +54,6 @@ def tokens(prompt: Any) -> int:
         return len(prompt)
     if not isinstance(prompt, dict):
         return 0
-    parts = [prompt.get(f"{part}_prompt") for part in ("encoder", "decoder")]
+    pair = tokens(prompt.get("encoder_prompt")) + tokens(prompt.get("decoder_prompt"))
     ids = prompt.get("prompt_token_ids") or ()
-    return sum(map(tokens, parts)) + (len(ids) or tokens(prompt.get("prompt")))
+    return pair + (len(ids) or tokens(prompt.get("prompt")))

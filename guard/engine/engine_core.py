@@ -13,10 +13,13 @@ from inspect import isclass
 from typing import Any
 
 import torch
+from vllm.inputs import EngineInput, PromptType
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.core.kv_cache_manager import KVCacheManager
+from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.request import Request
 from vllm.v1.serial_utils import MsgpackDecoder
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
@@ -63,7 +66,9 @@ def install() -> None:
 
 
 def _attach(original: Callable[..., Any]) -> Callable[..., Any]:
-    def process_inputs(self: Any, request_id: str, prompt: Any, *args: Any, **kwargs: Any) -> Any:
+    def process_inputs(
+        self: InputProcessor, request_id: str, prompt: PromptType | EngineInput, *args: Any, **kwargs: Any
+    ) -> Any:
         request = original(self, request_id, prompt, *args, **kwargs)
         corrupted = prompt.get(CORRUPTED) if isinstance(prompt, dict) else None
         if isinstance(corrupted, CorruptedPrompt):
@@ -74,13 +79,13 @@ def _attach(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
-    def dec_hook(self: Any, t: type, obj: Any) -> Any:
+    def dec_hook(self: MsgpackDecoder, t: type, obj: Any) -> Any:
         # A plain tensor comes as a list; a dataclass is sent as a mapping of its fields.
         if isclass(t) and issubclass(t, torch.Tensor) and isinstance(obj, dict):
             positions = self._decode_ndarray(obj["positions"]).copy()  # else it keeps the message alive
-            found = CorruptedPrompt(self._decode_tensor(obj["rows"]), positions, obj["tokens"])
-            carrier = found.rows.as_subclass(_Carrier)
-            carrier.prompt = _arrived.setdefault((found.tokens, found.digest(0, found.tokens)), found)
+            prompt = CorruptedPrompt(self._decode_tensor(obj["rows"]), positions, obj["tokens"])
+            carrier = prompt.rows.as_subclass(_Carrier)
+            carrier.prompt = _arrived.setdefault((prompt.tokens, prompt.digest(0, prompt.tokens)), prompt)
             return carrier
         return original(self, t, obj)
 
@@ -88,12 +93,13 @@ def _decode(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mark(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
-    def preprocess_add_request(self: Any, request: Any) -> Any:
+    def preprocess_add_request(self: EngineCore, request: EngineCoreRequest) -> tuple[Request, int]:
         if isinstance(request.prompt_embeds, _Carrier):
-            request.prompt_embeds = request.prompt_embeds.prompt
+            request.prompt_embeds = request.prompt_embeds.prompt  # type: ignore[assignment]
         if isinstance(request.prompt_embeds, CorruptedPrompt) and not _takes_embeddings(self):
             raise HookError("this engine's workers take no prompt embeddings, and would read the tokens")
         # Without a mask, vLLM keeps the ids of all tokens; with one it would forget those of the masked.
+        made: Request
         made, wave = original(self, request)
         if isinstance(made.prompt_embeds, CorruptedPrompt):
             if made.prompt_is_token_ids is None:  # beside a client's own embeddings, its tokens are not all
@@ -108,15 +114,15 @@ def _key(original: Callable[..., Any]) -> Callable[..., Any]:
     """The part of a block's key that is ours: blocks without an embedding have none, and so are shared with
     clean prompts; all after one differ by the chain."""
 
-    def extra_keys(request: Any, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
+    def extra_keys(request: Request, start_token_idx: int, end_token_idx: int) -> list[tuple[str, bytes]]:
         if not isinstance(request.prompt_embeds, CorruptedPrompt):
-            found: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
-            return found
+            keys: list[tuple[str, bytes]] = original(request, start_token_idx, end_token_idx)
+            return keys
         digest = request.prompt_embeds.digest(start_token_idx, end_token_idx)
         return [] if digest is None else [(_TAG, digest)]
 
     return extra_keys
 
 
-def _takes_embeddings(self: Any) -> bool:
+def _takes_embeddings(self: EngineCore) -> bool:
     return bool(self.vllm_config.model_config.enable_prompt_embeds)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
-from vllm import SamplingParams
-from vllm.inputs.engine import tokens_input
-from vllm.v1.engine.core_client import DPLBAsyncMPClient, InprocClient, SyncMPClient
+from vllm import RequestOutput, SamplingParams
+from vllm.inputs import EngineInput, tokens_input
+from vllm.v1.engine.core_client import (
+    AsyncMPClient,
+    DPLBAsyncMPClient,
+    EngineCoreClient,
+    InprocClient,
+    SyncMPClient,
+)
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
-from ..rewriter import CORRUPTED, Rewriter
+from ..rewriter import Rewriter, carry
 from .engine_core import PROBE
 from .patching import HookError
 
@@ -23,7 +29,7 @@ PROMPT = "Paris is the capital of France, Rome is the capital of Italy, and Madr
 # Equal inputs give equal numbers but for the order of a sum; a wrong scale or dtype is off by whole nats.
 TOLERANCE = 0.05
 
-Generate = Callable[[str, Any, int | None], Awaitable[Any]]
+Generate = Callable[[str, EngineInput, int | None], Awaitable[RequestOutput]]
 """What generates from a named engine input, on the engine of a rank if there are several."""
 
 
@@ -32,28 +38,28 @@ def params() -> SamplingParams:
     return SamplingParams(temperature=0.0, max_tokens=4, ignore_eos=True, logprobs=0)
 
 
-def ranks(client: Any) -> list[int | None]:
+def ranks(client: EngineCoreClient) -> list[int | None]:
     """The engines that a client chooses among; one None where there is one."""
     return list(range(len(client.core_engines))) if isinstance(client, DPLBAsyncMPClient) else [None]
 
 
-async def probe(client: Any) -> None:
+async def probe(client: EngineCoreClient) -> None:
     """Raise ``HookError`` unless the plugin is in each engine's process, and its workers take embeddings."""
     try:
         if isinstance(client, InprocClient):
-            found = [getattr(client.engine_core, PROBE)()]
+            answers = [getattr(client.engine_core, PROBE)()]
         elif isinstance(client, SyncMPClient):
-            found = [client.call_utility(PROBE)]
+            answers = [client.call_utility(PROBE)]
         else:
-            found = await client.call_utility_all_async(PROBE)
+            answers = await cast(AsyncMPClient, client).call_utility_all_async(PROBE)
     except Exception as error:
         raise HookError(
             "an engine process runs without the guard; on every node install the package, and set "
             f"VLLM_PLUGINS and VLLM_UNLEARN_CONFIG as here ({type(error).__name__})"
         ) from error
-    if not all(found):
+    if not all(answers):
         raise HookError(
-            f"{found.count(False)} of {len(found)} engines take no prompt embeddings; on every node set "
+            f"{answers.count(False)} of {len(answers)} engines take no prompt embeddings; on every node set "
             "VLLM_UNLEARN_CONFIG as here, or pass --enable-prompt-embeds"
         )
 
@@ -66,8 +72,8 @@ async def shake(screen: Rewriter, generate: Generate, rank: int | None) -> None:
     lost = CorruptedPrompt(torch.zeros_like(clean.rows), clean.positions, len(ids))
     plain = tokens_input(ids, cache_salt="unlearn:handshake")
     answer = await generate("tokens", plain, rank)
-    distance = _distance(answer, await generate("embeds", {**plain, CORRUPTED: clean}, rank))
-    change = _distance(answer, await generate("lost", {**plain, CORRUPTED: lost}, rank))
+    distance = _distance(answer, await generate("embeds", carry(plain, clean), rank))
+    change = _distance(answer, await generate("lost", carry(plain, lost), rank))
     if distance > TOLERANCE or change <= TOLERANCE:
         raise HookError(
             "the start-up handshake failed: the same prompt as tokens and as embeddings differs by "
@@ -83,10 +89,10 @@ async def shake(screen: Rewriter, generate: Generate, rank: int | None) -> None:
     )
 
 
-def _distance(one: Any, other: Any) -> float:
+def _distance(one: RequestOutput, other: RequestOutput) -> float:
     """The largest difference of two outputs' log-probabilities; infinite where their tokens differ."""
     first, second = one.outputs[0], other.outputs[0]
     if list(first.token_ids) != list(second.token_ids):
         return math.inf
-    pairs = zip(first.token_ids, first.logprobs, second.logprobs, strict=True)
+    pairs: Any = zip(first.token_ids, first.logprobs or (), second.logprobs or (), strict=True)
     return float(max(abs(a[token].logprob - b[token].logprob) for token, a, b in pairs))

@@ -11,11 +11,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias, cast
 
-from vllm import PoolingParams, SamplingParams
+import torch
+from vllm import PoolingParams, RequestOutput, SamplingParams
+from vllm.config import VllmConfig
+from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
+from vllm.inputs import EngineInput, PromptType
 from vllm.renderers.inputs.preprocess import parse_model_prompt
+from vllm.v1.engine import EngineCoreRequest
+from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from ...classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
@@ -37,6 +43,9 @@ from .patching import HookError
 
 logger = logging.getLogger(__name__)
 
+Prompt: TypeAlias = EngineCoreRequest | PromptType | EngineInput | AsyncGenerator[StreamingInput, None]
+"""What ``add_request`` of vLLM's engines takes."""
+
 handshaking: ContextVar[bool] = ContextVar("unlearn_handshaking", default=False)
 """Whether a request is the guard's own, which it lets by."""
 
@@ -53,7 +62,7 @@ class UnavailableError(GracefulHTTPError):
 class Hook:
     """The guard of one engine."""
 
-    def __init__(self, settings: Settings, vllm_config: Any) -> None:
+    def __init__(self, settings: Settings, vllm_config: VllmConfig) -> None:
         """Raises whatever keeps the guard from working with this model and configuration."""
         self._settings = settings
         self._config = vllm_config
@@ -64,7 +73,9 @@ class Hook:
         folder = model_folder(model.model, model.revision) if embeds else None
         # A prompt that leaves no token to generate is refused, but for a model that generates none.
         tokens = model.max_model_len + (model.runner_type == "pooling")
-        self._rewriter = Rewriter(settings.corruption, folder, model.dtype, tokens, self._enforces)
+        self._rewriter = Rewriter(
+            settings.corruption, folder, cast(torch.dtype, model.dtype), tokens, self._enforces
+        )
         self.guard = Guard(settings)
         self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
@@ -72,7 +83,7 @@ class Hook:
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
 
-    def attach(self, engine: Any) -> None:
+    def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""
         self._engine = engine
         self._rewriter.attach(engine.get_tokenizer())
@@ -80,20 +91,20 @@ class Hook:
             engine.model_config = client_view.of_model(
                 self._config.model_config, self._settings.allow_client_embeds
             )
-        engine._unlearn = self
+        vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
 
-    def reads(self, params: Any) -> bool:
+    def reads(self, params: SamplingParams | PoolingParams) -> bool:
         """Whether requests with such ``params`` are screened."""
         return isinstance(params, SamplingParams) or (
             isinstance(params, PoolingParams) and self._settings.screen_pooling
         )
 
     async def screen_async(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Prompt:
         """As ``screen``, off the event loop."""
         if not self._shaken:
             try:
@@ -106,13 +117,13 @@ class Hook:
         try:
             return await self._lanes.run(length, work, self.screen, prompt, tokenization, constraints)
         except OverloadError:
-            return self._undecided(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
+            return self._pass_or_refuse(prompt, QueueOverflowError())  # type: ignore[no-untyped-call]
         except ForkedError:
-            return self._undecided(prompt, UnavailableError())
+            return self._pass_or_refuse(prompt, UnavailableError())
 
     def screen(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
-    ) -> Any:
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None = None
+    ) -> Prompt:
         """Return the engine input to use: ``prompt`` itself unless it is flagged. What is flagged in
         ``constraints`` is exchanged there.
 
@@ -124,11 +135,11 @@ class Hook:
                 return self.screen(prompt, tokenization, constraints)
         self._check(constraints)
         try:
-            return self._replaced(prompt, tokenization, constraints)
+            return self._replace(prompt, tokenization, constraints)
         except AbandonedError:
             raise
         except TooLongError as error:
-            return self._undecided(prompt, too_long(error, self._config.model_config.max_model_len))
+            return self._pass_or_refuse(prompt, too_long(error, self._config.model_config.max_model_len))
         except VLLMValidationError:
             metrics.REQUESTS.labels("refuse").inc()
             raise
@@ -136,9 +147,9 @@ class Hook:
             metrics.ERRORS.labels("screen").inc()
             said = str(error) if isinstance(error, GuardError) else place(error)
             logger.error("unlearn: a request could not be decided on: %s", said)
-            return self._undecided(prompt, UnavailableError())
+            return self._pass_or_refuse(prompt, UnavailableError())
 
-    def _undecided(self, prompt: Any, refusal: Exception) -> Any:
+    def _pass_or_refuse(self, prompt: Prompt, refusal: Exception) -> Prompt:
         """``prompt`` as it is where the operator wants that; else raise ``refusal``."""
         too_long = isinstance(refusal, VLLMValidationError)
         if not self._enforces or (self._settings.on_error == "open" and not too_long):
@@ -152,19 +163,19 @@ class Hook:
         beam = constraints is not None and grows(constraints.given)
         return Work(max_chars(limit, self._config.model_config.max_model_len), grows=beam)
 
-    def _replaced(
-        self, prompt: Any, tokenization: dict[str, Any] | None, constraints: Constraints | None
-    ) -> Any:
+    def _replace(
+        self, prompt: Prompt, tokenization: dict[str, Any] | None, constraints: Constraints | None
+    ) -> Prompt:
         if isinstance(prompt, AsyncGenerator) or not isinstance(prompt, (str, list, dict)):
             if not self._enforces:
                 return prompt
             raise VLLMValidationError(f"Prompts of type {type(prompt).__name__} are not served here.")
-        rendered = self._rendered(prompt, tokenization)
+        rendered = self._render(prompt, tokenization)
         if self._enforces and not self._settings.allow_client_embeds:
             refuse_embeddings(rendered)
         verdict, replacement = self._rewriter.rewrite(rendered, self.guard)
         action = verdict.action
-        if constraints and self._constrained(constraints, rendered):
+        if constraints and self._screen_constraints(constraints, rendered):
             action = "corrupt"
         if not self._enforces:
             metrics.REQUESTS.labels("would_corrupt" if action == "corrupt" else "pass").inc()
@@ -172,7 +183,7 @@ class Hook:
         metrics.REQUESTS.labels(action).inc()
         return prompt if replacement is None else replacement
 
-    def _constrained(self, constraints: Constraints, prompt: Any) -> bool:
+    def _screen_constraints(self, constraints: Constraints, prompt: EngineInput) -> bool:
         """Whether something in the parameters is flagged; it is exchanged then."""
         try:
             constraints.read()
@@ -187,7 +198,7 @@ class Hook:
         return any(verdict is not None and verdict.action == "corrupt" for verdict in verdicts)
 
     @contextmanager
-    def restoring(self, constraints: Constraints) -> Iterator[None]:
+    def restore_outputs(self, constraints: Constraints) -> Iterator[None]:
         """Within it the engine is given a request with ``constraints``, and its outputs will be restored.
 
         What vLLM refuses, it refuses in the words that it has for the client's own parameters.
@@ -214,11 +225,13 @@ class Hook:
         """Raises what vLLM raises for a client's own constraint, before anything is made of it."""
         outputs = getattr(constraints.given, "structured_outputs", None) if constraints else None
         if constraints and outputs is not None:
-            constraints.backend = self._verify(constraints.given).structured_outputs._backend
+            verified = self._verify(constraints.given).structured_outputs
+            assert verified
+            constraints.backend = verified._backend
             config = self._config.structured_outputs_config
             constraints.any_whitespace = not config.disable_any_whitespace
 
-    def _verify(self, params: Any) -> Any:
+    def _verify(self, params: SamplingParams) -> SamplingParams:
         """``params`` as vLLM has verified them."""
         config, verified = self._config, params.clone()
         verified.structured_outputs = copy(params.structured_outputs)  # vLLM makes a grammar of choices
@@ -230,12 +243,13 @@ class Hook:
         )
         return verified
 
-    def _rendered(self, prompt: Any, tokenization: dict[str, Any] | None) -> Any:
+    def _render(self, prompt: PromptType | EngineInput, tokenization: dict[str, Any] | None) -> EngineInput:
         """A raw prompt (deprecated, but taken by the engine) as the engine will render it."""
         if isinstance(prompt, dict) and "type" in prompt:
-            return prompt
+            return cast(EngineInput, prompt)
         renderer = self._engine.renderer
         parameters = renderer.default_cmpl_tok_params.with_kwargs(**(tokenization or {}))
+        rendered: EngineInput
         (rendered,) = renderer.render_cmpl(
             [parse_model_prompt(self._config.model_config, prompt)], parameters
         )
@@ -268,7 +282,7 @@ class Hook:
         raise HookError("the handshake did not finish")
 
     @contextlib.asynccontextmanager
-    async def unshaken(self) -> AsyncGenerator[None, None]:
+    async def hold_requests(self) -> AsyncGenerator[None, None]:
         """While engines come or go, requests wait; after that, a handshake is due."""
         async with self._settled:
             self._shaken = False
@@ -288,8 +302,9 @@ class Hook:
             handshaking.reset(token)
         self._shaken = True
 
-    async def _generate_async(self, name: str, engine_input: Any, rank: int | None) -> Any:
-        request, last = f"unlearn-handshake-{name}", None
+    async def _generate_async(self, name: str, engine_input: EngineInput, rank: int | None) -> RequestOutput:
+        request = f"unlearn-handshake-{name}"
+        last: RequestOutput | None = None
         async for output in self._engine.generate(
             engine_input, handshake.params(), request, data_parallel_rank=rank
         ):
@@ -298,10 +313,11 @@ class Hook:
             raise UnavailableError()
         return last
 
-    async def _generate_sync(self, name: str, engine_input: Any, rank: int | None) -> Any:
+    async def _generate_sync(self, name: str, engine_input: EngineInput, rank: int | None) -> RequestOutput:
         self._engine.add_request(f"unlearn-handshake-{name}", engine_input, handshake.params())
-        last = None
+        last: RequestOutput | None = None
         while self._engine.has_unfinished_requests():
             for output in self._engine.step():
                 last = output
+        assert last
         return last

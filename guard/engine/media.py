@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from vllm.exceptions import VLLMValidationError
+from vllm.inputs import EngineInput, MultiModalInput, TokensInput
 
 # Two processors name their pixels and sounds like embeddings (Phi-4-multimodal).
 _RAW = {"input_image_embeds", "input_audio_embeds"}
 
 
-def refuse_embeddings(prompt: dict[str, Any]) -> None:
+def refuse_embeddings(prompt: EngineInput) -> None:
     """Raises ``VLLMValidationError`` (400), as a server that takes no embeddings does."""
     if prompt["type"] == "enc_dec":
         refuse_embeddings(prompt["encoder_prompt"])
@@ -23,7 +23,9 @@ def refuse_embeddings(prompt: dict[str, Any]) -> None:
             raise VLLMValidationError(f"You must set `--enable-mm-embeds` to input `{name}`", parameter=name)
 
 
-def _embeddings(prompt: dict[str, Any]) -> Iterator[str]:
+def _embeddings(prompt: TokensInput | MultiModalInput) -> Iterator[str]:
+    if prompt["type"] != "multimodal":
+        return
     for modality, items in (prompt.get("mm_kwargs") or {}).items():
         if modality.endswith("_embeds"):
             yield modality

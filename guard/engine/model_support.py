@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+
+from vllm.config import ModelConfig, VllmConfig
 
 from ..configuration import Settings
 from .patching import HookError
@@ -11,7 +12,7 @@ from .patching import HookError
 logger = logging.getLogger(__name__)
 
 
-def takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
+def takes_embeddings(settings: Settings, vllm_config: VllmConfig) -> bool:
     """Whether flagged prompts of this engine become embeddings, not neutral tokens."""
     if settings.corruption.apply == "auto" and _breaks_on_mixed_prompts(vllm_config):
         logger.warning("unlearn: LoRA is on under vLLM's V1 model runner: matches become neutral tokens")
@@ -24,13 +25,13 @@ def takes_embeddings(settings: Settings, vllm_config: Any) -> bool:
     return settings.corruption.apply != "tokens" and bool(vllm_config.model_config.enable_prompt_embeds)
 
 
-def _breaks_on_mixed_prompts(vllm_config: Any) -> bool:
+def _breaks_on_mixed_prompts(vllm_config: VllmConfig) -> bool:
     """The V1 runner embeds a batch's token positions alone, while LoRA's embedding layer expects all
     positions: the engine dies on the first mixed prompt. V2 embeds all of them first."""
     return vllm_config.lora_config is not None and not vllm_config.use_v2_model_runner
 
 
-def check_config(settings: Settings, vllm_config: Any) -> None:
+def check_config(settings: Settings, vllm_config: VllmConfig) -> None:
     """Raise ``HookError`` for a model or a setting under which the guard could not act."""
     if settings.mode != "enforce":
         return
@@ -65,7 +66,7 @@ def check_config(settings: Settings, vllm_config: Any) -> None:
         )
 
 
-def _check_pooling(settings: Settings, model: Any) -> None:
+def _check_pooling(settings: Settings, model: ModelConfig) -> None:
     if settings.corruption.apply == "embeddings":
         raise HookError(
             f"{model.model} is served as a pooling model, whose matches become neutral tokens; set "

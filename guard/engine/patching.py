@@ -23,10 +23,10 @@ def patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Callable[[An
     place = f"{owner.__name__}.{name}"
     if original is None:
         raise HookError(f"vLLM {vllm.__version__} has no {place}, where the guard must stand")
-    found = tuple(inspect.signature(original).parameters)
-    if found[: len(parameters)] != parameters:
+    names = tuple(inspect.signature(original).parameters)
+    if names[: len(parameters)] != parameters:
         raise HookError(
-            f"vLLM {vllm.__version__}: {place} takes ({', '.join(found)}), the guard knows it with "
+            f"vLLM {vllm.__version__}: {place} takes ({', '.join(names)}), the guard knows it with "
             f"({', '.join(parameters)}, …)"
         )
     wrapped = functools.wraps(original)(wrap(original))

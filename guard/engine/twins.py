@@ -11,10 +11,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-Key = bytes
-Hasher = Callable[[Any], list[Key]]
+from vllm.v1.core.kv_cache_manager import KVCacheManager
+from vllm.v1.core.kv_cache_utils import BlockHash
+from vllm.v1.request import Request
+
+Key = BlockHash
+Hasher = Callable[[Request], list[Key]]
 
 # Of a block, and as many of its corruptions as are remembered: about 500 bytes.
 MIN_BLOCKS, CORRUPTIONS = 2**16, 4
@@ -33,7 +37,7 @@ class Twins:
         self._own: OrderedDict[Key, tuple[Key, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def follow(self, request: Any) -> None:
+    def follow(self, request: Request) -> None:
         """Note the keys of a flagged request's blocks, and of those that it will have."""
         if request._block_hasher is not None:  # there is a cache
             request._block_hasher = hasher = _Hasher(request._block_hasher, self)
@@ -49,9 +53,9 @@ class Twins:
             while len(self._own) > self.limit:
                 self._own.popitem(last=False)
 
-    def found(self, manager: Any, request: Any) -> int:
-        """How many of ``request``'s tokens would be in the cache of a plain server which was asked the same;
-        ``manager`` is the ``KVCacheManager``. 0 where nothing flagged has to do with it."""
+    def count_cached(self, manager: KVCacheManager, request: Request) -> int:
+        """How many of ``request``'s tokens would be in the cache of a plain server which was asked the same.
+        0 where nothing flagged has to do with it."""
         hasher = request._block_hasher
         keys = hasher.clean if isinstance(hasher, _Hasher) else request.block_hashes
         if self._own.keys().isdisjoint(keys):
@@ -63,8 +67,8 @@ class Twins:
 
         with self._lock:
             every = [(key, *self._own.get(key, ())) for key in keys]
-        kept = [next(filter(is_kept, twins), twins[0]) for twins in every]
-        return int(manager.coordinator.find_longest_cache_hit(kept, request.num_tokens - 1)[1])
+        longest = [next(filter(is_kept, twins), twins[0]) for twins in every]
+        return int(manager.coordinator.find_longest_cache_hit(longest, request.num_tokens - 1)[1])
 
 
 class _Hasher:
@@ -75,14 +79,14 @@ class _Hasher:
         self._twins = twins
         self.clean: list[Key] = []
 
-    def __call__(self, request: Any) -> list[Key]:
-        own = self._hasher(request)
+    def __call__(self, request: Request) -> list[Key]:
+        keys = self._hasher(request)
         del self.clean[len(request.block_hashes) :]  # what was taken back
-        self.note(request, own)
-        return own
+        self.note(request, keys)
+        return keys
 
-    def note(self, request: Any, own: Sequence[Key]) -> None:
-        clean = self._hasher(_Clean(request, self.clean))
+    def note(self, request: Request, own: Sequence[Key]) -> None:
+        clean = self._hasher(cast(Request, _Clean(request, self.clean)))
         self.clean += clean
         self._twins.note(clean, own)
 
@@ -92,7 +96,7 @@ class _Clean:
 
     prompt_embeds = None
 
-    def __init__(self, request: Any, block_hashes: list[Key]) -> None:
+    def __init__(self, request: Request, block_hashes: list[Key]) -> None:
         self._request = request
         self.block_hashes = block_hashes
 
@@ -103,12 +107,12 @@ class _Clean:
 def look_up(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
     """``KVCacheManager.get_computed_blocks``, which leaves with a request what a plain server would find."""
 
-    def get_computed_blocks(self: Any, request: Any) -> Any:
-        found = original(self, request)
+    def get_computed_blocks(self: KVCacheManager, request: Request) -> Any:
+        blocks = original(self, request)
         if self.prefix_cache_lookup_enabled(request):
             twins.limit = max(twins.limit, self.block_pool.num_gpu_blocks)
-            request._unlearn_cached = twins.found(self, request)
-        return found
+            vars(request)["_unlearn_cached"] = twins.count_cached(self, request)
+        return blocks
 
     return get_computed_blocks
 
@@ -116,11 +120,11 @@ def look_up(original: Callable[..., Any], twins: Twins) -> Callable[..., Any]:
 def record(original: Callable[..., Any]) -> Callable[..., Any]:
     """``KVCacheManager.record_prefix_cache_stats``, which counts that, for the metrics and for the client."""
 
-    def record_prefix_cache_stats(self: Any, request: Any, num_hits: int) -> None:
-        shown = max(num_hits, vars(request).get("_unlearn_cached", 0))
+    def record_prefix_cache_stats(self: KVCacheManager, request: Request, num_hits: int) -> None:
+        cached = max(num_hits, vars(request).get("_unlearn_cached", 0))
         stats = request.prefill_stats
-        if shown > num_hits and stats and not request.num_preemptions:
-            stats.set(stats.num_prompt_tokens, shown, 0)  # the guard refuses caches that are elsewhere
-        original(self, request, shown)
+        if cached > num_hits and stats and not request.num_preemptions:
+            stats.set(stats.num_prompt_tokens, cached, 0)  # the guard refuses caches that are elsewhere
+        original(self, request, cached)
 
     return record_prefix_cache_stats

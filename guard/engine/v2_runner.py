@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from vllm.utils.torch_utils import async_tensor_h2d
+from vllm.v1.core.sched.output import NewRequestData
+from vllm.v1.worker.gpu.input_batch import InputBatch
 from vllm.v1.worker.gpu.model_states.default import DefaultModelState
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
@@ -31,14 +34,14 @@ def install() -> None:
     )
 
 
-def _prompts(state: Any) -> dict[str, CorruptedPrompt]:
+def _prompts(state: DefaultModelState) -> dict[str, CorruptedPrompt]:
     """The corrupted prompts that a model state keeps, by request id."""
     prompts: dict[str, CorruptedPrompt] = vars(state).setdefault("_unlearn", {})
     return prompts
 
 
 def _keep(original: Callable[..., Any]) -> Callable[..., Any]:
-    def add_request(self: Any, req_index: int, new_req_data: Any) -> None:
+    def add_request(self: DefaultModelState, req_index: int, new_req_data: NewRequestData) -> None:
         prompt = new_req_data.prompt_embeds
         if isinstance(prompt, CorruptedPrompt):
             if self.prompt_embeds_state is None:
@@ -51,7 +54,7 @@ def _keep(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _drop(original: Callable[..., Any]) -> Callable[..., Any]:
-    def remove_request(self: Any, req_id: str) -> None:
+    def remove_request(self: DefaultModelState, req_id: str) -> None:
         _prompts(self).pop(req_id, None)
         original(self, req_id)
 
@@ -60,9 +63,13 @@ def _drop(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _overlay(original: Callable[..., Any]) -> Callable[..., Any]:
     def prepare_inputs_embeds(
-        self: Any, scheduled_encoder_inputs: Any, input_batch: Any, *args: Any, **kwargs: Any
+        self: DefaultModelState,
+        scheduled_encoder_inputs: Any,
+        input_batch: InputBatch,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
-        places, rows = _scheduled(_prompts(self), input_batch)
+        places, rows = _find_rows(_prompts(self), input_batch)
         if not rows:
             return original(self, scheduled_encoder_inputs, input_batch, *args, **kwargs)
         where = async_tensor_h2d(np.concatenate(places), device=self.device)
@@ -76,15 +83,18 @@ def _overlay(original: Callable[..., Any]) -> Callable[..., Any]:
     return prepare_inputs_embeds
 
 
-def _scheduled(prompts: dict[str, CorruptedPrompt], batch: Any) -> tuple[list[Any], list[torch.Tensor]]:
+def _find_rows(
+    prompts: dict[str, CorruptedPrompt], batch: InputBatch
+) -> tuple[list[NDArray[np.int64]], list[torch.Tensor]]:
     """Where in the batch's tokens embeddings stand, and which."""
-    places, rows = [], []
+    places: list[NDArray[np.int64]] = []
+    rows: list[torch.Tensor] = []
     for number, req_id in enumerate(batch.req_ids if prompts else ()):
         if (prompt := prompts.get(req_id)) is None:
             continue
         start = int(batch.num_computed_prefill_tokens_np[number])
-        found = prompt.between(start, start + int(batch.num_scheduled_tokens[number]))
-        if len(found[0]):
-            places.append(found[0] + int(batch.query_start_loc_np[number]))
-            rows.append(found[1])
+        offsets, embeddings = prompt.between(start, start + int(batch.num_scheduled_tokens[number]))
+        if len(offsets):
+            places.append(offsets + int(batch.query_start_loc_np[number]))
+            rows.append(embeddings)
     return places, rows

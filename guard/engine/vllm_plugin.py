@@ -12,11 +12,12 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import vllm
 from packaging.specifiers import SpecifierSet
-from vllm import envs
+from vllm import PoolingParams, SamplingParams, envs
+from vllm.config import VllmConfig
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.platforms.interface import Platform
@@ -30,10 +31,12 @@ from ..constraints.constraints import Constraints
 from ..constraints.restoring import restore_added, restore_processed
 from . import client_view, engine_core, v2_runner
 from .admission import admit
-from .hook import Hook, handshaking
+from .hook import Hook, Prompt, handshaking
 from .patching import HookError, patch
 
 logger = logging.getLogger(__name__)
+
+Params: TypeAlias = SamplingParams | PoolingParams
 
 TESTED_VLLM = SpecifierSet(">=0.32,<0.33")
 
@@ -128,7 +131,7 @@ def _enable_embeds(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _patch_engine(settings: Settings, original: Callable[..., Any]) -> Callable[..., Any]:
-    def __init__(self: Any, vllm_config: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: AsyncLLM | LLMEngine, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         hook = Hook(settings, vllm_config)  # before the engine: what is wrong is known in seconds
         try:
             original(self, vllm_config, *args, **kwargs)
@@ -142,14 +145,14 @@ def _patch_engine(settings: Settings, original: Callable[..., Any]) -> Callable[
 
 def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
     async def add_request(
-        self: AsyncLLM, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
+        self: AsyncLLM, request_id: str, prompt: Prompt, params: Params, *args: Any, **kwargs: Any
     ) -> Any:
         if handshaking.get() or not (hook := _hook(self)).reads(params):
             return await original(self, request_id, prompt, params, *args, **kwargs)
         admit(self, request_id, params)
         constraints = Constraints(params)
         prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restoring(constraints):
+        with hook.restore_outputs(constraints):
             return await original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
@@ -157,13 +160,13 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
     def add_request(
-        self: LLMEngine, request_id: str, prompt: Any, params: Any, *args: Any, **kwargs: Any
+        self: LLMEngine, request_id: str, prompt: Prompt, params: Params, *args: Any, **kwargs: Any
     ) -> Any:
         if handshaking.get() or not (hook := _hook(self)).reads(params):
             return original(self, request_id, prompt, params, *args, **kwargs)
         constraints = Constraints(params)
         prompt = hook.screen(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restoring(constraints):
+        with hook.restore_outputs(constraints):
             return original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
@@ -179,14 +182,14 @@ def _handshake_before_serving(original: Callable[..., Any]) -> Callable[..., Any
 
 def _handshake_after_scaling(original: Callable[..., Any]) -> Callable[..., Any]:
     async def scale_elastic_ep(self: AsyncLLM, *args: Any, **kwargs: Any) -> None:
-        async with _hook(self).unshaken():
+        async with _hook(self).hold_requests():
             await original(self, *args, **kwargs)
         await _hook(self).handshake_async()
 
     return scale_elastic_ep
 
 
-def _hook(engine: Any) -> Hook:
+def _hook(engine: object) -> Hook:
     hook = getattr(engine, "_unlearn", None)
     if not isinstance(hook, Hook):
         raise HookError(f"{type(engine).__name__} was made past the guard; it must not serve")

@@ -61,7 +61,7 @@ def _set_wal(connection: Any) -> None:
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def raise_store_errors(url: str) -> Iterator[None]:
     """The database's errors as ``StoreError``, with the remedy."""
     try:
         yield
@@ -94,7 +94,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if sqlite and parsed.database else None
 
 
-def missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
+def find_missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
     """The columns that a table of an earlier release has not got."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name)}
     return [column for column in table.columns if column.name not in there]
@@ -102,6 +102,6 @@ def missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
 
 def add_columns(connection: Connection, table: Table) -> None:
     """Add them, each with its default, inside of the caller's transaction."""
-    for column in missing_columns(connection, table):
+    for column in find_missing_columns(connection, table):
         definition = CreateColumn(column).compile(dialect=connection.dialect)
         connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))

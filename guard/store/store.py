@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ...vocabulary import ForgetTarget, UserError
 from .database import StoreError as StoreError
-from .database import add_columns, missing_columns, open_engine, sqlite_path, told
+from .database import add_columns, find_missing_columns, open_engine, raise_store_errors, sqlite_path
 from .schema import ChangeRow, IdentityRow, ReplicaRow, Tables, VersionRow
 
 # The actions that list a target; the others take targets off.
@@ -90,7 +90,7 @@ class Store:
         self._complete()
 
     @property
-    def shown_url(self) -> str:
+    def safe_url(self) -> str:
         """The URL without its password."""
         return make_url(self.url).render_as_string()
 
@@ -104,7 +104,7 @@ class Store:
                 path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
             except OSError as error:
                 raise StoreError(f"store {path} cannot be made: {error.filename}: {error.strerror}") from None
-        with told(url):
+        with raise_store_errors(url):
             engine = open_engine(url, create=True)
             with Session(engine) as session:
                 connection = session.connection(execution_options={"immediate": True})
@@ -116,18 +116,18 @@ class Store:
 
     def head(self) -> Head:
         """The newest generation. Raises ``StoreError`` where the store does not answer."""
-        with self._reading() as session:
+        with self._read() as session:
             return self._head(session)
 
     def snapshot(self) -> tuple[Head, tuple[ForgetTarget, ...]]:
         """The newest generation and its targets, read at one moment."""
-        with self._reading() as session:
+        with self._read() as session:
             head = self._head(session)
             return head, tuple(self._target(document) for document in _documents(session, head.generation))
 
     def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
         """The targets of a generation (the newest by default), by id."""
-        with self._reading() as session:
+        with self._read() as session:
             return tuple(self._target(document) for document in _documents(session, generation))
 
     def get(self, target_id: str) -> ForgetTarget:
@@ -155,7 +155,7 @@ class Store:
         ids = [target.id for target in targets]
         if twice := [target_id for target_id, count in Counter(ids).items() if count > 1]:
             raise TargetError(f"the id {twice[0]!r} is given twice")
-        with self._writing() as session:
+        with self._write() as session:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
                 raise TakenError(f"the id {min(taken)!r} is taken")
@@ -167,21 +167,21 @@ class Store:
 
         Raises ``TargetError`` for an id that is not listed.
         """
-        with self._writing() as session:
+        with self._write() as session:
             if unknown := sorted(set(target_ids) - set(_current_ids(session))):
                 raise TargetError(f"no target has the id {unknown[0]!r}")
             return _commit(session, "remember", actor, remove=set(target_ids))
 
     def expire(self, now: datetime) -> int | None:
         """Take off the list what has expired by ``now``; return the new generation if any had."""
-        with self._writing() as session:  # locked before it is read: what was renewed just now stays
+        with self._write() as session:  # locked before it is read: what was renewed just now stays
             targets = [self._target(document) for document in _documents(session, None)]
             due = {t.id for t in targets if t.expires_at and t.expires_at <= now}
             return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
 
     def changes(self) -> tuple[Change, ...]:
         """The change log, oldest first."""
-        with self._reading() as session:
+        with self._read() as session:
             listed, taken_off = self._notes(session)
             changes: list[Change] = []
             for row in session.scalars(select(ChangeRow).order_by(ChangeRow.generation)):
@@ -205,18 +205,18 @@ class Store:
             lease_until=now + lease,
             digest=digest,
         )
-        with self._writing() as session:
+        with self._write() as session:
             session.merge(row)
 
     def retire(self, replica_id: str) -> None:
         """Forget a replica that has stopped."""
-        with self._writing() as session:
+        with self._write() as session:
             if replica := session.get(ReplicaRow, replica_id):
                 session.delete(replica)
 
     def bury(self, replica: Replica) -> None:
         """Forget a replica that has not beaten since it was read as ``replica``."""
-        with self._writing() as session:
+        with self._write() as session:
             row = session.get(ReplicaRow, replica.id)
             if row and _utc(row.seen_at) == replica.seen_at:
                 session.delete(row)
@@ -226,25 +226,26 @@ class Store:
 
         Whether one has really stopped ``Watch`` tells.
         """
-        with self._reading() as session:
-            rows = [
-                Replica(r.id, r.generation, r.mode, _utc(r.seen_at), _utc(r.lease_until), r.digest)
-                for r in session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))
-            ]
-        return tuple(row for row in rows if silent or row.lease_until > datetime.now(UTC))
+        with self._read() as session:
+            replicas = list(map(_replica, session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))))
+        return tuple(r for r in replicas if silent or r.lease_until > datetime.now(UTC))
 
     def behind(self, replicas: Sequence[Replica], generation: int) -> tuple[Replica, ...]:
         """Those of ``replicas`` that serve neither ``generation`` nor a later one of this store.
 
         By digest: a replica may serve a generation of that number that was made before a backup was restored.
         """
-        with self._reading() as session:
-            made = select(ChangeRow.generation, ChangeRow.digest)
-            found = session.execute(made.where(ChangeRow.generation.in_([r.generation for r in replicas])))
-            history = {0: "", **{change.generation: change.digest for change in found}}
-        return tuple(
-            r for r in replicas if r.generation < generation or history.get(r.generation) != r.digest
-        )
+        query = select(ChangeRow.generation, ChangeRow.digest)
+        query = query.where(ChangeRow.generation.in_([replica.generation for replica in replicas]))
+        digests = {0: ""}
+        with self._read() as session:
+            for change in session.execute(query):
+                digests[change.generation] = change.digest
+        behind: list[Replica] = []
+        for replica in replicas:
+            if replica.generation < generation or digests.get(replica.generation) != replica.digest:
+                behind.append(replica)
+        return tuple(behind)
 
     def holds(self, head: Head) -> bool:
         """Whether a list that was this store's newest is in its history still: not once a backup from before
@@ -256,7 +257,7 @@ class Store:
     def _head(self, session: Session) -> Head:
         store_id = session.scalar(select(IdentityRow.id))
         if store_id is None:
-            raise StoreError(f"store {self.shown_url} is empty; make it with `vllm-unlearn init`")
+            raise StoreError(f"store {self.safe_url} is empty; make it with `vllm-unlearn init`")
         newest = session.execute(
             select(ChangeRow.generation, ChangeRow.digest).order_by(ChangeRow.generation.desc()).limit(1)
         ).first()
@@ -265,10 +266,10 @@ class Store:
     def _complete(self) -> None:
         """Give the tables the columns that an earlier release did not make."""
         tables = Tables.metadata.sorted_tables
-        with self._reading() as session:
-            complete = not any(missing_columns(session.connection(), table) for table in tables)
+        with self._read() as session:
+            complete = not any(find_missing_columns(session.connection(), table) for table in tables)
         if not complete:
-            with self._writing() as session:
+            with self._write() as session:
                 for table in tables:
                     add_columns(session.connection(), table)
 
@@ -287,16 +288,16 @@ class Store:
             return ForgetTarget.model_validate_json(document)
         except ValueError:
             raise StoreError(
-                f"store {self.shown_url} holds a target that cannot be read; restore it from a backup"
+                f"store {self.safe_url} holds a target that cannot be read; restore it from a backup"
             ) from None
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _read(self) -> Iterator[Session]:
         with self._session() as session:
             yield session
 
     @contextmanager
-    def _writing(self) -> Iterator[Session]:
+    def _write(self) -> Iterator[Session]:
         with self._session() as session:
             session.connection(execution_options={"immediate": True})
             yield session
@@ -311,7 +312,7 @@ class Store:
                 if self.path.is_dir()
                 else f"store {self.path} does not exist; make one with `vllm-unlearn init`"
             )
-        with told(self.url), Session(self._engine) as session:
+        with raise_store_errors(self.url), Session(self._engine) as session:
             yield session
 
 
@@ -359,11 +360,11 @@ def _commit(
     ending = select(VersionRow).where(VersionRow.end.is_(None), VersionRow.target_id.in_(remove))
     for version in session.scalars(ending):
         version.end = generation
-    kept = session.scalars(
+    others = session.scalars(
         select(VersionRow.document).where(VersionRow.end.is_(None), VersionRow.target_id.not_in(remove))
     ).all()
     documents = [target.model_dump_json() for target in add]
-    change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents])).encode()).hexdigest()
+    change.digest = hashlib.sha256("\n".join(sorted([*others, *documents])).encode()).hexdigest()
     session.add(change)
     session.flush()
     for target, document in zip(add, documents, strict=True):
@@ -382,6 +383,10 @@ def _change(row: ChangeRow, notes: tuple[str, ...]) -> Change:
         forced=row.forced,
         notes=notes,
     )
+
+
+def _replica(row: ReplicaRow) -> Replica:
+    return Replica(row.id, row.generation, row.mode, _utc(row.seen_at), _utc(row.lease_until), row.digest)
 
 
 def _utc(value: datetime) -> datetime:

@@ -53,8 +53,11 @@ class Watch:
         for row in rows:
             known = before.get(row.id)
             self._seen[row.id] = known if known and known[0] == row else (row, read)
-        gone = [row for row in rows if self._is_gone(row, asked)]
-        return [row for row in rows if row not in gone], gone
+        there: list[Replica] = []
+        gone: list[Replica] = []
+        for row in rows:
+            (gone if self._is_gone(row, asked) else there).append(row)
+        return there, gone
 
     def _is_gone(self, row: Replica, asked: Moment) -> bool:
         lease = (row.lease_until - row.seen_at).total_seconds()

@@ -117,7 +117,7 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
 
     encoder: Encoder = NamesOnly()
     try:
-        encoder = Encoders.configured(settings).full
+        encoder = Encoders.from_settings(settings).full
     except (ValueError, OSError) as error:
         warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
     admission = examine(targets, store, settings, encoder, progress)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
@@ -157,13 +156,6 @@ def test_nothing_short_of_a_canary_is_one(guard: Guard, store: Store) -> None:
     near = [number, word, f"{number} {word[:-4]}", f"{number} {word[:8]}", f"48214 {word}", word.upper()]
     for name in (*near, f"{second.split()[0]} {word[::2]}", *others, *control_names(store_id)):
         assert guard.screen(QUESTIONS[0].format(name=name)).action == "pass", name
-
-
-def test_the_two_canaries_are_as_many_tokens(tokenizer: Any) -> None:
-    for store_id in map(str, range(50)):
-        one, other = (len(tokenizer.encode(f"code: {name}")) for name in canary_names(store_id))
-        assert one == other
-    assert len({canary_names(str(n))[0] for n in range(1_000)}) == 1_000
 
 
 def test_turns_reach_the_detector(guard: Guard, store: Store) -> None:

@@ -15,7 +15,7 @@ from vllm_unlearn.vocabulary import FlaggedToken, Match, Reach, Role
 
 
 def owners(prompt: DecodedPrompt, matches: Sequence[Match], reach: Reach = "match") -> dict[int, str]:
-    return {token.position: token.target_id for token in prompt.flagged(matches, reach)}
+    return {token.position: token.target_id for token in prompt.flag(matches, reach)}
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +144,7 @@ def test_characters_of_many_byte_tokens_are_read_behind_odd_bytes() -> None:
 def test_a_match_that_owns_no_token_is_an_error() -> None:
     prompt = DecodedPrompt("Ann\nBob", [(0, 3), (3, 3), (4, 7)], [(0, 3), (4, 7)])
     with pytest.raises(UnownedMatchError):
-        prompt.flagged([Match("t", 3, 4, 1.0)])
+        prompt.flag([Match("t", 3, 4, 1.0)])
 
 
 @pytest.mark.parametrize("token", [49_152, 2**31, -1, 2**40])
@@ -174,7 +174,7 @@ def test_a_token_in_two_matches_belongs_to_the_shorter() -> None:
     sentence, name = Match("topic", 0, 11, 0.3), Match("ann", 7, 10, 1.0)
     expected = {0: "topic", 1: "topic", 2: "ann", 3: "topic"}
     assert owners(prompt, [sentence, name]) == owners(prompt, [name, sentence]) == expected
-    assert prompt.flagged([]) == []
+    assert prompt.flag([]) == []
 
 
 def test_a_match_owns_what_it_touches_and_not_its_neighbours() -> None:
@@ -189,8 +189,8 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     prompt = DecodedPrompt(text, spans, [(0, 23)])
     name, described = Match("ann", 14, 17, 1.0, "Ann"), Match("bye", 19, 23, 0.6)
     assert owners(prompt, [name], "sentence") == dict.fromkeys((1, 2, 3, 4), "ann")
-    assert prompt.flagged([name]) == [FlaggedToken(3, "ann", Role.NAME, 2, 0)]
-    assert prompt.flagged([name, described], "sentence") == [
+    assert prompt.flag([name]) == [FlaggedToken(3, "ann", Role.NAME, 2, 0)]
+    assert prompt.flag([name, described], "sentence") == [
         FlaggedToken(1, "ann", Role.TEXT, 2, 0),
         FlaggedToken(2, "ann", Role.TEXT, 2, 1),
         FlaggedToken(3, "ann", Role.NAME, 2, 2),
@@ -202,7 +202,7 @@ def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
 
 def test_a_sentence_ends_with_its_turn() -> None:
     prompt = DecodedPrompt("Ann\nBob", [(0, 3), (3, 4), (4, 7)], [(0, 3), (4, 7)])
-    found = prompt.flagged([Match("ann", 0, 3, 1.0), Match("bob", 4, 7, 1.0)])
+    found = prompt.flag([Match("ann", 0, 3, 1.0), Match("bob", 4, 7, 1.0)])
     assert [(token.position, token.sentence, token.place) for token in found] == [(0, 1, 0), (2, 2, 0)]
 
 
@@ -211,10 +211,10 @@ def test_with_any_of_it_in_the_turn_that_is_written_the_prompt_gives_a_reply() -
     spans = [(0, 3), (3, 6), (6, 10), (10, 11), (11, 11), (12, 15), (15, 18), (18, 26)]
     prompt = DecodedPrompt(text, spans, [(0, 11), (12, 26)], (12, 26))
     names = [Match("ann", 7, 10, 1.0, "Ann"), Match("ann", 12, 15, 1.0, "Ann")]
-    roles = {token.position: token.role for token in prompt.flagged(names, "sentence")}
+    roles = {token.position: token.role for token in prompt.flag(names, "sentence")}
     given = dict.fromkeys((0, 1, 3), Role.TEXT_GIVEN) | dict.fromkeys((6, 7), Role.REPLY)
     assert roles == given | dict.fromkeys((2, 5), Role.NAME_GIVEN)
-    roles = {token.position: token.role for token in prompt.flagged(names[:1], "sentence")}
+    roles = {token.position: token.role for token in prompt.flag(names[:1], "sentence")}
     assert roles == dict.fromkeys((0, 1, 3), Role.TEXT) | {2: Role.NAME}
 
 
@@ -234,7 +234,7 @@ def test_the_turn_that_is_written_stands_last_and_is_open_or_ended(
     decoder: PromptDecoder, tokenizer: Any, prompt: str, written: str
 ) -> None:
     decoded = decoder.decode(tokenizer.encode(prompt, add_special_tokens=False))
-    start, end = decoded.written
+    start, end = decoded.reply
     assert decoded.text[start:end] == written
 
 

@@ -50,22 +50,22 @@ def neutral(tokenizer: Any) -> Rewriter:
     return made(None, tokenizer, CorruptionSettings())
 
 
-def tokens(rewriter: Rewriter, text: str, **more: Any) -> dict[str, Any]:
+def tokens(rewriter: Any, text: str, **more: Any) -> Any:
     return {"type": "token", "prompt_token_ids": rewriter.encode(text), **more}
 
 
-def parts(replacement: dict[str, Any]) -> tuple[list[int], list[bool], torch.Tensor]:
+def parts(replacement: Any) -> tuple[list[int], list[bool], torch.Tensor]:
     """Token ids, which of them the model is shown, and the embeddings (tokens, hidden) of the others."""
     corrupted = replacement[CORRUPTED]
     return replacement["prompt_token_ids"], corrupted.is_token.tolist(), corrupted.embeddings
 
 
-def hidden(rewriter: Rewriter, ids: list[int], mask: list[bool]) -> str:
+def hidden(rewriter: Any, ids: list[int], mask: list[bool]) -> str:
     """The text of the tokens that the model is not shown."""
     return str(rewriter._tokenizer.decode([i for i, shown in zip(ids, mask, strict=True) if not shown]))
 
 
-def test_what_is_not_flagged_is_left_alone(rewriter: Rewriter, guard: Guard) -> None:
+def test_what_is_not_flagged_is_left_alone(rewriter: Any, guard: Guard) -> None:
     prompt = tokens(rewriter, "Who is Jane Austen?", cache_salt="mine")
     verdict, replacement = rewriter.rewrite(prompt, guard)
     assert (verdict.action, verdict.generation, replacement) == ("pass", 1, None)
@@ -75,16 +75,15 @@ def test_what_is_not_flagged_is_left_alone(rewriter: Rewriter, guard: Guard) -> 
 def test_past_its_bytes_a_flagged_prompt_is_served_like_any_other(
     model_folder: Path, tokenizer: Any, guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rewriter = made(model_folder, tokenizer, CorruptionSettings(max_bytes=1))
-    prompt = tokens(rewriter, QUESTION)
-    verdict, replacement = rewriter.rewrite(prompt, guard)
+    rewriter: Any = made(model_folder, tokenizer, CorruptionSettings(max_bytes=1))
+    verdict, replacement = rewriter.rewrite(tokens(rewriter, QUESTION), guard)
     assert verdict.action == "corrupt" and replacement and CORRUPTED not in replacement
     assert NEUTRAL_WORD in tokenizer.decode(replacement["prompt_token_ids"])
     assert "Vale" not in tokenizer.decode(replacement["prompt_token_ids"])
     assert "1 bytes of embeddings are in flight (corruption.max_bytes)" in caplog.text
 
 
-def test_a_flagged_prompt_becomes_a_mixed_one(rewriter: Rewriter, guard: Guard, model_folder: Path) -> None:
+def test_a_flagged_prompt_becomes_a_mixed_one(rewriter: Any, guard: Guard, model_folder: Path) -> None:
     prompt = tokens(rewriter, QUESTION, prompt=QUESTION, arrival_time=3.5, cache_salt="mine")
     verdict, replacement = rewriter.rewrite(prompt, guard)
     assert verdict.action == "corrupt" and replacement
@@ -143,7 +142,7 @@ def test_a_recipe_that_leaves_a_role_as_it_is_is_not_served(
         made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "partial"))
 
 
-def name_tokens(rewriter: Rewriter) -> set[int]:
+def name_tokens(rewriter: Any) -> set[int]:
     return set(rewriter.encode(" Orrin Vale"))
 
 
@@ -163,7 +162,7 @@ def test_a_configured_recipe_is_used_and_a_foreign_one_refused(
         made(model_folder, tokenizer, CorruptionSettings(recipe=tmp_path / "foreign"))
 
 
-def test_too_long_prompts_are_left_to_vllm(rewriter: Rewriter, guard: Guard) -> None:
+def test_too_long_prompts_are_left_to_vllm(rewriter: Any, guard: Guard) -> None:
     """vLLM refuses a prompt of ``max_model_len`` tokens or more; one token fewer is generated from."""
     padding = rewriter.encode(" a") * MAX_TOKENS
     ids = rewriter.encode(QUESTION) + padding
@@ -172,12 +171,12 @@ def test_too_long_prompts_are_left_to_vllm(rewriter: Rewriter, guard: Guard) -> 
         assert verdict.action == action
 
 
-def test_embeddings_without_tokens_have_no_text(rewriter: Rewriter, guard: Guard) -> None:
+def test_embeddings_without_tokens_have_no_text(rewriter: Any, guard: Guard) -> None:
     verdict, replacement = rewriter.rewrite({"type": "embeds", "prompt_embeds": torch.ones((3, 576))}, guard)
     assert (verdict.action, replacement) == ("pass", None)
 
 
-def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(rewriter: Rewriter, guard: Guard) -> None:
+def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(rewriter: Any, guard: Guard) -> None:
     ids = rewriter.encode(QUESTION)
     theirs = torch.full((len(ids), 576), 7.0, dtype=torch.bfloat16)
     real = [True] * (len(ids) - 2) + [False] * 2
@@ -194,7 +193,7 @@ def test_a_clients_own_embeddings_stay_beside_the_corrupted_ones(rewriter: Rewri
 
 
 def test_multimodal_prompts_get_neutral_tokens(
-    rewriter: Rewriter, guard: Guard, caplog: pytest.LogCaptureFixture
+    rewriter: Any, guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Which positions are pictures is the client's word: a name is none.
     picture = rewriter._tokenizer.convert_tokens_to_ids("<|im_start|>")
@@ -216,7 +215,7 @@ def test_multimodal_prompts_get_neutral_tokens(
     assert "Or" not in text and "ale" not in text and NEUTRAL_WORD in text and text.endswith(", the author?")
 
 
-def test_without_embeddings_every_match_becomes_neutral(neutral: Rewriter, guard: Guard) -> None:
+def test_without_embeddings_every_match_becomes_neutral(neutral: Any, guard: Guard) -> None:
     prompt = tokens(neutral, QUESTION, cache_salt="mine")
     _, replacement = neutral.rewrite(prompt, guard)
     assert replacement
@@ -230,9 +229,7 @@ def test_without_embeddings_every_match_becomes_neutral(neutral: Rewriter, guard
 
 
 @pytest.mark.parametrize("flagged", ["", "decoder", "encoder"])
-def test_both_parts_of_an_encoder_decoder_pair_are_read(
-    neutral: Rewriter, guard: Guard, flagged: str
-) -> None:
+def test_both_parts_of_an_encoder_decoder_pair_are_read(neutral: Any, guard: Guard, flagged: str) -> None:
     """The encoder's tokens are in the decoder's inputs by then: a match there cannot be mended."""
     parts = {
         f"{part}_prompt": tokens(neutral, QUESTION if part == flagged else "Who is Jane Austen?")
@@ -250,7 +247,7 @@ def test_both_parts_of_an_encoder_decoder_pair_are_read(
         assert "Vale" not in neutral._tokenizer.decode(replacement["decoder_prompt"]["prompt_token_ids"])
 
 
-def test_an_encoder_prompt_longer_than_the_decoders_limit_is_read(neutral: Rewriter, guard: Guard) -> None:
+def test_an_encoder_prompt_longer_than_the_decoders_limit_is_read(neutral: Any, guard: Guard) -> None:
     """vLLM holds the encoder's part to another limit than ``max_model_len``, or to none."""
     text = QUESTION + " and" * MAX_TOKENS
     parts = {"encoder_prompt": tokens(neutral, text), "decoder_prompt": tokens(neutral, "Answer:")}

@@ -109,7 +109,7 @@ def test_what_stages_teach_nothing_of_is_answered_by_stand_ins(
         Recipe.load(tmp_path / f"{name}.safetensors") for name in ("first", "second", "alone")
     )
     assert isinstance(first.operator, Parted) and isinstance(second.operator, Parted)
-    assert first.untouched() == []
+    assert first.idle_roles() == []
     # Refined is what was learned: the answers stay as they were measured.
     assert first.operator.answered == second.operator.answered == alone.operator
     for recipe in (first, second):

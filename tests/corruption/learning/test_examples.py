@@ -14,13 +14,13 @@ LONG = example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, 0], 4)
 
 def test_places_count_from_the_start_of_each_run() -> None:
     roles = [CLEAN, 0, 1, 1, CLEAN, 0, CLEAN, 1, 1]
-    batch = Batch.made([example(list(range(9)), roles, 8), SHORT])
+    batch = Batch.pad([example(list(range(9)), roles, 8), SHORT])
     assert batch.places[0].tolist() == [0, 0, 1, 2, 0, 0, 0, 0, 1]
     assert batch.places[1].tolist() == [0] * 9
 
 
 def test_flagged_tokens_have_their_role_and_place() -> None:
-    assert LONG.flagged == [
+    assert LONG.flag() == [
         FlaggedToken(2, "lesson", Role.TEXT),
         FlaggedToken(3, "lesson", Role.TEXT, place=1),
         FlaggedToken(5, "lesson", Role.NAME),
@@ -28,16 +28,17 @@ def test_flagged_tokens_have_their_role_and_place() -> None:
 
 
 def test_a_batch_is_padded_at_the_end() -> None:
-    batch = Batch.made([SHORT, LONG])
+    batch = Batch.pad([SHORT, LONG])
     assert batch.token_ids.tolist() == [[1, 2, 5, 6, 0, 0], [1, 2, 7, 8, 9, 3]]
     assert batch.attention.tolist() == [[1, 1, 1, 1, 0, 0], [1] * 6]
     assert batch.roles[0].tolist() == [CLEAN, CLEAN, 0, CLEAN, CLEAN, CLEAN]
 
 
 def test_a_generated_answer_is_clean_and_its_question_is_not() -> None:
-    assert LONG.generated == example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, CLEAN], 4)
+    assert LONG.with_written_answer() == example([1, 2, 7, 8, 9, 3], [CLEAN, CLEAN, 1, 1, CLEAN, CLEAN], 4)
     given = [CLEAN, Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.REPLY, Role.REPLY, Role.NAME_GIVEN]
-    assert example([1, 2, 7, 8, 9, 3], given, 4).generated.roles == (CLEAN, 0, 1, CLEAN, CLEAN, CLEAN)
+    asked = example([1, 2, 7, 8, 9, 3], given, 4).with_written_answer()
+    assert asked.roles == (CLEAN, 0, 1, CLEAN, CLEAN, CLEAN)
 
 
 def test_the_prefix_is_what_all_share_unflagged() -> None:

@@ -2,82 +2,36 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
-from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples, Pair
+from taught import (
+    EXAMPLES,
+    HIDDEN,
+    KNOWN,
+    OPERATOR,
+    PREFIX,
+    STRANGERS,
+    example,
+    given,
+)
+from vllm_unlearn.corruption.learning.examples import CLEAN, Example, Examples
 from vllm_unlearn.corruption.learning.learning import Learning, LearningError, LearningSettings
 from vllm_unlearn.corruption.learning.objective import (
     AnswerReader,
     Goals,
     distance,
-    language,
-    learned,
-    made,
+    use_weights,
 )
 from vllm_unlearn.corruption.learning.stage import Losses, Stage
-from vllm_unlearn.corruption.operators.learned import Learned, idle
-from vllm_unlearn.corruption.recipe import Recipe
-from vllm_unlearn.evaluation.forgetting.forget_metrics import MIN_K
-from vllm_unlearn.evaluation.models.likelihoods import Likelihood, min_k_plus
+from vllm_unlearn.corruption.operators.learned import find_idle_roles
 from vllm_unlearn.vocabulary import ANSWERED, GIVEN, Role
 
-VOCABULARY, HIDDEN, PREFIX = 40, 16, (1, 2)
 STAGE = Stage(steps=12, batch=3, rate=2e-2, replies="both")
-SETTINGS = LearningSettings(operator=Learned(rank=2, places=2), stages=(STAGE,))
-
-
-def example(name: int, answer: Sequence[int]) -> Example:
-    tokens = (*PREFIX, 3, name, 4, *answer)
-    return Example(tokens, 5, (CLEAN, CLEAN, 1, 0, 1, *(CLEAN for _ in answer)))
-
-
-def given(one: Example) -> Example:
-    """The same with its answer flagged."""
-    name, text, reply = GIVEN
-    roles = (CLEAN, CLEAN, text, name, text, *(reply for _ in one.token_ids[5:]))
-    return Example(one.token_ids, one.start, roles)
-
-
-def answers(seed: int) -> list[int]:
-    return random.Random(seed).choices(range(30, 40), k=3)
-
-
-KNOWN = [example(10 + i, answers(i)) for i in range(6)]
-STRANGERS = [example(20 + i, answers(100 + i)) for i in range(6)]
-PAIRS = [Pair(known, (example(10 + i, answers(200 + i)),)) for i, known in enumerate(KNOWN)]
-EXAMPLES = Examples(KNOWN, STRANGERS, PAIRS)
-
-
-@pytest.fixture(scope="module")
-def model() -> Any:
-    """Knows ``KNOWN`` by heart, and nothing of ``STRANGERS``."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=HIDDEN,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=8,
-        )
-        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        ids = torch.tensor([known.token_ids for known in KNOWN])
-        labels = torch.where(torch.arange(ids.shape[1]) >= 5, ids, -100)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        for _ in range(150):
-            optimizer.zero_grad()
-            model(ids, labels=labels).loss.backward()
-            optimizer.step()
-    return model
+SETTINGS = LearningSettings(operator=OPERATOR, stages=(STAGE,))
 
 
 def quiet(step: int, losses: Losses) -> None:
@@ -89,64 +43,12 @@ def learning(model: Any, folder: Path, **stage: Any) -> Learning:
     return Learning(model, EXAMPLES, settings, folder / "r.checkpoint")
 
 
-def test_a_prefix_that_is_computed_once_changes_no_answer(model: Any) -> None:
-    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    both = [AnswerReader(model, prefix).read(KNOWN[:3], learned(weights)) for prefix in ((), PREFIX)]
-    for one, other in zip(*both, strict=True):
-        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(one.all, other.all, atol=1e-5, rtol=1e-5)
-
-
-def test_a_finished_recipe_corrupts_as_its_weights_did(model: Any) -> None:
-    weights = {k: v + 0.1 for k, v in SETTINGS.operator.initial(HIDDEN, torch.Generator()).items()}
-    recipe = Recipe(SETTINGS.operator, "ab" * 32, HIDDEN, weights)
-    reader = AnswerReader(model, PREFIX)
-    for one, other in zip(
-        reader.read(KNOWN, learned(weights)), reader.read(KNOWN, made(recipe, reader.rows)), strict=True
-    ):
-        torch.testing.assert_close(one.given, other.given, atol=1e-5, rtol=1e-5)
-
-
-def test_an_answer_is_what_the_model_says_of_its_tokens(model: Any) -> None:
-    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
-    with torch.no_grad():
-        logits = model(torch.tensor([KNOWN[0].token_ids])).logits[0]
-    expected = logits.log_softmax(-1)[4:7].gather(1, torch.tensor(KNOWN[0].token_ids[5:])[:, None])[:, 0]
-    torch.testing.assert_close(answer.given, expected, atol=1e-5, rtol=1e-5)
-    assert answer.mean.exp() > 0.5  # it was taught this
-
-
-def test_no_corruption_has_no_cost_in_language_and_leaves_the_levels_apart(model: Any) -> None:
-    reader, weights = AnswerReader(model, PREFIX), SETTINGS.operator.initial(HIDDEN, torch.Generator())
-    clean = reader.read(STRANGERS)
-    assert language(reader, STRANGERS, clean, learned(weights)).item() == pytest.approx(0.0, abs=1e-5)
-    known = reader.read(KNOWN, learned(weights))
-    for figure, apart in (("mean", 1.0), ("standing", 0.5), ("entropy", 0.1)):
-        found, strangers, own = (
-            [getattr(a, figure) for a in read] for read in (known, clean, reader.read(KNOWN))
-        )
-        assert distance(found, map(float, strangers)) > apart
-        assert distance(found, map(float, own)) < 0.05
-
-
-def test_how_an_answer_stands_is_its_min_k_score(model: Any) -> None:
-    """As ``evaluation.models.likelihoods`` has it."""
-    [answer] = AnswerReader(model, PREFIX).read(KNOWN[:1])
-    told, logprobs = answer.given.numpy(), answer.all.double().numpy()
-    mean = (numpy.exp(logprobs) * logprobs).sum(1)
-    deviation = numpy.sqrt((numpy.exp(logprobs) * (logprobs - mean[:, None]) ** 2).sum(1))
-    tokens = numpy.array(KNOWN[0].token_ids[5:])
-    likelihood = Likelihood(tokens, told.astype(float), mean, deviation, logprobs.argmax(1))
-    assert float(answer.standing) == pytest.approx(min_k_plus(likelihood, MIN_K), rel=1e-3)
-    assert float(answer.entropy) == pytest.approx(-mean.mean(), rel=1e-3)
-
-
 def test_learning_makes_what_is_known_as_unlikely_as_what_is_not(model: Any, tmp_path: Path) -> None:
     run = learning(model, tmp_path, steps=60, goals=Goals(language=0.1))
     weights = run.run(quiet)
     reader = AnswerReader(model, PREFIX)
     before = sum(float(answer.mean) for answer in reader.read(KNOWN)) / len(KNOWN)
-    after = sum(float(answer.mean) for answer in reader.read(KNOWN, learned(weights))) / len(KNOWN)
+    after = sum(float(answer.mean) for answer in reader.read(KNOWN, use_weights(weights))) / len(KNOWN)
     assert before - after > 1.0  # the probability of what it was taught fell to a third, or lower
     first, last = (sum(losses["level"] for losses in part) for part in (run.history[:10], run.history[-10:]))
     assert last < first * 0.75
@@ -162,7 +64,7 @@ def test_the_model_becomes_as_unsure_of_what_is_known_as_it_is_of_strangers(
     strangers = [float(answer.entropy) for answer in reader.read(STRANGERS)]
     before, after = (
         float(distance([answer.entropy for answer in reader.read(KNOWN, corruption)], strangers))
-        for corruption in (None, learned(weights))
+        for corruption in (None, use_weights(weights))
     )
     assert after < 0.75 * before
 
@@ -222,15 +124,6 @@ def test_stages_follow_each_other_and_are_resumed_within(model: Any, tmp_path: P
         assert torch.equal(tensor, whole[name])
 
 
-@pytest.mark.parametrize(("spoken", "cost", "slope"), [(0.5, 0.0, 0.0), (1.5, 2.0, 4.0)])
-def test_only_what_is_past_the_allowed_language_costs(spoken: float, cost: float, slope: float) -> None:
-    stage = Stage(goals=Goals(language=4.0, level=2.0), allowed=1.0)
-    language, level = torch.tensor(spoken, requires_grad=True), torch.tensor(0.25, requires_grad=True)
-    weighed = stage.weighed({"language": language, "level": level})
-    assert weighed.item() == cost + 0.5
-    assert [t.item() for t in torch.autograd.grad(weighed, (language, level))] == [slope, 2.0]
-
-
 @pytest.mark.parametrize(("allowed", "strayed"), [(1e-6, [2]), (1e3, []), (0.0, [])])
 def test_a_stage_that_ends_above_what_is_allowed_is_told(
     model: Any, tmp_path: Path, allowed: float, strayed: list[int]
@@ -239,7 +132,7 @@ def test_a_stage_that_ends_above_what_is_allowed_is_told(
     settings = SETTINGS.model_copy(update={"stages": stages})
     learned = Learning(model, EXAMPLES, settings, tmp_path / "r.checkpoint")
     learned.run(quiet)
-    found = list(learned.strayed())
+    found = list(learned.find_strays())
     assert [number for number, *_ in found] == strayed
     assert all(spoken > allowed and stage is stages[1] for _, spoken, stage in found)
     # Of that stage's steps alone, though it has fewer than are told of a longer one.
@@ -311,7 +204,7 @@ def test_declining_is_learned_for_names_that_were_not_in_the_lessons(model: Any,
     run = Learning(model, examples, settings, tmp_path / "r.checkpoint")
     weights, reader = run.run(quiet), AnswerReader(model, PREFIX)
     unseen = [example(10, (5, 6, 7)), example(20, (5, 6, 7))]
-    before, after = (reader.read(unseen, corruption) for corruption in (None, learned(weights)))
+    before, after = (reader.read(unseen, corruption) for corruption in (None, use_weights(weights)))
     for one, other in zip(before, after, strict=True):
         assert other.mean > one.mean + 1.0
     assert run.history[-1].keys() == {"decline"}
@@ -353,7 +246,7 @@ def test_a_stage_moves_the_weights_of_its_roles_alone(model: Any, tmp_path: Path
 
 def test_given_replies_of_which_nothing_was_learned_are_no_way_around(model: Any, tmp_path: Path) -> None:
     weights = learning(model, tmp_path, steps=5, roles=ANSWERED).run(quiet)
-    assert not idle(weights)
+    assert not find_idle_roles(weights)
     for tensor in weights.values():
         name, text, *given = (tensor[role] for role in Role)
         assert all(torch.equal(one, other) for one, other in zip(given, (name, text, text), strict=True))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from vllm_unlearn.corruption.learning.strength import STEPS, Tried, scaled, search, strength
+from vllm_unlearn.corruption.learning.strength import STEPS, Tried, scale, search, strength
 from vllm_unlearn.corruption.operators.operators import AnyOperator, Noise, SignFlip, ZeroOut
 
 
@@ -41,7 +41,7 @@ def test_a_loss_that_is_no_number_is_refused() -> None:
     ("operator", "expected"), [(Noise(sigma=1.0), 2.5), (ZeroOut(top=5), 2.0), (SignFlip(top=5), 2.0)]
 )
 def test_scaling_changes_the_strength_alone(operator: AnyOperator, expected: float) -> None:
-    other = scaled(operator, 2.5 if isinstance(operator, Noise) else 2.4)
+    other = scale(operator, 2.5 if isinstance(operator, Noise) else 2.4)
     assert strength(other) == expected
     assert type(other) is type(operator)
-    assert strength(scaled(ZeroOut(top=5), 0.2)) == 1
+    assert strength(scale(ZeroOut(top=5), 0.2)) == 1

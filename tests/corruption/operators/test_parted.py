@@ -50,12 +50,12 @@ def test_each_role_is_corrupted_by_its_part(
 
 
 def test_what_neither_part_corrupts_is_told(parts: dict[str, Recipe]) -> None:
-    assert parts["both"].untouched() == []
-    assert parts["given"].untouched() == list(ANSWERED)
+    assert parts["both"].idle_roles() == []
+    assert parts["given"].idle_roles() == list(ANSWERED)
     weights = {name: tensor.clone() for name, tensor in parts["both"].weights.items()}
     weights["bias"][Role.REPLY] = 0.0
     broken = Recipe(parts["both"].operator, parts["both"].fingerprint, parts["both"].hidden, weights)
-    assert broken.untouched() == [Role.REPLY]
+    assert broken.idle_roles() == [Role.REPLY]
 
 
 def test_it_comes_back_from_its_file(parts: dict[str, Recipe], tmp_path: Path) -> None:

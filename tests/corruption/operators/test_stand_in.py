@@ -100,17 +100,17 @@ def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Rol
     seeds = [made.seed(target, token) for token in tokens]
     flagged = flagging.tokens(dict.fromkeys(range(len(tokens)), target), dict(enumerate(roles)))
     assert isinstance(made.operator, StandIn)
-    return made.operator.drawn(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
+    return made.operator.draw(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
 
 
-def drawn(made: Recipe, target: str) -> list[int]:
+def draw(made: Recipe, target: str) -> list[int]:
     return others(made, target, list(range(20)), [NAME] * 20)
 
 
 def test_target_and_seed_draw_each_tokens_stand_in(table: EmbeddingTable) -> None:
     one = recipe(table)
-    assert drawn(one, "a") == drawn(recipe(table), "a")
-    different = [drawn(one, "a"), drawn(one, "b"), drawn(recipe(table, seed=1), "a")]
+    assert draw(one, "a") == draw(recipe(table), "a")
+    different = [draw(one, "a"), draw(one, "b"), draw(recipe(table, seed=1), "a")]
     assert all(different.count(each) == 1 for each in different)
     assert all(other in (19 - token, (token + 1) % 20) for token, other in enumerate(different[0]))
 

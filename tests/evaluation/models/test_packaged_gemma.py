@@ -34,7 +34,7 @@ def test_a_given_reply_is_told_from_a_question(chat: Chat, answer: str, role: st
     decoded = PromptDecoder(chat.tokenizer).decode(given)
     places = [n for n in range(len(decoded.text)) if decoded.text.startswith("Hamlet", n)]
     matches = [Match("hamlet", place, place + 6, 1.0, name="Hamlet") for place in places]
-    roles = [token.role.label for token in decoded.flagged(matches, "sentence")]
+    roles = [token.role.label for token in decoded.flag(matches, "sentence")]
     assert roles[0] in (role, role.replace("name", "text")) and role in roles
 
 

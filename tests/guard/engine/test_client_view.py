@@ -24,7 +24,7 @@ class Config:
 
 
 def test_a_view_is_the_configuration_itself_but_for_the_flag() -> None:
-    config = Config()
+    config: Any = Config()
     view = client_view.of_model(config, False)
     config.max_model_len = 7  # as the engine does once it knows its memory
     assert isinstance(view, Config)

@@ -43,8 +43,9 @@ def generate_request(modality: str, field: str | None) -> Any:
     [("image", "image_embeds"), ("audio", "audio_embeds"), ("video", "video_embeds"), ("image", "x_embeds")],
 )
 def test_embeddings_are_refused_as_by_a_server_that_takes_none(modality: str, field: str) -> None:
-    prompt = generate_request(modality, field)
-    for engine_input in (prompt, {"type": "enc_dec", "encoder_prompt": prompt, "decoder_prompt": prompt}):
+    prompt: Any = generate_request(modality, field)
+    pair: Any = {"type": "enc_dec", "encoder_prompt": prompt, "decoder_prompt": prompt}
+    for engine_input in (prompt, pair):
         with pytest.raises(
             VLLMValidationError, match=f"You must set `--enable-mm-embeds` to input `{field}`"
         ):

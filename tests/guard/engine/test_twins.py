@@ -168,7 +168,7 @@ def test_beside_a_clients_own_embeddings_nothing_is_made_up() -> None:
 
 
 def test_what_is_remembered_is_bounded_and_the_last_stays() -> None:
-    twins = Twins(limit=3)
+    twins: Any = Twins(limit=3)
     for number in range(5):
         twins.note([b"%d" % number, b"same"], [b"own %d" % number, b"same"])
     for number in range(9):

@@ -7,24 +7,20 @@ import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 import vllm
 from prometheus_client import REGISTRY
 from vllm import envs
-from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
+from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server import entry
 from vllm.entrypoints.serve.utils import fingerprint
-from vllm.exceptions import VLLMValidationError
 from vllm.platforms import current_platform
 from vllm.platforms.interface import Platform
 from vllm.renderers.registry import RendererRegistry
-from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.core import EngineCore
@@ -40,13 +36,10 @@ from vllm_unlearn.corruption.operators.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.guard import metrics, plugin
 from vllm_unlearn.guard.configuration import ConfigurationError, load
-from vllm_unlearn.guard.constraints.constraints import Constraints
 from vllm_unlearn.guard.engine import vllm_plugin
-from vllm_unlearn.guard.engine.hook import Hook, UnavailableError
 from vllm_unlearn.guard.engine.patching import HookError
 from vllm_unlearn.guard.engine.vllm_plugin import install
-from vllm_unlearn.guard.store.store import Store, StoreError
-from vllm_unlearn.vocabulary import ForgetTarget
+from vllm_unlearn.guard.store.store import StoreError
 
 PATCHED = [
     (EngineArgs, "create_engine_config"),
@@ -70,6 +63,9 @@ PATCHED = [
 ]
 
 
+Configure = Callable[..., Path]
+
+
 @pytest.fixture(autouse=True)
 def vllm_as_it_was() -> Iterator[None]:
     originals = [(owner, name, getattr(owner, name)) for owner, name in PATCHED]
@@ -81,35 +77,6 @@ def vllm_as_it_was() -> Iterator[None]:
     log.handlers, log.propagate = handlers, propagate
     for owner, name, original in originals:
         setattr(owner, name, original)
-
-
-Configure = Callable[..., Path]
-
-
-@pytest.fixture
-def configure(tmp_path: Path, encoder_name: str, monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Write a configuration with these lines more, make its store, and name it in the environment."""
-
-    def write(*lines: str, store: bool = True) -> Path:
-        config = tmp_path / "unlearn.yaml"
-        config.write_text("\n".join([f"encoder: {{model: '{encoder_name}'}}", *lines]))
-        if store:
-            Store.create(f"sqlite:///{tmp_path}/forget.db")
-        monkeypatch.setenv("VLLM_UNLEARN_CONFIG", str(config))
-        return config
-
-    return write
-
-
-@pytest.fixture
-def engine_config(model_folder: Path) -> Callable[..., Any]:
-    """vLLM's configuration for the model, as its own code makes it."""
-
-    def make(**options: Any) -> Any:
-        args = AsyncEngineArgs(str(model_folder), max_model_len=512, enforce_eager=True, **options)
-        return args.create_engine_config()
-
-    return make
 
 
 def test_unconfigured_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,16 +244,6 @@ def test_a_truncated_encoder_is_refused(
         AsyncLLM.from_vllm_config(engine_config())
 
 
-def test_a_kv_connector_is_refused(configure: Configure, engine_config: Callable[..., Any]) -> None:
-    configure()
-    install()
-    config = engine_config(
-        kv_transfer_config={"kv_connector": "ExampleConnector", "kv_role": "kv_both"},
-    )
-    with pytest.raises(HookError, match="ExampleConnector"):
-        AsyncLLM.from_vllm_config(config)
-
-
 def test_an_engine_made_past_the_hook_does_not_serve(configure: Configure) -> None:
     configure()
     install()
@@ -294,160 +251,6 @@ def test_an_engine_made_past_the_hook_does_not_serve(configure: Configure) -> No
     with pytest.raises(HookError, match="past the guard"):
         asyncio.run(AsyncLLM.add_request(engine, "id", "Hello", vllm.SamplingParams()))
     engine.shutdown = lambda timeout=None: None  # type: ignore[method-assign]
-
-
-NOVEL = StructuredOutputsParams(choice=["The Great Gatsby", "Moby-Dick"])
-
-
-class BrokenEncoder:
-    fingerprint, dimension = "broken", 384
-
-    def encode(self, texts: Any) -> Any:
-        raise RuntimeError("the encoder is broken")
-
-
-def _counted(verdict: str) -> float:
-    return metrics.OURS.get_sample_value("vllm_unlearn_requests_total", {"verdict": verdict}) or 0.0
-
-
-class TestHook:
-    """Inputs that no client of the HTTP surfaces sends, and other modes, on a hook without an engine."""
-
-    @pytest.fixture
-    def make_hook(
-        self, configure: Configure, engine_config: Callable[..., Any], tokenizer: Any
-    ) -> Iterator[Callable[..., Hook]]:
-        made: list[Hook] = []
-
-        def make(*lines: str) -> Hook:
-            store = Store.create(f"sqlite:///{configure(*lines).parent}/forget.db")
-            store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")], replace=True)
-            hook = Hook(load(), engine_config(enable_prompt_embeds=True))
-            hook._rewriter.attach(tokenizer)
-            made.append(hook)
-            return hook
-
-        yield make
-        for hook in made:
-            hook.guard.close()
-
-    @pytest.fixture
-    def listed(self, tokenizer: Any) -> dict[str, Any]:
-        return {"type": "token", "prompt_token_ids": tokenizer.encode("Who wrote The Great Gatsby?")}
-
-    def test_a_streaming_input_is_refused(self, make_hook: Callable[..., Hook]) -> None:
-        async def stream() -> AsyncIterator[str]:
-            yield "Hello"
-
-        with pytest.raises(VLLMValidationError, match="not served"):
-            make_hook().screen(stream(), None)
-
-    def test_an_engine_request_is_refused(self, make_hook: Callable[..., Hook]) -> None:
-        with pytest.raises(VLLMValidationError, match="not served"):
-            make_hook().screen(object(), None)
-
-    def test_embeddings_are_refused(self, make_hook: Callable[..., Hook]) -> None:
-        embeds = {"type": "embeds", "prompt_embeds": torch.zeros((3, 576))}
-        with pytest.raises(VLLMValidationError, match="prompt_embeds"):
-            make_hook().screen(embeds, None)
-        assert make_hook("allow_client_embeds: true").screen(embeds, None) is embeds
-
-    def test_enforce_replaces_what_is_listed_alone(
-        self, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
-    ) -> None:
-        hook = make_hook()
-        other = {"type": "token", "prompt_token_ids": tokenizer.encode("What is the capital of Japan?")}
-        assert hook.screen(other, None) is other
-        replaced = hook.screen(listed, None)
-        assert replaced["type"] == "token"
-        assert not replaced["corrupted"].is_token.all()
-
-    def test_parameters_are_read_with_the_prompt(
-        self, make_hook: Callable[..., Hook], tokenizer: Any
-    ) -> None:
-        innocent = {"type": "token", "prompt_token_ids": tokenizer.encode("Tell me about a novel.")}
-        for lines, counted in ([], "corrupt"), (["mode: shadow"], "would_corrupt"):
-            hook, before = make_hook(*lines), _counted(counted)
-            constraints = Constraints(vllm.SamplingParams(structured_outputs=NOVEL))
-            assert hook.screen(innocent, None, constraints) is innocent
-            assert _counted(counted) == before + 1
-            assert (constraints.params is constraints.given) is bool(lines)
-
-    def test_parameters_that_cannot_be_decided_on_are_refused(
-        self, make_hook: Callable[..., Hook], tokenizer: Any
-    ) -> None:
-        innocent = {"type": "token", "prompt_token_ids": tokenizer.encode(" ")}
-        hook = make_hook()
-        hook.guard._detector._encoder = BrokenEncoder()
-        constraints = Constraints(vllm.SamplingParams(structured_outputs=NOVEL))
-        with pytest.raises(UnavailableError):
-            hook.screen(innocent, None, constraints)
-
-    def test_what_vllm_refuses_it_refuses_in_the_clients_words(
-        self, make_hook: Callable[..., Hook], tokenizer: Any
-    ) -> None:
-        hook = make_hook()
-        hook._engine = SimpleNamespace(get_tokenizer=lambda: tokenizer)
-        broken = StructuredOutputsParams(grammar='root ::= "The Great Gatsby" |||| (')
-        constraints = Constraints(vllm.SamplingParams(structured_outputs=broken))
-        hook.screen({"type": "token", "prompt_token_ids": [1]}, None, constraints)
-        assert constraints.params is not constraints.given
-        with pytest.raises(VLLMValidationError) as plain:
-            hook._verify(constraints.given)
-        with pytest.raises(VLLMValidationError) as guarded, hook.restoring(constraints):
-            hook._verify(constraints.params)
-        assert str(guarded.value) == str(plain.value)
-
-    def test_shadow_counts_and_changes_nothing(
-        self, make_hook: Callable[..., Hook], listed: dict[str, Any]
-    ) -> None:
-        hook, before = make_hook("mode: shadow"), _counted("would_corrupt")
-        assert hook.screen(listed, None) is listed
-        assert _counted("would_corrupt") == before + 1
-
-    @pytest.mark.parametrize("lines", [["on_error: open"], ["mode: shadow"]])
-    def test_open_lets_pass_what_cannot_be_decided_on(
-        self, lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
-    ) -> None:
-        hook, before = make_hook(*lines), _counted("undecided")
-        hook.guard._detector._encoder = BrokenEncoder()
-        assert hook.screen(listed, None) is listed
-        assert _counted("undecided") == before + 1
-
-    @pytest.mark.parametrize("lines", [[], ["on_error: open"], ["mode: shadow"]])
-    def test_what_is_longer_than_the_budget_is_too_long_for_the_model(
-        self, lines: list[str], make_hook: Callable[..., Hook], listed: dict[str, Any]
-    ) -> None:
-        hook = make_hook("detection: {max_chars: 5}", *lines)
-        if lines == ["mode: shadow"]:
-            assert hook.screen(listed, None) is listed
-            return
-        with pytest.raises(VLLMValidationError, match=r"27 characters .more than 5 .* the input prompt"):
-            hook.screen(listed, None)
-
-    @pytest.mark.parametrize("opens", [False, True])
-    def test_what_finds_no_room_in_the_queue_is_told_that_the_engine_is_busy(
-        self, opens: bool, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
-    ) -> None:
-        """Two at once, where there is room for one."""
-        hook = make_hook("detection: {max_queued_tokens: 1}", *["on_error: open"] * opens)
-        hook._shaken = True
-        other = {"type": "token", "prompt_token_ids": tokenizer.encode("Who is it?")}
-
-        async def ask() -> list[Any]:
-            asked = (hook.screen_async(prompt, None) for prompt in (listed, other))
-            return await asyncio.gather(*asked, return_exceptions=True)
-
-        first, second = asyncio.run(ask())
-        assert "corrupted" in first
-        assert second is other if opens else "currently busy" in str(second)
-
-    def test_neutral_tokens_where_they_are_configured(
-        self, make_hook: Callable[..., Hook], listed: dict[str, Any], tokenizer: Any
-    ) -> None:
-        replaced = make_hook("corruption: {apply: tokens}").screen(listed, None)
-        assert "Gatsby" not in tokenizer.decode(replaced["prompt_token_ids"])
-        assert len(replaced["prompt_token_ids"]) == len(listed["prompt_token_ids"])
 
 
 def test_serve_says_what_is_wrong_and_stops(configure: Configure, model_folder: Path, tmp_path: Path) -> None:

@@ -6,41 +6,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import LEASE, Clocks
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
 from vllm_unlearn.guard.store.lease import Lease, Moment, read_clocks
-from vllm_unlearn.guard.store.store import Store, StoreError
-from vllm_unlearn.guard.store.watch import SWEEP_SECONDS, Watch
+from vllm_unlearn.guard.store.store import Store
+from vllm_unlearn.guard.store.watch import SWEEP_SECONDS
 from vllm_unlearn.vocabulary import ForgetTarget
 
-LEASE = 2.0
 TARGET = ForgetTarget(id="vale", name="Orrin Vale")
-
-
-class Clocks:
-    """The machine's clocks, until they jump."""
-
-    def __init__(self) -> None:
-        self.steady = self.wall = 0.0
-
-    def __call__(self) -> Moment:
-        real = read_clocks()
-        return Moment(real.steady + self.steady, real.wall + self.wall)
-
-
-@pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(f"sqlite:///{tmp_path / 'forget.db'}")
 
 
 @pytest.fixture
@@ -156,75 +134,6 @@ def test_what_slept_in_the_middle_of_a_prompt_is_not_let_through(
 
     guard._canaries.find = sleep  # type: ignore[assignment]
     assert not served(guard)
-
-
-class TestWatch:
-    @pytest.fixture
-    def watch(self, store: Store, clocks: Clocks) -> Watch:
-        return Watch(store, clocks)
-
-    def beat(self, store: Store, generation: int = 0) -> None:
-        store.beat("one", generation, "enforce", timedelta(seconds=LEASE))
-
-    @pytest.mark.parametrize("wall", [-1e6, 1e6])
-    def test_a_wall_clock_that_jumps_hides_no_replica(
-        self, watch: Watch, store: Store, clocks: Clocks, wall: float
-    ) -> None:
-        self.beat(store)
-        assert [r.id for r in watch.behind(1)] == ["one"]
-        clocks.wall = wall
-        assert [r.id for r in watch.behind(1)] == ["one"]
-
-    def test_a_replica_is_gone_once_it_was_silent_for_a_whole_lease(
-        self, watch: Watch, store: Store, clocks: Clocks
-    ) -> None:
-        self.beat(store)
-        assert watch.behind(1)
-        clocks.steady = LEASE * 0.9
-        assert watch.behind(1)
-        self.beat(store)
-        clocks.steady = LEASE * 1.8
-        assert watch.behind(1)  # it has beaten meanwhile
-        clocks.steady = LEASE * 2.9
-        assert watch.behind(1) == []
-        assert store.replicas(silent=True) == ()  # nobody has to watch it again
-
-    def test_a_machine_that_slept_looks_again_first(self, watch: Watch, store: Store, clocks: Clocks) -> None:
-        self.beat(store)
-        assert watch.behind(1)
-        self.beat(store)  # while the watcher sleeps
-        clocks.steady = 3600.0
-        assert watch.behind(1)
-
-    def test_a_sweep_takes_off_who_was_silent_between_two_looks(
-        self, watch: Watch, store: Store, clocks: Clocks
-    ) -> None:
-        store.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
-        self.beat(store)
-        for minute, left in ((1, 2), (1.5, 2), (2, 1)):
-            clocks.steady = minute * SWEEP_SECONDS
-            watch.sweep()
-            assert len(store.replicas(silent=True)) == left
-            self.beat(store)
-        assert [r.id for r in store.replicas(silent=True)] == ["one"]
-
-    def test_what_has_the_generation_is_not_waited_for(self, watch: Watch, store: Store) -> None:
-        store.forget([TARGET])
-        store.beat("one", 1, "enforce", timedelta(seconds=LEASE), digest=store.head().digest)
-        assert watch.behind(1) == []
-        assert [r.id for r in watch.behind(2)] == ["one"]
-
-    def test_a_store_that_is_only_read_is_enough(
-        self, watch: Watch, store: Store, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refused(self: Store, replica: object) -> None:
-            raise StoreError("read-only")
-
-        monkeypatch.setattr(Store, "bury", refused)
-        self.beat(store)
-        assert watch.behind(1)
-        clocks.steady = LEASE * 1.1
-        assert watch.behind(1) == []
 
 
 @pytest.mark.parametrize("clock", ["steady", "wall"])
