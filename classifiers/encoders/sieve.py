@@ -27,7 +27,7 @@ class Sieve:
     ) -> None:
         """``vectors`` has shape (exemplars, dimension); ``index`` is the FAISS index that holds them."""
         step = -(-len(exemplars) // FITTED)
-        self._encoder = encoder.fitted(exemplars[::step], vectors[::step])
+        self._encoder = encoder.fit(exemplars[::step], vectors[::step])
         self._index = index
 
     def nearest(

@@ -8,7 +8,7 @@ from ..text.folded_words import FoldedWords
 from ..text.word_frequency import rarity
 from .given_names import other_forms
 from .person import Person
-from .surnames import telling
+from .surnames import distinctiveness
 
 _MIDDLE_WORDS = 4
 # What stands behind a name of two, and is no number of kings.
@@ -63,11 +63,11 @@ class MiddleNames:
                 alone = last - first == 1 + len(known.particles)
                 if rarity(known.last) < (VERY_RARE_SURNAME if rare and alone else rare):
                     continue
-                if _names(words, first, last, known):
+                if _is_name(words, first, last, known):
                     yield *words.span(first, last + len(known.generation)), [owner]
 
 
-def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
+def _is_name(words: FoldedWords, first: int, last: int, known: Person) -> bool:
     middle = words.between(first + 1, last)
     names = middle[: len(middle) - len(known.particles)]
     surname = names + known.particles == middle
@@ -79,7 +79,7 @@ def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
     if not names and known.given[1:] and known.generation and known.generation[0] not in FAMILY:
         return False  # Pope Paul II is no Pope John Paul II
     added = bool(names) and not known.given[1:] and all(len(name) == 1 for name in names)
-    if added and rarity(known.given[0]) + telling(known.last) < COMMON_NAME:
+    if added and rarity(known.given[0]) + distinctiveness(known.last) < COMMON_NAME:
         return False  # Michael B. Jordan is no Michael Jordan
     return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
 
@@ -87,7 +87,7 @@ def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
 def _of_two(words: FoldedWords, first: int, last: int, names: Sequence[str]) -> bool:
     """Whether between a first name and its surname another's stand: "Venus and Serena Williams"."""
     joined = words.gap(first).strip()
-    written = joined == "" and names[:1] and names[0] in _AND and words.written(first + 1).islower()
+    written = joined == "" and names[:1] and names[0] in _AND and words.text_of(first + 1).islower()
     start = first + 2 if written else first + 1
     others = range(start, first + 1 + len(names))
     return (
@@ -105,6 +105,8 @@ def _agree(middle: Sequence[str], listed: Sequence[str]) -> bool:
 
 def equal_or_initials(names: Sequence[str], listed: Sequence[str]) -> bool:
     """Whether each of the names is the listed one, or one of the two the other's initial."""
-    return len(names) == len(listed) and all(
-        a == b or (a[0] == b[0] and 1 in (len(a), len(b))) for a, b in zip(names, listed, strict=True)
-    )
+    return len(names) == len(listed) and all(map(_is_equal_or_initial, names, listed))
+
+
+def _is_equal_or_initial(one: str, other: str) -> bool:
+    return one == other or (one[0] == other[0] and 1 in (len(one), len(other)))
