@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from .edits import Edit, Place, delete, drop_overlaps, places_of_bytes
 
@@ -119,14 +119,13 @@ def _byte(match: re.Match[str]) -> int:
 
 
 def _decode_bytes(codes: list[_Byte]) -> Iterator[Edit]:
-    numbers, places = zip(*codes, strict=True)
-    code = bytes(numbers)
-    origins: Sequence[Place]
+    code = bytes(number for number, _ in codes)
+    origins = [place for _, place in codes]
     try:
         text = code.decode()
-        origins = places_of_bytes(text, places)
+        origins = places_of_bytes(text, origins)
     except UnicodeDecodeError:
-        text, origins = code.decode("latin-1"), places
+        text = code.decode("latin-1")
     for place, char in zip(origins, text, strict=True):
         yield Edit(*place, char)
 

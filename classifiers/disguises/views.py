@@ -154,8 +154,8 @@ def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
         if new:
             layers.append(new)
     for number, layer in enumerate(layers):
-        made = _merge(layer, layers[0])[0] if number else layer
-        yield _view(outer, made, _regions(outer, layer))
+        changes = _merge(layer, layers[0])[0] if number else layer
+        yield _view(outer, changes, _regions(outer, layer))
     if layers and (beside := _changes_beside_guesses(layers[0])):
         certain = [change for change in layers[0] if not change.is_guess]
         yield _view(outer, certain, _regions(outer, beside))

@@ -51,19 +51,19 @@ _GRAMMAR = frozenset(
 
 def follows_another(name: str, text: str, start: int, end: int) -> bool:
     """Whether what stands beside ``name``, in ``text[start:end]``, makes it no name or another's."""
-    known = _traits(name)
-    if _goes_on_in_digits(text, start, end) or (known.fifth and _is_versus(text, end)):
+    traits = _traits(name)
+    if _goes_on_in_digits(text, start, end) or (traits.fifth and _is_versus(text, end)):
         return True
-    if known.unit and _is_measure(text, start, end):
+    if traits.unit and _is_measure(text, start, end):
         return True
-    if known.personal and _is_verb(text, start, end):
+    if traits.personal and _is_verb(text, start, end):
         return True
-    if known.personal and _ELDER.match(text, end):
+    if traits.personal and _ELDER.match(text, end):
         return True
-    if known.signs is not None:
-        found = _SIGNS.match(text, end)
-        return found is not None and found[0] != known.signs
-    return known.words and not text.endswith(name, 0, end) and _is_phrase(text, end)
+    if traits.signs is not None:
+        signs = _SIGNS.match(text, end)
+        return signs is not None and signs[0] != traits.signs
+    return traits.words and not text.endswith(name, 0, end) and _is_phrase(text, end)
 
 
 def part_of_another(text: str, start: int, end: int, own: Collection[str]) -> bool:

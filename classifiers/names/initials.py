@@ -34,21 +34,21 @@ class Initials:
 
     def __init__(self, people: Iterable[tuple[Person, Owner]]) -> None:
         self._people: dict[str, dict[tuple[str, ...], dict[str, list[tuple[Person, Owner]]]]] = {}
-        for known, owner in people:
-            self._add(known, owner)
+        for person, owner in people:
+            self._add(person, owner)
 
-    def _add(self, known: Person, owner: Owner) -> None:
-        letters = "".join(word[0] for word in known.given)
-        if _has_patronymic(known) and rarity(known.last) >= RARE_LETTERS:
-            people = self._people.setdefault(known.last, {}).setdefault(known.particles, {})
-            people.setdefault(letters + _ANY, []).append((known, owner))
-        telling = rarity(known.last) >= RARE_SURNAME or bool(known.particles)
-        rare = telling and len(known.given[0]) > 1
+    def _add(self, person: Person, owner: Owner) -> None:
+        letters = "".join(word[0] for word in person.given)
+        if _has_patronymic(person) and rarity(person.last) >= RARE_LETTERS:
+            people = self._people.setdefault(person.last, {}).setdefault(person.particles, {})
+            people.setdefault(letters + _ANY, []).append((person, owner))
+        telling = rarity(person.last) >= RARE_SURNAME or bool(person.particles)
+        rare = telling and len(person.given[0]) > 1
         if len(letters) == 1 and not rare:
             return
-        people = self._people.setdefault(known.last, {}).setdefault(known.particles, {})
+        people = self._people.setdefault(person.last, {}).setdefault(person.particles, {})
         for initials in {letters, letters[0]} if rare else {letters}:
-            people.setdefault(initials, []).append((known, owner))
+            people.setdefault(initials, []).append((person, owner))
 
     def find(self, words: FoldedWords) -> Iterator[tuple[int, int, list[Owner]]]:
         """Where in the folded text, and whose each name is."""
@@ -66,8 +66,8 @@ def _find_people(
 ) -> Iterator[tuple[int, int, list[Owner]]]:
     """Of the people of a surname those whose initials stand before it, or after it and a comma."""
     for first, letters in _before(words, start):
-        if known := [*people.get(letters, ()), *people.get(letters[:-1] + _ANY, ())]:
-            owners = [owner for p, owner in known if _is_name(words, first, start, last, p)]
+        if namesakes := [*people.get(letters, ()), *people.get(letters[:-1] + _ANY, ())]:
+            owners = [owner for p, owner in namesakes if _is_name(words, first, start, last, p)]
             yield *words.span(first, last), owners
     for stop, letters in _after(words, last):
         if people.get(letters):
@@ -117,16 +117,16 @@ def _together(words: FoldedWords, place: int, surname: int) -> bool:
     return not words.in_capitals([surname]) and rarity(word) >= RARE_LETTERS
 
 
-def _is_name(words: FoldedWords, first: int, start: int, last: int, known: Person) -> bool:
+def _is_name(words: FoldedWords, first: int, start: int, last: int, person: Person) -> bool:
     given = words.between(first, start)
-    if known.generation and known.generation[0] not in FAMILY:
-        number = words.between(last + 1, last + 1 + len(known.generation))
-        if number != known.generation:  # another pope
+    if person.generation and person.generation[0] not in FAMILY:
+        number = words.between(last + 1, last + 1 + len(person.generation))
+        if number != person.generation:  # another pope
             return False
-    if _has_patronymic(known) and len(given) == 2:
+    if _has_patronymic(person) and len(given) == 2:
         given = given[:1]
     together = len(given) == 1 and len(given[0]) > 1
-    if not together and not equal_or_initials(given, known.given[: len(given)]):
+    if not together and not equal_or_initials(given, person.given[: len(given)]):
         return False
     names = [place for place in range(first, start) if len(words[place]) > 1 and not together]
     return (
@@ -136,9 +136,9 @@ def _is_name(words: FoldedWords, first: int, start: int, last: int, known: Perso
     )
 
 
-def _has_patronymic(known: Person) -> bool:
+def _has_patronymic(person: Person) -> bool:
     """Whether a second initial may be added to the one given name: "Л. Н. Толстой" for Лев Толстой."""
-    return len(known.given) == 1 and "\u0400" <= known.last[0] < "\u0530"
+    return len(person.given) == 1 and "\u0400" <= person.last[0] < "\u0530"
 
 
 def _is_initial(words: FoldedWords, place: int) -> bool:

@@ -174,8 +174,8 @@ class NameParts:
         if not mention.capital:
             return 0.0
         if telling < HALF_TELLING:
-            told = mention.life_words >= MUCH_TOLD and (telling > 0 or mention.does) and not mention.formal
-            return MUCH if told else 0.0
+            much = mention.life_words >= MUCH_TOLD and (telling > 0 or mention.does) and not mention.formal
+            return MUCH if much else 0.0
         least, most = HALF
         share = (telling - HALF_TELLING) / (TELLING - HALF_TELLING)
         return least + (most - least) * share + TOLD * bool(mention.life_words)

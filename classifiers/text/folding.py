@@ -30,8 +30,8 @@ class _Folding(dict[str, str]):
 
     def __missing__(self, char: str) -> str:
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-        kept = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
-        folded = "".join(_plain(c) if _is_of_word(c) else " " for c in kept)
+        chars = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
+        folded = "".join(_plain(c) if _is_of_word(c) else " " for c in chars)
         if len(self) >= MOST_CHARACTERS:
             self.clear()
         self[char] = folded
