@@ -53,14 +53,14 @@ def _decode_tags(match: re.Match[str]) -> Edit:
 
 def _other_scripts(text: str, words: list[re.Match[str]]) -> Iterator[Edit]:
     """Letters of words in mixed script, and wholly foreign ones if the rest of the text is Latin."""
-    turned = [m for m in words if _looks_latin(m[0])]
-    mixed = [m for m in turned if re.search("[A-Za-z]", m[0]) and len(m[0]) > 2]
+    turned = list(filter(_looks_latin, words))
+    mixed = list(filter(_is_mixed, turned))
     if sum(len(m[0]) for m in mixed) < _MIN_STYLED:
         mixed = []
-    foreign = [m for m in words if _is_foreign(m[0])]
-    whole = [m for m in turned if _is_foreign(m[0]) and (mixed or len(m[0]) > 3)]
+    foreign = list(filter(_is_foreign, words))
+    whole = [m for m in turned if _is_foreign(m) and (mixed or len(m[0]) > 3)]
     if len(turned) < len(words):
-        mixed = [m for m in mixed if 2 * len(re.findall("[A-Za-z]", m[0])) > len(m[0])]
+        mixed = list(filter(_is_mostly_latin, mixed))
     if len(whole) < len(foreign) or not (mixed or re.search("[A-Za-z]{3}", text)):
         whole = []
     yield from _letters(text, (*mixed, *whole), _LOOKALIKES.get)
@@ -74,14 +74,22 @@ def _letters(text: str, words: Sequence[re.Match[str]], plain: Callable[[str], s
                 yield Edit(place, place + 1, letter)
 
 
-def _looks_latin(word: str) -> bool:
+def _looks_latin(word: re.Match[str]) -> bool:
     """Whether all letters are Latin or look so, and one is not."""
-    others = set(word) - _LOOKALIKES.keys()
-    return len(others) < len(set(word)) and all(c.isascii() or _is_latin(c) for c in others)
+    others = set(word[0]) - _LOOKALIKES.keys()
+    return len(others) < len(set(word[0])) and all(c.isascii() or _is_latin(c) for c in others)
 
 
-def _is_foreign(word: str) -> bool:
-    return not any(map(str.isascii, word)) and not _is_latin(word)
+def _is_mixed(word: re.Match[str]) -> bool:
+    return len(word[0]) > 2 and re.search("[A-Za-z]", word[0]) is not None
+
+
+def _is_mostly_latin(word: re.Match[str]) -> bool:
+    return 2 * len(re.findall("[A-Za-z]", word[0])) > len(word[0])
+
+
+def _is_foreign(word: re.Match[str]) -> bool:
+    return not any(map(str.isascii, word[0])) and not _is_latin(word[0])
 
 
 def _is_latin(word: str) -> bool:

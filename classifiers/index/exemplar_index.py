@@ -82,8 +82,10 @@ class ExemplarIndex:
 
     def most_agreement(self, rare_words: Mapping[str, float]) -> float:
         """At least the agreement of a segment's rare words with those of any one target."""
-        shared = sum(weight for word, weight in rare_words.items() if word in self._known)
-        total = sum(weight for word, weight in rare_words.items() if word not in self._named)
+        shared = total = 0.0
+        for word, weight in rare_words.items():
+            shared += weight if word in self._known else 0.0
+            total += weight if word not in self._named else 0.0
         return agreement_of(shared, max(shared, total))
 
     def most_similarity(

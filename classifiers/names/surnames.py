@@ -75,11 +75,11 @@ def lone_words(name: str, kind: Kind) -> dict[str, float]:
     words = name_words(name)
     if not words or kind not in ("entity", "work"):
         return {}
-    rare = {
-        word: distinctiveness(word) - TELLING_FIRST + TELLING
-        for word in (words if kind == "work" else words[:1])
-    }
-    weights = {word: t for word, t in rare.items() if t >= TELLING}
+    weights: dict[str, float] = {}
+    for word in words if kind == "work" else words[:1]:
+        telling = distinctiveness(word) - TELLING_FIRST + TELLING
+        if telling >= TELLING:
+            weights[word] = telling
     if kind == "entity" and len(words) > 1 and _OF.isdisjoint(normalise(name)[0].split()):
         weights.setdefault(words[0], FIRST_NAME)
         weights[words[-1]] = distinctiveness(words[-1])
