@@ -54,7 +54,7 @@ class StaticEncoder:
     """An ``Encoder`` that adds up token vectors; safe to share by threads.
 
     A text's vector depends on that text alone. Cosines are not on the scale of the full encoder's
-    before ``fitted``.
+    before ``fit``.
     """
 
     def __init__(self, table: Table, empty: Vectors, tokenizer: Tokenizer, fingerprint: str) -> None:
