@@ -487,7 +487,7 @@ def test_every_listed_name_is_covered_whatever_stands_beside_it(words: list[tupl
 class Thorough(Detector):
     """Encodes also what a name in it has decided."""
 
-    def _settled(self, reading: Reading, row: int) -> set[str]:
+    def _certain_targets(self, reading: Reading, row: int) -> set[str]:
         return set()
 
 
