@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..vocabulary import Match
 from .encoders.encoder import Encoder, Vectors
-from .evidence import THRESHOLD, Evidence, most
+from .evidence import THRESHOLD, Evidence, highest_score
 from .forget_index import ForgetIndex
 from .names.name_parts import ALONE, PartHit
 from .names.names import NameHit
@@ -54,12 +54,12 @@ class Detector:
         Names, and surnames that are as good, are reported where they stand; a segment that is about a
         target, and holds none of its names, is reported whole.
         """
-        taken: dict[str, _Taken] = defaultdict(_Taken)
-        kept: list[Match] = []
-        for match in sorted(self._candidates(text, turns, self.threshold), key=_strongest):
-            if taken[match.target_id].take(match):
-                kept.append(match)
-        return sorted(kept, key=lambda match: (match.start, match.end, match.target_id))
+        places: dict[str, _Places] = defaultdict(_Places)
+        matches: list[Match] = []
+        for match in sorted(self._candidates(text, turns, self.threshold), key=_rank):
+            if places[match.target_id].take(match):
+                matches.append(match)
+        return sorted(matches, key=lambda match: (match.start, match.end, match.target_id))
 
     def scores(self, text: str, turns: Turns | None = None) -> dict[str, float]:
         """The best score in ``text`` of every target that comes near: flagged or not, 1.0 for a name.
@@ -86,14 +86,16 @@ class Detector:
         evidence, row = best
         if evidence.score < self.threshold:
             return Near(evidence, "score")
-        return Near(evidence, "scope" if evidence.target_id in self._scoped(reading, row) else "first pass")
+        return Near(
+            evidence, "scope" if evidence.target_id in self._scope_targets(reading, row) else "first pass"
+        )
 
     def scope_scores(self, text: str) -> dict[str, float]:
         """For each scoped target that ``text`` names, how far inside its scope what is asked lies, 0 to 1."""
         if not self.index.targets:
             return {}
         reading = next(readings(self.index, text, None))
-        return {match.target_id: match.score for match in self._in_scope(reading, 0.0) if match.name}
+        return {match.target_id: match.score for match in self._find_facts(reading, 0.0) if match.name}
 
     def _candidates(self, text: str, turns: Turns | None, least: float) -> Iterator[Match]:
         """What scores ``least`` or more in any reading of ``text``; the same may come more than once."""
@@ -101,11 +103,11 @@ class Detector:
             return
         seen: set[tuple[str, int, int]] = set()
         for reading in readings(self.index, text, turns):
-            yield from self._named(reading, seen)
-            yield from self._in_scope(reading, least)
-            yield from self._described(reading, least)
+            yield from self._find_names(reading, seen)
+            yield from self._find_facts(reading, least)
+            yield from self._find_descriptions(reading, least)
 
-    def _named(self, reading: Reading, seen: set[tuple[str, int, int]]) -> Iterator[Match]:
+    def _find_names(self, reading: Reading, seen: set[tuple[str, int, int]]) -> Iterator[Match]:
         """The names in a reading that are not ``seen`` at their place in another."""
         for hit in reading.names:
             target = self.index.targets[hit.target_id]
@@ -114,52 +116,52 @@ class Detector:
                 continue
             seen.add(place)
             if not (target.counterexamples and self._is_namesake(reading, hit)):
-                yield _mention(reading, hit, 1.0)
+                yield _name_match(reading, hit, 1.0)
 
     def _is_namesake(self, reading: Reading, hit: NameHit) -> bool:
         """Whether all that holds the name is nearer to a counterexample."""
         rows = reading.around(hit)
         margins: list[float] = []
-        for row, vector in zip(rows, self._encoded(reading, rows), strict=True):
+        for row, vector in zip(rows, self._encode_rows(reading, rows), strict=True):
             evidence = self.index.exemplars.evidence(
-                hit.target_id, vector, reading.said[row], reading.parts[row]
+                hit.target_id, vector, reading.rare_words[row], reading.part_weights[row]
             )
             if evidence.counterexample:
                 margins.append(evidence.exemplar.similarity - evidence.counterexample.similarity)
         return bool(margins) and max(margins) < NAMESAKE_MARGIN
 
-    def _in_scope(self, reading: Reading, least: float) -> Iterator[Match]:
+    def _find_facts(self, reading: Reading, least: float) -> Iterator[Match]:
         """Mentions of a scoped target, if a fact in scope stands beside one, or after it in "his" or "they".
 
         All mentions then: a model would take the name from another one.
         """
-        named: dict[str, list[NameHit]] = defaultdict(list)
+        hits_of: dict[str, list[NameHit]] = defaultdict(list)
         for hit in reading.names:
             if self.index.targets[hit.target_id].scope != "all":
-                named[hit.target_id].append(hit)
-        for target_id, hits in named.items():
-            rows = _asking(reading, hits)
+                hits_of[hit.target_id].append(hit)
+        for target_id, hits in hits_of.items():
+            rows = _scope_rows(reading, hits)
             texts = [reading.segments[row].text for row in rows]
             scores = self.index.scopes.scores(target_id, texts, self._encoder)
             best = max(scores, default=0.0)
             if best < least:
                 continue
             for hit in hits:
-                yield _mention(reading, hit, best)
+                yield _name_match(reading, hit, best)
             for row, score in zip(rows, scores, strict=True):
                 if score >= least:
-                    yield _fact(reading, row, target_id, score)
+                    yield _fact_match(reading, row, target_id, score)
 
-    def _described(self, reading: Reading, least: float) -> Iterator[Match]:
+    def _find_descriptions(self, reading: Reading, least: float) -> Iterator[Match]:
         """The segments about a target, whatever they name; where a surname says it all, its places."""
-        rows = self._worth_encoding(reading, least)
+        rows = self._rows_to_encode(reading, least)
         for row, every in zip(rows, self._search(reading, rows), strict=True):
-            scoped = self._scoped(reading, row)
+            scoped = self._scope_targets(reading, row)
             for evidence in every:
                 if evidence.score >= least and evidence.target_id not in scoped:
-                    yield from _about(reading, row, evidence, least)
+                    yield from _evidence_matches(reading, row, evidence, least)
 
-    def _worth_encoding(self, reading: Reading, least: float) -> list[int]:
+    def _rows_to_encode(self, reading: Reading, least: float) -> list[int]:
         """The segments that could reach ``least``: few texts cost a run of the encoder.
 
         First by their words, as if each were as near to an exemplar as can be; then by the sieve. What a name
@@ -167,51 +169,54 @@ class Detector:
         """
         by_words: dict[int, float] = {}
         decided: dict[int, set[str]] = {}
-        for row, (said, parts) in enumerate(zip(reading.said, reading.parts, strict=True)):
-            settled = self._settled(reading, row)
-            if len(settled) == len(self.index.targets):
+        for row, (words, parts) in enumerate(zip(reading.rare_words, reading.part_weights, strict=True)):
+            certain = self._certain_targets(reading, row)
+            if len(certain) == len(self.index.targets):
                 continue
-            part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in settled)))
-            score = most(0.0, self.index.exemplars.most_agreement(said), part)
-            if score + most(1.0, 0.0, 0.0) >= least:
-                by_words[row], decided[row] = score, settled
+            part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in certain)))
+            score = highest_score(0.0, self.index.exemplars.most_agreement(words), part)
+            if score + highest_score(1.0, 0.0, 0.0) >= least:
+                by_words[row], decided[row] = score, certain
         spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
         similarities = self.index.exemplars.most_similarity(reading.text, spans, list(decided.values()))
         rows: list[int] = []
         for (row, score), similarity in zip(by_words.items(), similarities, strict=True):
-            if score + most(float(similarity), 0.0, 0.0) >= least:
+            if score + highest_score(float(similarity), 0.0, 0.0) >= least:
                 rows.append(row)
         return rows
 
-    def _settled(self, reading: Reading, row: int) -> set[str]:
+    def _certain_targets(self, reading: Reading, row: int) -> set[str]:
         """The targets of which a segment can tell nothing more, since their names stand in it: a segment is
         not reported beside a name, nor a surname within one."""
-        settled: set[str] = set()
-        for hit in reading.named[row]:
+        certain: set[str] = set()
+        for hit in reading.names_of[row]:
             target = self.index.targets[hit.target_id]
             if target.scope == "all" and not target.counterexamples:
-                settled.add(hit.target_id)
-        for part in reading.alone[row] if settled else ():
-            if part.target_id in settled and not _within(part, reading.named[row]):
-                settled.remove(part.target_id)
-        return settled
+                certain.add(hit.target_id)
+        for part in reading.lone_parts[row] if certain else ():
+            if part.target_id in certain and not _lies_within(part, reading.names_of[row]):
+                certain.remove(part.target_id)
+        return certain
 
     def _search(self, reading: Reading, rows: Sequence[int]) -> list[list[Evidence]]:
         """For each of these segments the evidence for each target near it."""
-        said, parts = [reading.said[row] for row in rows], [reading.parts[row] for row in rows]
-        return self.index.exemplars.search(self._encoded(reading, rows), said, parts)
+        words = [reading.rare_words[row] for row in rows]
+        parts = [reading.part_weights[row] for row in rows]
+        return self.index.exemplars.search(self._encode_rows(reading, rows), words, parts)
 
-    def _encoded(self, reading: Reading, rows: Sequence[int]) -> Vectors:
+    def _encode_rows(self, reading: Reading, rows: Sequence[int]) -> Vectors:
         return self._encoder.encode([reading.segments[row].text for row in rows])
 
-    def _scoped(self, reading: Reading, row: int) -> set[str]:
+    def _scope_targets(self, reading: Reading, row: int) -> set[str]:
         """The scoped targets that are named in a segment: of them their scope has decided."""
-        return {
-            hit.target_id for hit in reading.named[row] if self.index.targets[hit.target_id].scope != "all"
-        }
+        scoped: set[str] = set()
+        for hit in reading.names_of[row]:
+            if self.index.targets[hit.target_id].scope != "all":
+                scoped.add(hit.target_id)
+        return scoped
 
 
-class _Taken:
+class _Places:
     """The places of one target's matches, none inside of another: in order of their starts they are in order
     of their ends, so that a new one is looked for, not compared with all."""
 
@@ -235,54 +240,54 @@ class _Taken:
         return True
 
 
-def _within(part: PartHit, names: Sequence[NameHit]) -> bool:
+def _lies_within(part: PartHit, names: Sequence[NameHit]) -> bool:
     """Whether a part of a name stands within one of its target's ``names``, which are in order."""
     last = bisect_right(names, part.start, key=lambda hit: hit.start)
     near = names[max(0, last - _NAMES_NEAR) : last]
     return any(hit.target_id == part.target_id and part.end <= hit.end for hit in near)
 
 
-def _strongest(match: Match) -> tuple[float, float, int, int]:
+def _rank(match: Match) -> tuple[float, float, int, int]:
     """Names before descriptions; of names the longest, of descriptions as strong the tightest."""
     length = match.end - match.start
     return (0, 0.0, -length, match.start) if match.name else (1, -match.score, length, match.start)
 
 
-def _asking(reading: Reading, hits: Sequence[NameHit]) -> list[int]:
+def _scope_rows(reading: Reading, hits: Sequence[NameHit]) -> list[int]:
     """The segments that may ask something of the target of ``hits``: they name it, or come after it."""
     rows: list[int] = []
-    for row, (segment, own) in enumerate(zip(reading.segments, reading.named, strict=True)):
-        if segment.start >= hits[0].end or any(hit.target_id == hits[0].target_id for hit in own):
+    for row, (segment, names) in enumerate(zip(reading.segments, reading.names_of, strict=True)):
+        if segment.start >= hits[0].end or any(name.target_id == hits[0].target_id for name in names):
             rows.append(row)
     return rows
 
 
-def _mention(reading: Reading, hit: NameHit, score: float) -> Match:
+def _name_match(reading: Reading, hit: NameHit, score: float) -> Match:
     """A listed name where it stands."""
     place, disguise = reading.place(hit.start, hit.end), reading.disguise(hit.start, hit.end)
     return Match(hit.target_id, *place, score, hit.name, disguise=disguise)
 
 
-def _fact(reading: Reading, row: int, target_id: str, score: float) -> Match:
+def _fact_match(reading: Reading, row: int, target_id: str, score: float) -> Match:
     """A segment that tells or asks what is in a target's scope."""
     start, end = reading.segments[row].start, reading.segments[row].end
     return Match(target_id, *reading.place(start, end), score, disguise=reading.disguise(start, end))
 
 
-def _about(reading: Reading, row: int, evidence: Evidence, least: float) -> Iterator[Match]:
+def _evidence_matches(reading: Reading, row: int, evidence: Evidence, least: float) -> Iterator[Match]:
     """The surnames in a segment that say alone who is meant, and the segment if there is more."""
     alone = evidence.name_part >= ALONE
     if alone:
-        for part in reading.alone[row]:
+        for part in reading.lone_parts[row]:
             if part.target_id == evidence.target_id:
                 name = reading.text[part.start : part.end]
-                yield _described_by(reading, evidence, part.start, part.end, name)
-    if not alone or evidence.unnamed >= least:
+                yield _evidence_match(reading, evidence, part.start, part.end, name)
+    if not alone or evidence.score_without_name >= least:
         segment = reading.segments[row]
-        yield _described_by(reading, evidence, segment.start, segment.end, None)
+        yield _evidence_match(reading, evidence, segment.start, segment.end, None)
 
 
-def _described_by(reading: Reading, evidence: Evidence, start: int, end: int, name: str | None) -> Match:
+def _evidence_match(reading: Reading, evidence: Evidence, start: int, end: int, name: str | None) -> Match:
     return Match(
         evidence.target_id,
         *reading.place(start, end),

@@ -45,17 +45,17 @@ class Evidence:
         return self._score(self.name_part)
 
     @property
-    def unnamed(self) -> float:
+    def score_without_name(self) -> float:
         """The score without the part of the name: what the rest says."""
         return self._score(0.0)
 
     def _score(self, name_part: float) -> float:
         if self.counterexample and self.counterexample.similarity >= self.exemplar.similarity:
             return 0.0
-        total = most(self.similarity, self.agreement, name_part)
+        total = highest_score(self.similarity, self.agreement, name_part)
         return min(1.0, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))
 
 
-def most(similarity: float, agreement: float, name_part: float) -> float:
+def highest_score(similarity: float, agreement: float, name_part: float) -> float:
     """The score that such evidence can reach; with a similarity of 1, before any is measured."""
     return SIMILARITY * similarity + AGREEMENT * agreement + NAME_PART * name_part

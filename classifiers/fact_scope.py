@@ -51,23 +51,23 @@ class FactScope:
     def scores(self, vectors: Vectors) -> Vectors:
         """For texts of shape (texts, dimension) how far inside they lie: 0 to 1, 0.5 at the margin."""
         values = _unit(vectors - self._centre) @ self._slope
-        found: Vectors = np.clip(0.5 + (values - MARGIN) / 2, 0.0, 1.0).astype(np.float32)
-        return found
+        scores: Vectors = np.clip(0.5 + (values - MARGIN) / 2, 0.0, 1.0).astype(np.float32)
+        return scores
 
 
-def settled(scores: Vectors, vectors: Vectors, inside: Vectors, outside: Vectors) -> Vectors:
+def override_listed(scores: Vectors, vectors: Vectors, inside: Vectors, outside: Vectors) -> Vectors:
     """``scores``, but 1 for what a target itself was given as an exemplar, 0 for a counterexample of it.
 
     Whoever lists a question must find it flagged, whatever side of a shared line it fell on.
     """
     near, far = ((vectors @ side.T).max(axis=1, initial=-1.0) for side in (inside, outside))
-    given: Vectors = np.where(np.maximum(near, far) >= SAME, near > far, scores).astype(np.float32)
-    return given
+    listed: Vectors = np.where(np.maximum(near, far) >= SAME, near > far, scores).astype(np.float32)
+    return listed
 
 
 def leave_out(text: str, spans: Iterable[tuple[int, int]], kind: Kind) -> str:
     """``text`` with what stands for its kind in place of ``spans``, which may overlap."""
-    for start, end in reversed(_joined(spans)):
+    for start, end in reversed(_merge_spans(spans)):
         text = text[:start] + STAND_IN[kind] + text[end:]
     return text
 
@@ -78,13 +78,13 @@ def clauses(text: str, kind: Kind) -> list[str]:
     In "Which novels did this person write, and where does she live?" each question hides the other. After the
     name, or where it does not stand, a pronoun stands for it.
     """
-    parts = [part.strip() for part in _CONJUNCTION.split(text)]
+    parts = list(map(str.strip, _CONJUNCTION.split(text)))
     first = next((i for i, part in enumerate(parts) if STAND_IN[kind] in part), 0)
-    found = dict.fromkeys(_referred(part, kind) for part in (text, *parts[first:]))
-    return [part for part in found if STAND_IN[kind] in part]
+    resolved = dict.fromkeys(_resolve_pronouns(part, kind) for part in (text, *parts[first:]))
+    return [part for part in resolved if STAND_IN[kind] in part]
 
 
-def _referred(text: str, kind: Kind) -> str:
+def _resolve_pronouns(text: str, kind: Kind) -> str:
     if STAND_IN[kind] in text:
         return text
     return _PERSONAL.sub(STAND_IN[kind], _POSSESSIVE.sub(f"{STAND_IN[kind]}'s", text))
@@ -101,14 +101,14 @@ def _ridge(rows: Vectors, labels: Vectors) -> Vectors:
     return slope
 
 
-def _joined(spans: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
+def _merge_spans(spans: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            joined.append((start, end))
-    return joined
+            merged.append((start, end))
+    return merged
 
 
 def _unit(rows: Vectors) -> Vectors:

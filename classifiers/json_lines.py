@@ -28,7 +28,7 @@ def file_lines(file: Path) -> list[bytes]:
         raise OSError(str(error)) from None
 
 
-def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def number_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, counted from 1, without a byte order mark before the first."""
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -52,5 +52,5 @@ def read_lines(
     lines: Iterable[bytes], what: str, make: Callable[[dict[str, Any]], T]
 ) -> Iterator[tuple[int, T]]:
     """What ``make`` makes of each line, with its number. Raises ``LineError`` for the first that is none."""
-    for number, line in numbered(lines):
+    for number, line in number_lines(lines):
         yield number, read_line(number, line, what, make)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from ..vocabulary import ForgetTarget
 from .text.folding import normalise
 from .text.segments import sentences
-from .text.terms import terms, unspaced
+from .text.terms import is_unspaced, terms
 
 # Headings and sentences that could stand in any article ("She received several awards.") say nothing.
 MIN_RARITY = 6.0
@@ -27,14 +28,13 @@ def facts(target: ForgetTarget) -> list[str]:
     All of them where none would, and nothing else says what is in scope: a target must not be listed and
     never found.
     """
-    found = dict.fromkeys(sentence for passage in target.passages for sentence in sentences(passage))
-    telling = [sentence for sentence in found if _telling(sentence)]
+    every = list(dict.fromkeys(chain.from_iterable(map(sentences, target.passages))))
     needed = target.scope != "all" and not target.exemplars
-    return telling or (list(found) if needed else [])
+    return list(filter(_is_distinctive, every)) or (every if needed else [])
 
 
-def _telling(sentence: str) -> bool:
-    if unspaced(sentence):
+def _is_distinctive(sentence: str) -> bool:
+    if is_unspaced(sentence):
         return len(sentence) >= MIN_UNSPACED
     return sum(terms(sentence).values()) >= MIN_RARITY
 
@@ -44,11 +44,15 @@ def full_names(target: ForgetTarget) -> Iterator[str]:
     for passage in target.passages:
         match = _FULL_NAME.match(passage)
         name = match[1].strip(" ,\n\t") if match else ""
-        if name and len(name.split()) <= MAX_FULL_NAME_WORDS and _in_full(name, target.name, passage):
+        if (
+            name
+            and len(name.split()) <= MAX_FULL_NAME_WORDS
+            and _may_be_full_name(name, target.name, passage)
+        ):
             yield name
 
 
-def _in_full(name: str, known: str, passage: str) -> bool:
+def _may_be_full_name(name: str, known: str, passage: str) -> bool:
     """All of the known name, or three words with its last, where the passage does not name both."""
     words, own = normalise(name)[0].split(), normalise(known)[0].split()
     if set(own) <= set(words):

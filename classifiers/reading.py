@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Generic, TypeVar
 
 from .disguises.views import View, views
 from .forget_index import ForgetIndex
@@ -14,37 +16,35 @@ from .text.segments import WINDOW_CHARS, Segment, segment
 from .text.terms import find_terms
 from .work import current
 
+_START = attrgetter("start")
+T = TypeVar("T")
+
 
 class Reading:
-    """One reading with, for each segment, its rare words, and the listed names and parts of names in it."""
+    """One reading of a prompt, its segments, and the listed names in it.
+
+    For each segment ``names_of`` holds the names that stand in it whole, ``rare_words`` the words that are
+    rare with their rarity, ``part_weights`` by target id the weight of the weightiest part of a name, and
+    ``lone_parts`` the parts that say alone who is meant.
+    """
 
     def __init__(self, names: NameIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
         current().go_on()
         self.text = text
         self.segments = segments
         self._view = view
-        self._starts = [s.start for s in segments]
-        found = list(find_terms(text))
-        starts = [term.start for term in found]
-        parts = list(names.parts.find(text))
-        places = [part.start for part in parts]
-        self.names = sorted(names.find(text), key=lambda hit: hit.start)
-        firsts = [hit.start for hit in self.names]
-        self.named: list[list[NameHit]] = []
-        self.said: list[dict[str, float]] = []
-        self.parts: list[dict[str, float]] = []
-        self.alone: list[list[PartHit]] = []
+        self._starts = list(map(_START, segments))
+        self.names = sorted(names.find(text), key=_START)
+        self.names_of: list[list[NameHit]] = []
+        self.rare_words: list[dict[str, float]] = []
+        self.part_weights: list[dict[str, float]] = []
+        self.lone_parts: list[list[PartHit]] = []
+        terms, parts, hits = _Row(find_terms(text)), _Row(names.parts.find(text)), _Row(self.names)
         for s in segments:
-            own = self.names[bisect_left(firsts, s.start) : bisect_left(firsts, s.end)]
-            self.named.append([hit for hit in own if hit.end <= s.end])
-            inside = found[bisect_left(starts, s.start) : bisect_left(starts, s.end)]
-            self.said.append({term.word: term.rarity for term in inside})
-            weights: dict[str, float] = {}
-            parts_inside = parts[bisect_left(places, s.start) : bisect_left(places, s.end)]
-            self.alone.append([part for part in parts_inside if part.alone])
-            for part in parts_inside:
-                weights[part.target_id] = max(part.weight, weights.get(part.target_id, -1.0))
-            self.parts.append(weights)
+            self.names_of.append([hit for hit in hits.within(s) if hit.end <= s.end])
+            self.rare_words.append({term.word: term.rarity for term in terms.within(s)})
+            self.part_weights.append(_weights(parts.within(s)))
+            self.lone_parts.append([part for part in parts.within(s) if part.stands_alone])
 
     def around(self, hit: NameHit) -> list[int]:
         """The segments that hold a name whole; no segment is longer than a window."""
@@ -67,12 +67,30 @@ def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | Non
     yield Reading(index.names, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
-        other = [
-            s
-            for s in segment(view.text, view.regions)
-            if s.text not in seen and _in_turns(view.span(s.start, s.end), turns)
-        ]
-        yield Reading(index.names, view.text, other, view)
+        others: list[Segment] = []
+        for s in segment(view.text, view.regions):
+            if s.text not in seen and _in_turns(view.span(s.start, s.end), turns):
+                others.append(s)
+        yield Reading(index.names, view.text, others, view)
+
+
+class _Row(Generic[T]):
+    """What stands in a text, in order of its starts."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._items = list(items)
+        self._starts = list(map(_START, self._items))
+
+    def within(self, s: Segment) -> list[T]:
+        return self._items[bisect_left(self._starts, s.start) : bisect_left(self._starts, s.end)]
+
+
+def _weights(parts: Iterable[PartHit]) -> dict[str, float]:
+    """By target id the most that a part of its name weighs."""
+    weights: dict[str, float] = {}
+    for part in parts:
+        weights[part.target_id] = max(part.weight, weights.get(part.target_id, -1.0))
+    return weights
 
 
 def _in_turns(place: tuple[int, int], turns: list[tuple[int, int]] | None) -> bool:

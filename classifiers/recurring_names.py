@@ -19,13 +19,17 @@ MIN_RARITY = 1.0
 _NAME = regex.compile(r"(?<=[\p{Ll},]['’)]? )\p{Lu}[\p{L}\p{M}]+(?: \p{Lu}[\p{L}\p{M}]+)*")
 
 
-def cast(texts: Iterable[str]) -> frozenset[str]:
+def recurring_names(texts: Iterable[str]) -> frozenset[str]:
     """The names, folded and word by word, that stand in ``RECURRING`` texts or more."""
     texts_with: Counter[str] = Counter()
     for text in texts:
-        texts_with.update({word for name in _NAME.findall(text) for word in normalise(name)[0].split()})
-    return frozenset(
-        word
-        for word, count in texts_with.items()
-        if count >= RECURRING and len(word) >= MIN_LETTERS and rarity(word) >= MIN_RARITY
-    )
+        words: set[str] = set()
+        for name in _NAME.findall(text):
+            words.update(normalise(name)[0].split())
+        texts_with.update(words)
+    recurring = [word for word, count in texts_with.items() if count >= RECURRING]
+    return frozenset(filter(_is_telling, recurring))
+
+
+def _is_telling(word: str) -> bool:
+    return len(word) >= MIN_LETTERS and rarity(word) >= MIN_RARITY

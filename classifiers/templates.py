@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from ..vocabulary import ForgetTarget, Kind
 from .text.folding import normalise
 
@@ -52,12 +54,25 @@ def counterexamples(target: ForgetTarget) -> tuple[str, ...]:
     if target.scope == "all":
         return target.counterexamples
     forms = ("{name}", "Who is {name}?", "What is {name}?", "Tell me about {name}.")
-    bare = (form.format(name=name) for name in target.names for form in forms)
     # An exemplar that asks just this is in scope: against itself it would never be found.
-    asked = {normalise(exemplar)[0].strip() for exemplar in target.exemplars}
-    return target.counterexamples + tuple(text for text in bare if normalise(text)[0].strip() not in asked)
+    in_scope = set(map(_fold, target.exemplars))
+    texts = list(target.counterexamples)
+    for text in _fill(forms, target.names):
+        if _fold(text) not in in_scope:
+            texts.append(text)
+    return tuple(texts)
 
 
 def questions(target: ForgetTarget) -> list[str]:
     """The templates, asked of each of the target's names."""
-    return [question.format(name=name) for name in target.names for question in QUESTIONS[target.kind]]
+    return list(_fill(QUESTIONS[target.kind], target.names))
+
+
+def _fill(forms: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        for form in forms:
+            yield form.format(name=name)
+
+
+def _fold(text: str) -> str:
+    return normalise(text)[0].strip()

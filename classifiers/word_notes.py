@@ -9,7 +9,7 @@ from ..vocabulary import ForgetTarget
 from .calibration.scope_check import PROMPT_WORDS, NamesOnly, common_share
 from .detector import Detector
 from .forget_index import ForgetIndex
-from .names.surnames import is_first_name, telling
+from .names.surnames import distinctiveness, is_first_name
 from .text.folding import normalise
 from .text.word_frequency import rarity
 
@@ -39,11 +39,11 @@ def word_notes(target: ForgetTarget) -> Iterator[str]:
         ways: list[str] = []
         for text in _ways(name):
             ways.append(f'"{text}": {"yes" if detector.detect(text) else "no"}')
-        told = "; ".join(ways)
+        answers = "; ".join(ways)
         apart = (
             "where no counterexample is nearer" if target.counterexamples else "counterexamples tell it apart"
         )
-        yield f"{name}: an ordinary word or number, too{_share(name)}; flags {told} ({apart})"
+        yield f"{name}: an ordinary word or number, too{_share(name)}; flags {answers} ({apart})"
 
 
 def ordinary_names(target: ForgetTarget) -> list[str]:
@@ -64,7 +64,7 @@ def _is_ordinary(name: str, target: ForgetTarget) -> bool:
 
 def _is_word(word: str) -> bool:
     rare = rarity(word)
-    named = is_first_name(word) or telling(word) >= _NAME
+    named = is_first_name(word) or distinctiveness(word) >= _NAME
     return word.isdigit() or (word.isalpha() and rare < _RARE and (rare < _COMMON or not named))
 
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ..classifiers.encoders.encoder import Encoder, OnnxEncoder
-from ..classifiers.encoders.encoder_export import exported
-from ..classifiers.encoders.static_encoder import StaticEncoder, distilled
+from ..classifiers.encoders.encoder_export import export_once
+from ..classifiers.encoders.static_encoder import StaticEncoder, distil_once
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
 from .configuration import EncoderSettings, Settings
@@ -23,7 +23,7 @@ class Encoders:
 
     def __init__(self, settings: EncoderSettings, *, cascade: bool = True) -> None:
         """Without ``cascade`` there is no first pass. Raises ``EncoderError`` if there is no such model."""
-        self.folder = exported(settings.model, settings.cache_dir)
+        self.folder = export_once(settings.model, settings.cache_dir)
         self.full = OnnxEncoder(self.folder, settings.threads)
         self._cascade = cascade
 
@@ -35,7 +35,7 @@ class Encoders:
     @cached_property
     def sieve(self) -> StaticEncoder | None:
         """The first pass; None where it is switched off."""
-        return distilled(self.folder) if self._cascade else None
+        return distil_once(self.folder) if self._cascade else None
 
     def newest_index(self, store: Store, settings: Settings) -> tuple[ForgetIndex, VectorCache]:
         """The index of a store's newest generation, built for a command, and the vectors in it.

@@ -99,8 +99,8 @@ class Guard:
 
     @property
     def names(self) -> list[str]:
-        """What is listed, for who has to look for it letter by letter (``NameIndex.written``)."""
-        return self._detector.index.names.written
+        """What is listed, for who has to look for it letter by letter (``NameIndex.lowercase_names``)."""
+        return self._detector.index.names.lowercase_names
 
     @property
     def key(self) -> str:

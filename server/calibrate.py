@@ -17,8 +17,8 @@ from ..classifiers.calibration.calibration import (
     calibrate,
     upper_bound,
 )
-from ..classifiers.calibration.held_out import held_out_scores
-from ..classifiers.calibration.progress import Track, untracked
+from ..classifiers.calibration.held_out import cross_validate
+from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import Prompt
 from ..classifiers.detector import NEAR, Detector
 from ..classifiers.encoders.segment_cache import SegmentCache
@@ -100,7 +100,7 @@ def fit(
     forget: Sequence[Prompt],
     max_fpr: float,
     confidence: float,
-    track: Track = untracked,
+    track: Track = pass_on,
 ) -> Fitted:
     """Calibrate on ``benign`` for the newest generation of the store; nothing is written.
 
@@ -122,7 +122,7 @@ def fit(
         before,
         int((unnamed >= before).sum()),
         dict(names.most_common()),
-        tuple(held_out_scores(targets, vectors, encoders.sieve, track=track)),
+        tuple(cross_validate(targets, vectors, encoders.sieve, track=track)),
         tuple(scorer.about(prompt) for prompt in track("forget file", forget)),
         index.generation,
     )

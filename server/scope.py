@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
-from ..classifiers.calibration.progress import Track, untracked
+from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import Prompt, read_prompts
 from ..classifiers.calibration.scope_check import (
     NamesOnly,
@@ -69,7 +69,7 @@ def examine(
     store: Store,
     settings: Settings,
     encoder: Encoder,
-    track: Track = untracked,
+    track: Track = pass_on,
 ) -> Admission:
     """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
 

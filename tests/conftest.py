@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.encoder_export import exported
+from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
 
 # One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.
@@ -34,7 +34,7 @@ def encoder_name() -> str:
 
 @pytest.fixture(scope="session")
 def encoder_folder() -> Path:
-    return exported(ENCODER, CACHE)
+    return export_once(ENCODER, CACHE)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def prompts_needed(max_fpr: float, confidence: float = CONFIDENCE) -> int:
     return ceil(log(1 - confidence) / log1p(-max_fpr))
 
 
-def allowed(n: int, max_fpr: float, confidence: float = CONFIDENCE) -> int:
+def allowance(n: int, max_fpr: float, confidence: float = CONFIDENCE) -> int:
     """How many of ``n`` benign prompts may be flagged for the guarantee to hold; -1 if ``n`` is too small.
 
     Worked out before any score is seen: the rate of a threshold just above the k-th largest of ``n``
@@ -108,10 +108,10 @@ def calibrate(
     for what, share in (("max_fpr", max_fpr), ("confidence", confidence)):
         if not 0.0 < share < 1.0:
             raise CalibrationError(f"{what} must be between 0 and 1, got {share}")
-    every = _checked(scores)
+    every = _check(scores)
     unnamed = np.sort(every[every < 1.0])[::-1]
     n = len(unnamed)
-    may = allowed(n, max_fpr, confidence)
+    may = allowance(n, max_fpr, confidence)
     if may < 0:
         raise CalibrationError(
             f"{n:,} benign prompts that name no target cannot show a false-positive rate of at most "
@@ -123,7 +123,7 @@ def calibrate(
     return Calibration(threshold, n, len(every) - n, flagged, may, max_fpr, confidence)
 
 
-def _checked(scores: Sequence[float] | Scores) -> Scores:
+def _check(scores: Sequence[float] | Scores) -> Scores:
     every = np.asarray(scores, dtype=np.float64)
     wrong = every[~((every >= 0.0) & (every <= 1.0))]
     if len(wrong):

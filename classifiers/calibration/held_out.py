@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...vocabulary import ForgetTarget
 from ..detector import Detector
@@ -11,17 +11,17 @@ from ..encoders.encoder import Encoder
 from ..encoders.static_encoder import StaticEncoder
 from ..forget_index import ForgetIndex
 from ..passages import facts, full_names
-from .progress import Track, untracked
+from .progress import Track, pass_on
 
 AT_MOST = 1_000
 
 
-def held_out_scores(
+def cross_validate(
     targets: Sequence[ForgetTarget],
     encoder: Encoder,
     sieve: StaticEncoder | None = None,
     at_most: int = AT_MOST,
-    track: Track = untracked,
+    track: Track = pass_on,
 ) -> Iterator[float]:
     """Each exemplar's score of its own target, in an index made from the other half of the exemplars.
 
@@ -33,15 +33,25 @@ def held_out_scores(
     for fold in (0, 1):
         halves = [_half(target, texts[target.id], 1 - fold) for target in targets]
         detector = Detector(ForgetIndex(0, halves, encoder, sieve), encoder)
-        held = [(t, text) for t in targets if len(texts[t.id]) > 1 for text in texts[t.id][fold::2]]
-        if len(held) > at_most // 2:
-            held = random.Random(fold).sample(held, at_most // 2)
-        for target, text in track("held-out exemplars", held):
+        cases = list(_cases(targets, texts, fold))
+        if len(cases) > at_most // 2:
+            cases = random.Random(fold).sample(cases, at_most // 2)
+        for target, text in track("held-out exemplars", cases):
             yield detector.scores(text).get(target.id, 0.0)
 
 
 def _texts(target: ForgetTarget) -> list[str]:
     return list(dict.fromkeys([*target.exemplars, *facts(target)]))
+
+
+def _cases(
+    targets: Sequence[ForgetTarget], texts: Mapping[str, list[str]], fold: int
+) -> Iterator[tuple[ForgetTarget, str]]:
+    """Every other text of each target that has more than one."""
+    for target in targets:
+        if len(texts[target.id]) > 1:
+            for text in texts[target.id][fold::2]:
+                yield target, text
 
 
 def _half(target: ForgetTarget, texts: list[str], fold: int) -> ForgetTarget:

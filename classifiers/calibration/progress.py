@@ -16,6 +16,6 @@ class Track(Protocol):
         ...
 
 
-def untracked(what: str, items: Sequence[T], /) -> Iterable[T]:
+def pass_on(what: str, items: Sequence[T], /) -> Iterable[T]:
     """Show nothing."""
     return items

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...vocabulary import UserError
-from ..json_lines import LineError, file_lines, numbered, read_line
+from ..json_lines import LineError, file_lines, number_lines, read_line
 
 MAX_NAMED_LINES = 5
 
@@ -51,11 +51,11 @@ def read_prompts(file: Path, at_most: int | None = None, seed: int = 0) -> list[
         except LineError as error:
             wrong.append(str(error))
     if wrong:
-        raise PromptFileError(_told(file, wrong))
+        raise PromptFileError(_complaint(file, wrong))
     return prompts
 
 
-def _told(file: Path, wrong: list[str]) -> str:
+def _complaint(file: Path, wrong: list[str]) -> str:
     more = f" (and {len(wrong) - MAX_NAMED_LINES:,} more)" if len(wrong) > MAX_NAMED_LINES else ""
     return f"{file}: {'; '.join(wrong[:MAX_NAMED_LINES])}{more}; mend these lines, or take them out knowingly"
 
@@ -65,7 +65,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         lines = file_lines(file)
     except OSError as error:
         raise PromptFileError(f"{file} cannot be read: {error.strerror or error}") from None
-    for number, line in numbered(lines):
+    for number, line in number_lines(lines):
         try:
             text = line.decode().strip()
         except UnicodeDecodeError:
@@ -105,10 +105,16 @@ def _turns(messages: list[Any]) -> Iterator[str]:
     """The text of each message; a message without any (a tool's call) has no turn."""
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else message
-        parts = content if isinstance(content, list) else [content]
-        texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-        if turn := "\n".join(_string(text, "content") for text in texts if text is not None):
+        if turn := "\n".join(_texts(content if isinstance(content, list) else [content])):
             yield turn
+
+
+def _texts(parts: list[Any]) -> Iterator[str]:
+    """What is text in the parts of a message."""
+    for part in parts:
+        text = part.get("text") if isinstance(part, dict) else part
+        if text is not None:
+            yield _string(text, "content")
 
 
 def _string(value: Any, field: str) -> str:

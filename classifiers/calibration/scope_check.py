@@ -23,7 +23,7 @@ from ..forget_index import ForgetIndex
 from ..names.other_names import names_to_propose
 from ..text.folding import normalise
 from .calibration import CONFIDENCE, lower_bound
-from .progress import Track, untracked
+from .progress import Track, pass_on
 from .prompt_file import Prompt
 
 REASONS = 3
@@ -90,7 +90,7 @@ class NamesOnly:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Tally:
     """What was flagged so far for one target."""
 
     prompts: int = 0
@@ -114,7 +114,7 @@ def check_scope(
     prompts: Sequence[Prompt],
     max_fpr: float,
     threshold: float = THRESHOLD,
-    track: Track = untracked,
+    track: Track = pass_on,
     prompt_encoder: Encoder | None = None,
 ) -> list[Scope]:
     """What each of ``targets``, whatever else is listed, would flag of ``prompts``, in their order.
@@ -129,12 +129,13 @@ def check_scope(
     for first in range(0, len(targets), TOGETHER):
         index = ForgetIndex(0, targets[first : first + TOGETHER], encoder)
         detector = Detector(index, cached, threshold)
-        found = {target_id: _Found() for target_id in index.targets}
+        tallies = {target_id: _Tally() for target_id in index.targets}
         for prompt in track("scope check", prompts):
             matches = detector.detect(prompt.text, prompt.turns)
-            for target_id, own in _by_target(matches).items():
-                found[target_id].add(prompt, own)
-        scopes += [Scope(i, f.prompts, len(prompts), max_fpr, f.reasons()) for i, f in found.items()]
+            for target_id, hits in _by_target(matches).items():
+                tallies[target_id].add(prompt, hits)
+        for target_id, tally in tallies.items():
+            scopes.append(Scope(target_id, tally.prompts, len(prompts), max_fpr, tally.reasons()))
     return scopes
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 
 from ..names.surnames import is_first_name
-from .edits import Edit, Piece, Place, apart, joined
+from .edits import Edit, Piece, Place, drop_overlaps, join
 from .plain_words import WORD, plain_words
 
 _ROLE = re.compile(
@@ -28,9 +29,9 @@ _FIRST = r"\b(?:first|given|fore)[ _-]?(?:names?)?" + _VALUE % "first"
 _LAST = r"(?:last|family|sur)[ _-]?(?:names?)?" + _VALUE % "last"
 _KEYED = re.compile(r"[fFgG](?:irst|IRST|iven|IVEN|ore|ORE)[ _-]?(?:[nN][aA][mM][eE]s?)?[\"'\s]{0,3}[:=]")
 _BETWEEN = r"[,;&|\s}{]{1,12}(?:[\w \"':.=-]{1,60}[,;&|\n]\s{0,8})?[\"']?"
-_FIELDS = tuple(
-    re.compile(one + _BETWEEN + other, re.IGNORECASE)
-    for one, other in ((_FIRST, _LAST), (rf"\b{_LAST}", _FIRST.removeprefix(r"\b")))
+_FIELDS = (
+    re.compile(_FIRST + _BETWEEN + _LAST, re.IGNORECASE),
+    re.compile(rf"\b{_LAST}" + _BETWEEN + _FIRST.removeprefix(r"\b"), re.IGNORECASE),
 )
 _MEAN_WORDS = 3
 _MEAN_LETTERS = 16
@@ -38,60 +39,69 @@ _CHOICES = re.compile(
     r"(?:options|choices|answers?|optionen|opciones)\W*\n.{0,8}\Z|\?\s*\n\s*\(?[Aa][.):]\s*\Z", re.IGNORECASE
 )
 _MAX_PIECES = 16
+_TEXT = itemgetter(1)
 
 
-def joined_pieces(prompt: str, turns: list[Place] | None) -> list[Edit]:
+def join_pieces(prompt: str, turns: list[Place] | None) -> list[Edit]:
     """List items, turns and quoted pieces that are short enough to be one text cut up."""
-    edits = [_concatenation(match) for match in _CONCATENATED.finditer(prompt)]
+    edits = list(map(_join_strings, _CONCATENATED.finditer(prompt)))
     if _KEYED.search(prompt):
-        edits += (_fields(match) for fields in _FIELDS for match in fields.finditer(prompt))
-    edits += (_as_one(pieces) for pieces in _lists(prompt, turns) if _cut_up(pieces))
-    return list(apart(edits))
+        for fields in _FIELDS:
+            edits += map(_join_fields, fields.finditer(prompt))
+    edits += map(_join_pieces, filter(_is_cut_up, _lists(prompt, turns)))
+    return list(drop_overlaps(edits))
 
 
-def _concatenation(match: re.Match[str]) -> Edit:
+def _join_strings(match: re.Match[str]) -> Edit:
     pieces = [(match.start() + m.start(1), m[1]) for m in _QUOTED.finditer(match[0])]
-    return joined(*match.span(), pieces, "")
+    return join(*match.span(), pieces, "")
 
 
-def _fields(match: re.Match[str]) -> Edit:
-    names = [(match.start(field), match[field]) for field in ("first", "last")]
-    return joined(min(names)[0], max(start + len(name) for start, name in names), names, " ")
+def _join_fields(match: re.Match[str]) -> Edit:
+    names = [(match.start("first"), match["first"]), (match.start("last"), match["last"])]
+    end = max(match.end("first"), match.end("last"))
+    return join(min(names)[0], end, names, " ")
 
 
-def _cut_up(pieces: list[Piece]) -> bool:
-    words = sum(len(piece.split()) for _, piece in pieces)
-    letters = sum(len(piece) for _, piece in pieces)
+def _is_cut_up(pieces: list[Piece]) -> bool:
+    texts = _texts(pieces)
+    words = sum(map(len, map(str.split, texts)))
+    letters = sum(map(len, texts))
     return (
         1 < len(pieces) <= _MAX_PIECES
-        and not (len(pieces) > 2 and all(_first_name(piece) for _, piece in pieces))
+        and not (len(pieces) > 2 and all(map(_is_one_first_name, texts)))
         and words <= _MEAN_WORDS * len(pieces)
         and letters <= _MEAN_LETTERS * len(pieces)
     )
 
 
-def _first_name(piece: str) -> bool:
+def _texts(pieces: list[Piece]) -> list[str]:
+    return [text for _, text in pieces]
+
+
+def _is_one_first_name(piece: str) -> bool:
     """Whether a piece is one first name: of three or more none has the next for a surname."""
     return piece[:1].isupper() and is_first_name(piece.strip(" .,;").lower())
 
 
-def _as_one(pieces: list[Piece]) -> Edit:
+def _join_pieces(pieces: list[Piece]) -> Edit:
     start, last = pieces[-1]
-    return joined(pieces[0][0], start + len(last), pieces, "" if _fragments(pieces) else " ")
+    return join(pieces[0][0], start + len(last), pieces, "" if _are_fragments(pieces) else " ")
 
 
-def _fragments(pieces: list[Piece]) -> bool:
+def _are_fragments(pieces: list[Piece]) -> bool:
     """Whether most pieces are no words: then nothing stood between them."""
-    words = [word for _, piece in pieces for word in WORD.findall(piece.lower())]
+    texts = _texts(pieces)
+    words = WORD.findall("\n".join(texts).lower())
     known = sum(word in plain_words() for word in words)
-    return any(len(piece) > 1 for _, piece in pieces) and 2 * known < len(words)
+    return max(map(len, texts)) > 1 and 2 * known < len(words)
 
 
 def turn_bodies(prompt: str, turns: list[Place] | None) -> Iterator[tuple[str, Piece]]:
     """Who speaks in each turn, "" where it is not known, and what is said."""
     for start, end in turns or [(0, len(prompt))]:
         role = _ROLE.match(prompt, start, end) if turns else None
-        yield role[1].lower() if role else "", _stripped(prompt, role.end() if role else start, end)
+        yield role[1].lower() if role else "", _strip(prompt, role.end() if role else start, end)
 
 
 def _lists(prompt: str, turns: list[Place] | None) -> Iterator[list[Piece]]:
@@ -119,13 +129,13 @@ def _items(prompt: str, start: int, end: int) -> Iterator[list[Piece]]:
         if marker := _MARKER.match(prompt, line.start(), line.end()):
             if not items:
                 offered = bool(_CHOICES.search(prompt[max(start, line.start() - 40) : marker.end()]))
-            items.append(_stripped(prompt, marker.end(), line.end()))
+            items.append(_strip(prompt, marker.end(), line.end()))
         elif items:
-            yield [item for item in items if item[1] and not offered]
+            yield [] if offered else list(filter(_TEXT, items))
             items = []
-    yield [item for item in items if item[1] and not offered]
+    yield [] if offered else list(filter(_TEXT, items))
 
 
-def _stripped(prompt: str, start: int, end: int) -> Piece:
+def _strip(prompt: str, start: int, end: int) -> Piece:
     text = prompt[start:end]
     return start + len(text) - len(text.lstrip()), text.strip()

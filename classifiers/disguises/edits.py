@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,11 +31,16 @@ class Edit:
         if self.origins is not None:
             return self.origins
         if len(self.text) == self.end - self.start:
-            return each(self.start, self.text)
+            return char_places(self.start, self.text)
         return [(self.start, self.end)] * len(self.text)
 
 
-def apart(edits: Iterable[Edit]) -> Iterator[Edit]:
+def delete(match: re.Match[str]) -> Edit:
+    """The edit that takes out what matches."""
+    return Edit(*match.span(), "", [])
+
+
+def drop_overlaps(edits: Iterable[Edit]) -> Iterator[Edit]:
     """The edits in order, without those that overlap an earlier one."""
     position = 0
     for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
@@ -43,35 +49,35 @@ def apart(edits: Iterable[Edit]) -> Iterator[Edit]:
             position = edit.end
 
 
-def each(start: int, text: str) -> list[Place]:
+def char_places(start: int, text: str) -> list[Place]:
     """The places of the characters of ``text``, which starts at ``start``."""
     return [(start + i, start + i + 1) for i in range(len(text))]
 
 
-def of_bytes(text: str, places: Sequence[Place]) -> list[Place]:
+def places_of_bytes(text: str, places: Sequence[Place]) -> list[Place]:
     """The places of the characters of ``text``, of whose UTF-8 bytes these are the places."""
     if len(places) == len(text):
         return list(places)
-    found: list[Place] = []
+    chars: list[Place] = []
     first = 0
     for char in text:
         last = first + len(char.encode())
-        found.append((min(places[first:last])[0], max(end for _, end in places[first:last])))
+        chars.append((min(places[first:last])[0], max(end for _, end in places[first:last])))
         first = last
-    return found
+    return chars
 
 
-def joined(start: int, end: int, pieces: Sequence[Piece], between: str) -> Edit:
+def join(start: int, end: int, pieces: Sequence[Piece], between: str) -> Edit:
     """The pieces as one text; what is put between belongs to the piece before."""
     origins: list[Place] = []
     for number, (begin, piece) in enumerate(pieces, 1):
-        origins += each(begin, piece)
+        origins += char_places(begin, piece)
         if number < len(pieces):
             origins += [(begin + len(piece) - 1, begin + len(piece))] * len(between)
     return Edit(start, end, between.join(piece for _, piece in pieces), origins)
 
 
-def within(ranges: Sequence[Place], edit: Edit) -> bool:
+def lies_within(ranges: Sequence[Place], edit: Edit) -> bool:
     """Whether an edit lies in one of the ranges, which are in order and apart."""
-    found = bisect_right(ranges, edit.start, key=lambda place: place[0]) - 1
-    return found >= 0 and edit.end <= ranges[found][1]
+    last = bisect_right(ranges, edit.start, key=lambda place: place[0]) - 1
+    return last >= 0 and edit.end <= ranges[last][1]

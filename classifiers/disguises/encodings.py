@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
-from .edits import Edit, Place, apart, of_bytes
+from .edits import Edit, Place, drop_overlaps, places_of_bytes
 
 _MIN_BASE64 = 12
 _BASE64 = re.compile(
@@ -81,7 +81,9 @@ def _from_base64(text: str, start: int, end: int) -> Iterator[Edit]:
             places[last] = (places[last][0], end)
             # A word of twelve letters can decode to a few letters of a far script by chance.
             far = len(code) < 2 * _MIN_BASE64
-            yield from (_edit(*one, places) for one in texts if one[1].isascii() or not far)
+            for first, plain_text in texts:
+                if plain_text.isascii() or not far:
+                    yield _edit(first, plain_text, places)
             return
 
 
@@ -93,7 +95,10 @@ def _narrow(code: bytes, places: list[Place]) -> tuple[bytes, list[Place]]:
         if zeros and 8 * zeros.count(0) >= 7 * len(units):
             whole = [(min(map(min, pair)), max(map(max, pair))) for pair in _pairs(places[first:])]
             chars = units.decode("latin-1")[: len(whole)]
-            return chars.encode(), [p for char, p in zip(chars, whole, strict=True) for _ in char.encode()]
+            origins: list[Place] = []
+            for char, place in zip(chars, whole, strict=True):
+                origins += [place] * len(char.encode())
+            return chars.encode(), origins
     return code, places
 
 
@@ -104,41 +109,43 @@ def _pairs(places: list[Place]) -> list[tuple[Place, Place]]:
 def character_codes(text: str) -> Iterator[Edit]:
     """Hexadecimal, binary, decimal and octal character codes."""
     if re.search(r"[0-9A-Fa-f]{2}", text):
-        yield from apart(
-            edit
-            for pattern, piece, read in _CODES
-            for match in pattern.finditer(text)
-            for edit in _from_codes(list(piece.finditer(text, *match.span())), read)
-        )
+        yield from drop_overlaps(_from_all_codes(text))
+
+
+def _from_all_codes(text: str) -> Iterator[Edit]:
+    for pattern, piece, read in _CODES:
+        for match in pattern.finditer(text):
+            yield from _from_codes(list(piece.finditer(text, *match.span())), read)
 
 
 def _from_codes(pieces: list[re.Match[str]], read: Callable[[re.Match[str]], int]) -> Iterator[Edit]:
     places = [piece.span() for piece in pieces]
-    yield from (_edit(*one, places) for one in _texts(bytes(map(read, pieces))))
+    for first, text in _texts(bytes(map(read, pieces))):
+        yield _edit(first, text, places)
 
 
 def _edit(first: int, text: str, places: list[Place]) -> Edit:
     """``text`` for the bytes from ``first`` on."""
     own = places[first : first + len(text.encode())]
-    return Edit(min(own)[0], max(place[1] for place in own), text, of_bytes(text, own))
+    return Edit(min(own)[0], max(place[1] for place in own), text, places_of_bytes(text, own))
 
 
 def _texts(code: bytes) -> Iterator[tuple[int, str]]:
     """``code`` as text, or what in it is text among other bytes, and at which byte it starts."""
-    if text := _language(code):
+    if text := _decode(code):
         yield 0, text
         return
     for match in _TEXT.finditer(code):
-        if text := _language(match[0]):
+        if text := _decode(match[0]):
             yield match.start(), text
 
 
-def _unseen(text: str) -> int:
+def _count_unseen(text: str) -> int:
     """How many of its characters are not shown; some are put between letters to hide a text."""
     return sum(not (char.isprintable() or char in "\n\t\r") for char in text)
 
 
-def _language(code: bytes) -> str:
+def _decode(code: bytes) -> str:
     """``code`` as text, if it is that: UTF-8, four in five characters letters, digits (which another
     encoding is full of) and spaces, or half of them in a long one, and two letters, one a vowel."""
     try:
@@ -149,7 +156,7 @@ def _language(code: bytes) -> str:
     plausible = (
         len(text) >= _MIN_DECODED
         and (letters * 10 >= len(text) * 8 or (len(text) >= _SURELY_TEXT and letters * 2 >= len(text)))
-        and _unseen(text) * _TEXT_FOR_ONE_UNSEEN <= len(text)
+        and _count_unseen(text) * _TEXT_FOR_ONE_UNSEEN <= len(text)
         and (not text.isascii() or _VOWEL.search(text))
     )
     return text if plausible else ""

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from .edits import Edit, Place, apart, of_bytes
+from .edits import Edit, Place, delete, drop_overlaps, places_of_bytes
 
 _HEX = "[0-9A-Fa-f]"
 # An escape may itself be escaped: "%2520", "\\\\u00f6", "&amp;nbsp;".
@@ -54,22 +54,22 @@ _Byte = tuple[int, Place]
 
 
 def escapes(text: str) -> Iterator[Edit]:
-    found: list[Edit] = []
+    edits: list[Edit] = []
     if any(sign in text for sign in "\\%&=") or "u00" in text or "U+" in text:
-        found += _escaped(text)
-        found += (Edit(*match.span(), "", []) for match in _SOFT_BREAK.finditer(text))
+        edits += _unescape(text)
+        edits += map(delete, _SOFT_BREAK.finditer(text))
     if "\\" in text:
-        found += _latex(text)
+        edits += _decode_latex(text)
     if "(" in text:
-        found += _put_together(text)
+        edits += _decode_calls(text)
     if "\x1b" in text:
-        found += (Edit(*match.span(), "", []) for match in _ANSI.finditer(text))
+        edits += map(delete, _ANSI.finditer(text))
     for match in _PUNYCODE.finditer(text):
-        found += _domain(match)
-    yield from apart(edit for edit in found if _shown(edit.text))
+        edits += _decode_domain(match)
+    yield from drop_overlaps(edit for edit in edits if _is_visible(edit.text))
 
 
-def _put_together(text: str) -> Iterator[Edit]:
+def _decode_calls(text: str) -> Iterator[Edit]:
     """Characters by their codes, without the signs that join them."""
     last = -1
     for match in _CHR.finditer(text):
@@ -81,20 +81,20 @@ def _put_together(text: str) -> Iterator[Edit]:
             yield Edit(*match.span(), chr(number))
 
 
-def _shown(text: str) -> bool:
+def _is_visible(text: str) -> bool:
     """No control characters, no halves of characters."""
     return all(c in "\n\t\r\f\v" or unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co") for c in text)
 
 
-def _escaped(text: str) -> Iterator[Edit]:
+def _unescape(text: str) -> Iterator[Edit]:
     """Byte escapes that touch are one text, and so are the halves of a character in UTF-16."""
     touching: list[re.Match[str]] = []
     for match in _ESCAPE.finditer(text):
         if touching and (touching[-1].end() != match.start() or _kind(touching[-1]) != _kind(match)):
-            yield from _run(touching)
+            yield from _decode_run(touching)
             touching = []
         touching.append(match)
-    yield from _run(touching)
+    yield from _decode_run(touching)
 
 
 def _kind(match: re.Match[str]) -> str:
@@ -102,33 +102,35 @@ def _kind(match: re.Match[str]) -> str:
     return "byte" if kind in _BYTES else "unit" if kind in ("unit", "url") else kind
 
 
-def _run(matches: list[re.Match[str]]) -> Iterator[Edit]:
+def _decode_run(matches: list[re.Match[str]]) -> Iterator[Edit]:
     if not matches:
         return
     if _kind(matches[0]) == "byte":
-        yield from _of_bytes([(_byte(match), match.span()) for match in matches])
+        yield from _decode_bytes([(_byte(match), match.span()) for match in matches])
     elif _kind(matches[0]) == "unit":
-        yield from _of_units([(int(match[match.lastgroup or 0], 16), match.span()) for match in matches])
+        yield from _decode_units([(int(match[match.lastgroup or 0], 16), match.span()) for match in matches])
     else:
         for match in matches:
-            yield from _one(match)
+            yield from _decode_one(match)
 
 
 def _byte(match: re.Match[str]) -> int:
     return int(match["octal"], 8) if match["octal"] else int(match["byte"] or match["percent"], 16)
 
 
-def _of_bytes(codes: list[_Byte]) -> Iterator[Edit]:
-    code, places = bytes(byte for byte, _ in codes), [place for _, place in codes]
+def _decode_bytes(codes: list[_Byte]) -> Iterator[Edit]:
+    code = bytes(number for number, _ in codes)
+    origins = [place for _, place in codes]
     try:
         text = code.decode()
-        origins = of_bytes(text, places)
+        origins = places_of_bytes(text, origins)
     except UnicodeDecodeError:
-        text, origins = code.decode("latin-1"), places
-    yield from (Edit(*place, char) for place, char in zip(origins, text, strict=True))
+        text = code.decode("latin-1")
+    for place, char in zip(origins, text, strict=True):
+        yield Edit(*place, char)
 
 
-def _of_units(units: list[_Byte]) -> Iterator[Edit]:
+def _decode_units(units: list[_Byte]) -> Iterator[Edit]:
     high: _Byte | None = None
     for unit, (start, end) in units:
         if high and 0xDC00 <= unit < 0xE000:
@@ -138,13 +140,13 @@ def _of_units(units: list[_Byte]) -> Iterator[Edit]:
         high = (unit, (start, end)) if 0xD800 <= unit < 0xDC00 else None
 
 
-def _one(match: re.Match[str]) -> Iterator[Edit]:
+def _decode_one(match: re.Match[str]) -> Iterator[Edit]:
     kind = match.lastgroup or ""
     if match["entity"]:
-        yield from _entity(match)
+        yield from _decode_entity(match)
     elif kind == "quoted":
         pairs = _QUOTED.finditer(match.string, *match.span())
-        yield from _of_bytes([(int(pair[1], 16), pair.span()) for pair in pairs])
+        yield from _decode_bytes([(int(pair[1], 16), pair.span()) for pair in pairs])
     elif kind == "name":
         try:
             yield Edit(*match.span(), unicodedata.lookup(match["name"]))
@@ -160,16 +162,16 @@ def _one(match: re.Match[str]) -> Iterator[Edit]:
             yield Edit(*match.span(), char)
 
 
-def _entity(match: re.Match[str]) -> Iterator[Edit]:
+def _decode_entity(match: re.Match[str]) -> Iterator[Edit]:
     written = f"&{match['entity']}{match['closed'] or ''}"
     char = html.unescape(written)
     if char != written and (match["closed"] or char[0].isalpha()):
         # Without its semicolon an entity may be the beginning of what was matched.
-        rest = next((n for n in range(len(char)) if n and written.endswith(char[n:])), len(char))
+        rest = next((n for n in range(1, len(char)) if written.endswith(char[n:])), len(char))
         yield Edit(match.start(), match.end() - (len(char) - rest), char[:rest])
 
 
-def _latex(text: str) -> Iterator[Edit]:
+def _decode_latex(text: str) -> Iterator[Edit]:
     for match in _ACCENT.finditer(text):
         mark, letter = _MARKS[match["sign"] or match["letter"]], match["braced"] or match["bare"]
         char = unicodedata.normalize("NFC", letter + mark)
@@ -187,10 +189,10 @@ def _after_letter(match: re.Match[str]) -> bool:
     return match.string[max(0, match.start() - 1) : match.start()].isalpha()
 
 
-def _domain(match: re.Match[str]) -> Iterator[Edit]:
+def _decode_domain(match: re.Match[str]) -> Iterator[Edit]:
     try:
         name = match[0][4:].encode().decode("punycode")
     except (UnicodeError, ValueError, OverflowError):
         return
-    if name and _shown(name):
+    if name and _is_visible(name):
         yield Edit(*match.span(), name)

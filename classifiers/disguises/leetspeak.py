@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from operator import itemgetter
 
 from ..text.word_frequency import common_words
-from .edits import Edit, each
+from .edits import Edit, char_places
 
 # A stroke is an i or an l.
 _AS_I = str.maketrans("4@31!|05$7+82€69", "aaeiiiossttbzegg")
@@ -33,15 +34,28 @@ def leetspeak_l(text: str) -> Iterator[Edit]:
 def _read(text: str, table: dict[int, int]) -> Iterator[Edit]:
     if not _ANY.search(text):
         return
-    for words in _clusters([m for m in _WORD.finditer(text) if not _UNMIXED.fullmatch(m[0])]):
-        inside = [_unleet(m[0], table) for m in words if _INSIDE.search(m[0]) and _one_case(m[0])]
-        if _pronounceable(inside) or _known_neighbours(words, table):
+    for words in _clusters(_words_with_signs(text)):
+        inside = filter(_has_sign_inside, map(itemgetter(0), words))
+        if _are_pronounceable([_unleet(word, table) for word in inside]) or _has_word_pair(words, table):
             for m in words:
                 word = m[0].rstrip("!")
-                yield Edit(m.start(), m.start() + len(word), word.translate(table), each(m.start(), word))
+                yield Edit(
+                    m.start(), m.start() + len(word), word.translate(table), char_places(m.start(), word)
+                )
 
 
-def _clusters(words: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
+def _words_with_signs(text: str) -> Iterator[re.Match[str]]:
+    """Those of letters and digits or signs."""
+    for match in _WORD.finditer(text):
+        if not _UNMIXED.fullmatch(match[0]):
+            yield match
+
+
+def _has_sign_inside(word: str) -> bool:
+    return _INSIDE.search(word) is not None and _has_one_case(word)
+
+
+def _clusters(words: Iterable[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
     """Words that stand near each other: what is said far away tells nothing of them."""
     cluster: list[re.Match[str]] = []
     for word in words:
@@ -57,32 +71,30 @@ def _unleet(word: str, table: dict[int, int]) -> str:
     return word.rstrip("!").lower().translate(table)
 
 
-def _known_neighbours(words: list[re.Match[str]], table: dict[int, int]) -> bool:
+def _has_word_pair(words: list[re.Match[str]], table: dict[int, int]) -> bool:
     """Whether two words side by side are known ones: "70ny Cur715", which might count something."""
-    return any(
-        one.end() + 1 == other.start()
-        and len(one[0] + other[0]) >= _MIN_LETTERS - 1
-        and _known(_unleet(one[0], table))
-        and _known(_unleet(other[0], table))
-        for one, other in pairwise(words)
-    )
+    for one, other in pairwise(words):
+        beside = one.end() + 1 == other.start() and len(one[0] + other[0]) >= _MIN_LETTERS - 1
+        if beside and _is_word(_unleet(one[0], table)) and _is_word(_unleet(other[0], table)):
+            return True
+    return False
 
 
-def _known(word: str) -> bool:
+def _is_word(word: str) -> bool:
     return len(word) > 2 and word.isalpha() and word in common_words()
 
 
-def _one_case(word: str) -> bool:
+def _has_one_case(word: str) -> bool:
     """No identifier, hash or base64: those mix capitals in."""
     letters = "".join(filter(str.isalpha, word))
     return letters[1:].islower() or letters.isupper() or len(letters) == 1
 
 
-def _pronounceable(words: list[str]) -> bool:
+def _are_pronounceable(words: list[str]) -> bool:
     """Whether enough of them can be words: letters, of which vowels are as frequent as in language."""
-    return sum(len(word) for word in words if _wordlike(word)) >= _MIN_LETTERS
+    return sum(map(len, filter(_is_wordlike, words))) >= _MIN_LETTERS
 
 
-def _wordlike(word: str) -> bool:
+def _is_wordlike(word: str) -> bool:
     vowels = sum(word.count(vowel) for vowel in "aeiouy") / len(word)
     return word.isalpha() and 0.2 <= vowels <= 0.65 and (len(word) >= 4 or word in common_words())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .edits import Edit, apart
+from .edits import Edit, delete, drop_overlaps
 from .plain_words import WORD, plain_words
 
 # Bounded, so that signs which nothing closes take no more than linear time.
@@ -50,29 +50,29 @@ _WORD_AT_END = re.compile(r"[^\W\d_]{1,40}\Z")
 
 
 def markup(text: str) -> Iterator[Edit]:
-    found: list[Edit] = []
+    edits: list[Edit] = []
     if "<" in text and ">" in text:
-        found += (_gone(match) for match in _COMMENT.finditer(text))
-        found += (Edit(*tag.span(), _instead(tag["name"].lower()), []) for tag in _TAG.finditer(text))
+        edits += map(delete, _COMMENT.finditer(text))
+        edits += map(_replace_tag, _TAG.finditer(text))
     if "]" in text:
-        found += (_gone(match) for mark in (_BBCODE, _LINK) for match in mark.finditer(text))
+        edits += map(delete, _BBCODE.finditer(text))
+        edits += map(delete, _LINK.finditer(text))
     if "\\" in text:
-        found += (_gone(match) for match in _LATEX.finditer(text))
+        edits += map(delete, _LATEX.finditer(text))
     if "}" in text or "\\" in text or "$" in text:
-        found += (_gone(match) for match in _IN_WORD_BRACES.finditer(text))
+        edits += map(delete, _IN_WORD_BRACES.finditer(text))
     if "/*" in text:
-        found += (_gone(match) for match in _SCRIPT_COMMENT.finditer(text))
+        edits += map(delete, _SCRIPT_COMMENT.finditer(text))
     if any(sign in text for sign in _CHAT_SIGNS):
-        found = [*_markers_in_words(text), *found]
-    yield from apart(Edit(e.start, e.end, e.text) if e.text else e for e in found)
+        edits = [*_markers_in_words(text), *edits]
+    yield from drop_overlaps(edits)
 
 
-def _gone(match: re.Match[str]) -> Edit:
-    return Edit(*match.span(), "", [])
-
-
-def _instead(tag: str) -> str:
-    return "\n" if tag in _LINES else " " if tag in _CELLS else ""
+def _replace_tag(tag: re.Match[str]) -> Edit:
+    name = tag["name"].lower()
+    if name in _LINES or name in _CELLS:
+        return Edit(*tag.span(), "\n" if name in _LINES else " ")
+    return delete(tag)
 
 
 def _markers_in_words(text: str) -> Iterator[Edit]:
@@ -86,4 +86,4 @@ def _markers_in_words(text: str) -> Iterator[Edit]:
         if before and after:
             words = {before[0].lower(), after[0].lower()}
             if "user" in match[0].lower() or not words <= plain_words():
-                yield _gone(match)
+                yield delete(match)

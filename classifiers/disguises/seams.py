@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from .edits import Edit, Piece, joined
+from .edits import Edit, Piece, join
 
 # Of either side: as much as a name has.
 SEAM_CHARS = 64
@@ -19,4 +19,4 @@ def seams(bodies: Sequence[Piece], between: str) -> Iterator[Edit]:
             end, beginning = former[-SEAM_CHARS:], latter[:SEAM_CHARS]
             first = start + len(former) - len(end)
             pieces = [(first, end), (then, beginning)]
-            yield joined(first, then + len(beginning), pieces, between)
+            yield join(first, then + len(beginning), pieces, between)

@@ -25,15 +25,17 @@ def spaced_letters(text: str) -> Iterator[Edit]:
         run = "".join(text[place] for place in places)
         gaps = _GAP.findall(match[0])
         usual, times = Counter(gaps).most_common(1)[0]
-        if len(run) < _MIN_LETTERS or 3 * times < 2 * len(gaps) or not _wordlike(run):
+        if len(run) < _MIN_LETTERS or 3 * times < 2 * len(gaps) or not _is_wordlike(run):
             continue
         ends = [gap != usual for gap in gaps] if times < len(gaps) else _word_ends(run)
-        spaced = [letter + " " * ended for letter, ended in zip(run, [*ends, False], strict=True)]
-        origins = [(i, i + 1) for i, letter in zip(places, spaced, strict=True) for _ in letter]
-        yield Edit(*match.span(), "".join(spaced), origins)
+        words, origins = "", []
+        for place, ends_word in zip(places, [*ends, False], strict=True):
+            words += text[place] + " " * ends_word
+            origins += [(place, place + 1)] * (1 + ends_word)
+        yield Edit(*match.span(), words, origins)
 
 
-def _wordlike(run: str) -> bool:
+def _is_wordlike(run: str) -> bool:
     """No alphabet, no choices A to E, no variables: vowels, and letters out of order."""
     lower = run.lower()
     rising = sum(a < b for a, b in pairwise(lower))

@@ -11,13 +11,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Literal
 
 from ..text.segments import WINDOW_CHARS
 from ..work import TooLongError
 from .ciphers import ciphers
-from .cut_up import joined_pieces, turn_bodies
-from .edits import Edit, Place, within
+from .cut_up import join_pieces, turn_bodies
+from .edits import Edit, Place, lies_within
 from .encodings import base64_runs, character_codes
 from .escapes import escapes
 from .leetspeak import leetspeak_i, leetspeak_l
@@ -25,7 +26,7 @@ from .lookalikes import lookalikes
 from .markup import markup
 from .seams import seams
 from .spaced_letters import spaced_letters
-from .word_order import reversed_order
+from .word_order import word_order
 
 Disguise = Literal[
     "base64", "hex", "escaped", "markup", "homoglyphs", "spaced", "leetspeak", "rot13", "reversed", "joined"
@@ -88,12 +89,12 @@ class View:
 
     def disguise(self, start: int, end: int) -> str:
         """What was taken off ``text[start:end]``: "base64", "base64+rot13"."""
-        found: dict[Disguise, None] = {}
+        disguises: dict[Disguise, None] = {}
         at = bisect_left(self.runs, start, key=lambda run: run.end)
         while at < len(self.runs) and self.runs[at].start <= end:
-            found.update(dict.fromkeys(self.runs[at].disguises))
+            disguises.update(dict.fromkeys(self.runs[at].disguises))
             at += 1
-        return "+".join(found)
+        return "+".join(disguises)
 
     @property
     def origins(self) -> list[Place]:
@@ -112,7 +113,7 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
     they have more than ``MAX_READ`` characters for each of the prompt.
     """
     left = most = MAX_READ * len(prompt) + FREE
-    found: dict[tuple[str, int], View] = {}
+    every: dict[tuple[str, int], View] = {}
     level = [View(prompt, range(len(prompt)), range(1, len(prompt) + 1), [(0, len(prompt))], [])]
     for depth in range(MAX_DEPTH):
         inner: list[View] = []
@@ -121,70 +122,73 @@ def views(prompt: str, turns: list[Place] | None = None) -> list[View]:
                 left -= len(view.text)
                 if left < 0:
                     raise TooManyReadingsError(most - left, most)
-                if view.text.strip() and view.text != prompt and (view.text, view.starts[0]) not in found:
-                    found[view.text, view.starts[0]] = view
+                if view.text.strip() and view.text != prompt and (view.text, view.starts[0]) not in every:
+                    every[view.text, view.starts[0]] = view
                     inner.append(view)
         level = inner
-    return list(found.values())
+    return list(every.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Change:
+    """An edit, and the disguises that it takes off, the last one last."""
+
     edit: Edit
     disguises: tuple[Disguise, ...]
+
+    @property
+    def is_guess(self) -> bool:
+        return self.disguises[-1] in _GUESSES
 
 
 def _read(outer: View, turns: list[Place] | None) -> Iterator[View]:
     """Readings of a reading. All edits that stand apart are made in the first; what overlaps those in the
     second, where the first's are made as well as room is, and so on: no more than there are readings.
     Then what is no guess is read without the guesses beside it."""
-    layers: list[list[_Found]] = []
+    layers: list[list[_Change]] = []
     for disguise, edits in _edits(outer.text, turns):
-        new = list(_worth_making(outer, disguise, edits))
+        new = list(_useful_changes(outer, disguise, edits))
         for number, layer in enumerate(layers):
             if not new:
                 break
-            layers[number], new = _merged(layer, new)
+            layers[number], new = _merge(layer, new)
         if new:
             layers.append(new)
     for number, layer in enumerate(layers):
-        made = _merged(layer, layers[0])[0] if number else layer
-        yield _view(outer, made, _regions(outer, layer))
-    if layers and (beside := _beside_guesses(layers[0])):
-        certain = [found for found in layers[0] if found.disguises[-1] not in _GUESSES]
+        changes = _merge(layer, layers[0])[0] if number else layer
+        yield _view(outer, changes, _regions(outer, layer))
+    if layers and (beside := _changes_beside_guesses(layers[0])):
+        certain = [change for change in layers[0] if not change.is_guess]
         yield _view(outer, certain, _regions(outer, beside))
 
 
-def _beside_guesses(layer: list[_Found]) -> list[_Found]:
+def _changes_beside_guesses(layer: list[_Change]) -> list[_Change]:
     """The edits that are no guess and stand near one that is."""
-    kinds = [found.disguises[-1] in _GUESSES for found in layer]
-    return [
-        layer[i]
-        for i, guess in enumerate(kinds)
-        if not guess
-        and (
-            (i and kinds[i - 1] and layer[i].edit.start - layer[i - 1].edit.end < _BESIDE)
-            or (kinds[i + 1 : i + 2] == [True] and layer[i + 1].edit.start - layer[i].edit.end < _BESIDE)
-        )
-    ]
+    beside: list[_Change] = []
+    for one, other in pairwise(layer):
+        if one.is_guess != other.is_guess and other.edit.start - one.edit.end < _BESIDE:
+            certain = other if one.is_guess else one
+            if not beside or beside[-1] is not certain:
+                beside.append(certain)
+    return beside
 
 
 def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Disguise, list[Edit]]]:
     for disguise, edits in _DISGUISES:
         yield disguise, list(edits(text))
     yield from ciphers(text)
-    yield "reversed", list(reversed_order(text))
-    yield "joined", joined_pieces(text, turns)
+    yield "reversed", list(word_order(text))
+    yield "joined", join_pieces(text, turns)
     bodies = [body for _, body in turn_bodies(text, turns) if body[1]]
     yield "joined", list(seams(bodies, ""))
     yield "joined", list(seams(bodies, " "))
 
 
-def _worth_making(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterator[_Found]:
+def _useful_changes(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterator[_Change]:
     """The edits that touch what the reading before put in: the others were made with it."""
     first = 0
     for edit in edits:
-        if outer.text[edit.start : edit.end] == edit.text or not within(outer.regions, edit):
+        if outer.text[edit.start : edit.end] == edit.text or not lies_within(outer.regions, edit):
             continue
         while first < len(outer.runs) and outer.runs[first].end < edit.start:
             first += 1
@@ -195,49 +199,54 @@ def _worth_making(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterato
             place += 1
         if (not outer.runs or place > first) and (disguise not in before or disguise in _NESTED):
             before.pop(disguise, None)
-            yield _Found(edit, (*before, disguise))
+            yield _Change(edit, (*before, disguise))
 
 
-def _merged(layer: list[_Found], new: list[_Found]) -> tuple[list[_Found], list[_Found]]:
+def _merge(layer: list[_Change], new: list[_Change]) -> tuple[list[_Change], list[_Change]]:
     """A layer with those of the new edits that overlap none of its own, and the others, without those
     that it has."""
-    merged: list[_Found] = []
-    left: list[_Found] = []
+    merged: list[_Change] = []
+    left: list[_Change] = []
     at = 0
-    for found in new:
-        edit = found.edit
+    for change in new:
+        edit = change.edit
         while at < len(layer) and layer[at].edit.end <= edit.start and layer[at].edit.start < edit.start:
             merged.append(layer[at])
             at += 1
         own = layer[at].edit if at < len(layer) else None
         if own is None or edit.end <= own.start:
-            merged.append(found)
+            merged.append(change)
         elif (own.start, own.end, own.text) != (edit.start, edit.end, edit.text):
-            left.append(found)
+            left.append(change)
     return merged + layer[at:], left
 
 
-def _regions(outer: View, layer: list[_Found]) -> list[Place]:
+def _regions(outer: View, layer: list[_Change]) -> list[Place]:
     """What is to be read: the edits and a window of what stands around, cut between sentences."""
+    bounds = set(chain.from_iterable(outer.regions))
+    regions: list[Place] = []
+    for begin, first_edit, last_edit, end in _windows(outer, layer):
+        start = begin if begin in bounds else _cut_after(outer.text, begin, first_edit)
+        stop = end if end in bounds else _cut_before(outer.text, last_edit, end)
+        regions.append((start, stop))
+    return regions
+
+
+def _windows(outer: View, layer: list[_Change]) -> list[list[int]]:
+    """Where a window begins, its first edit begins, its last one ends, and it ends."""
     wide: list[list[int]] = []
     regions = iter(outer.regions)
     first, last = next(regions)
-    for found in layer:
-        while found.edit.end > last:
+    for change in layer:
+        edit = change.edit
+        while edit.end > last:
             first, last = next(regions)
-        begin, end = max(first, found.edit.start - WINDOW_CHARS), min(last, found.edit.end + WINDOW_CHARS)
+        begin, end = max(first, edit.start - WINDOW_CHARS), min(last, edit.end + WINDOW_CHARS)
         if wide and begin <= wide[-1][3] and first <= wide[-1][0]:
-            wide[-1][2:] = [found.edit.end, end]
+            wide[-1][2:] = [edit.end, end]
         else:
-            wide.append([begin, found.edit.start, found.edit.end, end])
-    ends = {place for region in outer.regions for place in region}
-    return [
-        (
-            begin if begin in ends else _cut_after(outer.text, begin, first_edit),
-            end if end in ends else _cut_before(outer.text, last_edit, end),
-        )
-        for begin, first_edit, last_edit, end in wide
-    ]
+            wide.append([begin, edit.start, edit.end, end])
+    return wide
 
 
 def _cut_after(text: str, begin: int, end: int) -> int:
@@ -252,26 +261,26 @@ def _cut_before(text: str, begin: int, end: int) -> int:
     return cuts[-1].end() if cuts else end
 
 
-def _view(outer: View, layer: list[_Found], regions: list[Place]) -> View:
+def _view(outer: View, layer: list[_Change], regions: list[Place]) -> View:
     """The regions of a view with the edits made, which are in order and apart."""
-    made = _Making(outer)
-    edits = iter(layer)
-    found = next(edits, None)
+    builder = _Builder(outer)
+    changes = iter(layer)
+    change = next(changes, None)
     for start, end in regions:
-        made.begin()
+        builder.begin()
         position = start
-        while found and found.edit.end <= end:
-            if found.edit.start >= position:
-                made.keep(position, found.edit.start)
-                made.put(found)
-                position = found.edit.end
-            found = next(edits, None)
-        made.keep(position, end)
-        made.regions[-1] = (made.regions[-1][0], made.length)
-    return View("".join(made.parts), made.starts, made.ends, made.regions, made.runs)
+        while change and change.edit.end <= end:
+            if change.edit.start >= position:
+                builder.keep(position, change.edit.start)
+                builder.put(change)
+                position = change.edit.end
+            change = next(changes, None)
+        builder.keep(position, end)
+        builder.regions[-1] = (builder.regions[-1][0], builder.length)
+    return View("".join(builder.parts), builder.starts, builder.ends, builder.regions, builder.runs)
 
 
-class _Making:
+class _Builder:
     """A view as it is put together."""
 
     def __init__(self, outer: View) -> None:
@@ -299,10 +308,10 @@ class _Making:
         self.starts += self._outer.starts[start:end]
         self.ends += self._outer.ends[start:end]
 
-    def put(self, found: _Found) -> None:
+    def put(self, change: _Change) -> None:
         start = self.length
-        self.parts.append(found.edit.text)
-        for first, last in found.edit.places():
+        self.parts.append(change.edit.text)
+        for first, last in change.edit.places():
             begin, end = (
                 (self._outer.starts[first], self._outer.ends[first])
                 if last == first + 1
@@ -310,4 +319,4 @@ class _Making:
             )
             self.starts.append(begin)
             self.ends.append(end)
-        self.runs.append(Run(start, self.length, found.disguises))
+        self.runs.append(Run(start, self.length, change.disguises))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .edits import Edit, joined
+from .edits import Edit, join
 
 _CUE = re.compile(
     r"\bbackwards?\b|\b(?:in reverse|reverse[ds]?) (?:the )?(?:word|order|text|sentence|question|message)"
@@ -15,7 +15,7 @@ _CUE = re.compile(
 _CUES = ("backward", "reverse", "rückwärts", "envers", "al rev", "contrario")
 
 
-def reversed_order(text: str) -> Iterator[Edit]:
+def word_order(text: str) -> Iterator[Edit]:
     """Only where the prompt speaks of it: the words tell nothing."""
     lower = text.lower()
     if not any(cue in lower for cue in _CUES) or not _CUE.search(lower):
@@ -23,4 +23,4 @@ def reversed_order(text: str) -> Iterator[Edit]:
     for line in re.finditer(r"[^\n:]+", text):
         words = [(line.start() + m.start(), m[0]) for m in re.finditer(r"\S+", line[0])]
         if len(words) > 1:
-            yield joined(*line.span(), words[::-1], " ")
+            yield join(*line.span(), words[::-1], " ")

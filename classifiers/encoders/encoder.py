@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Protocol
 
@@ -67,7 +68,7 @@ class OnnxEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         encodings = self._tokenizer.encode_batch(list(texts))
-        for rows in _batches([len(encoding) for encoding in encodings]):
+        for rows in _batches(list(map(len, encodings))):
             vectors[rows] = self._encode_batch([encodings[row] for row in rows])
         return vectors
 
@@ -76,8 +77,8 @@ class OnnxEncoder:
         return self._run(ids, np.ones_like(ids), np.zeros_like(ids))
 
     def _encode_batch(self, encodings: list[Encoding]) -> Vectors:
-        shape = (len(encodings), max(len(encoding) for encoding in encodings))
-        ids, mask, types = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        shape = (3, len(encodings), max(map(len, encodings)))
+        ids, mask, types = np.zeros(shape, dtype=np.int64)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding)] = encoding.ids
             mask[row, : len(encoding)] = 1
@@ -188,7 +189,7 @@ class BatchingEncoder:
         if not wanted:
             return
         try:
-            vectors = self._encoder.encode([text for caller, rows in wanted for text in caller.texts(rows)])
+            vectors = self._encoder.encode(list(chain.from_iterable(starmap(_Caller.texts, wanted))))
         except Exception as error:
             if len(wanted) == 1:
                 wanted[0][0].done.set_exception(error)

@@ -26,7 +26,7 @@ class EncoderError(UserError, ValueError):
     """There is no such sentence encoder; the message names it and what to give instead."""
 
 
-def exported(model: str, cache_dir: Path) -> Path:
+def export_once(model: str, cache_dir: Path) -> Path:
     """Return the folder with the ONNX form of ``model``, exporting it on first use.
 
     ``model`` is a folder, ``package:PACKAGE/FOLDER`` for a model that an installed package
@@ -134,7 +134,7 @@ def _tokenizer(model: SentenceTransformer) -> str:
     prefix = model.prompts.get(model.default_prompt_name or "", "")
     if prefix:
         steps = [{"type": "Prepend", "prepend": prefix}, tokenizer["normalizer"]]
-        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [step for step in steps if step]}
+        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": list(filter(None, steps))}
         # A special token spelt out in a text would part it, and each part would get the prompt.
         tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if not token["special"]]
     return json.dumps(tokenizer)

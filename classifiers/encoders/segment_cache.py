@@ -38,17 +38,18 @@ class SegmentCache:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """As ``Encoder.encode``, encoding each text that is not remembered, once."""
         keys = [self._key(text) for text in texts]
-        found = self._recall(keys)
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        known = self._recall(keys)
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if new:
             encoded = self._encoder.encode(list(new.values()))
             # Copies: a row on its own would keep the vectors of the whole batch in memory.
-            found |= {key: vector.copy() for key, vector in zip(new, encoded, strict=True)}
+            added = {key: vector.copy() for key, vector in zip(new, encoded, strict=True)}
+            known |= added
             with self._lock:
-                self._known.update((key, found[key]) for key in new)
+                self._known.update(added)
         vectors = np.empty((len(keys), self.dimension), dtype=np.float32)
         for row, key in enumerate(keys):
-            vectors[row] = found[key]
+            vectors[row] = known[key]
         return vectors
 
     def _recall(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:

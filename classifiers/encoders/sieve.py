@@ -27,7 +27,7 @@ class Sieve:
     ) -> None:
         """``vectors`` has shape (exemplars, dimension); ``index`` is the FAISS index that holds them."""
         step = -(-len(exemplars) // FITTED)
-        self._encoder = encoder.fitted(exemplars[::step], vectors[::step])
+        self._encoder = encoder.fit(exemplars[::step], vectors[::step])
         self._index = index
 
     def nearest(
@@ -35,7 +35,7 @@ class Sieve:
     ) -> tuple[Vectors, npt.NDArray[np.int64]]:
         """For each ``text[start:end]`` the cosines and rows of so many exemplars, the nearest by this pass
         first; both of shape (spans, count)."""
-        found: tuple[Vectors, npt.NDArray[np.int64]] = self._index.search(
+        neighbours: tuple[Vectors, npt.NDArray[np.int64]] = self._index.search(
             self._encoder.encode_spans(text, spans), count
         )
-        return found
+        return neighbours

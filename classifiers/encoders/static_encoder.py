@@ -3,7 +3,7 @@
 Distilled as model2vec does (https://github.com/MinishLab/model2vec): each token of the vocabulary goes
 through the encoder alone, what all have in common is taken away, frequent tokens count less, and a text is
 the sum of its tokens. Then fitted to texts whose full vectors are known, by ridge regression, which is what
-makes it a sieve for the encoder (figures at ``StaticEncoder.fitted``). It is no substitute.
+makes it a sieve for the encoder (figures at ``StaticEncoder.fit``). It is no substitute.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class StaticEncoder:
     """An ``Encoder`` that adds up token vectors; safe to share by threads.
 
     A text's vector depends on that text alone. Cosines are not on the scale of the full encoder's
-    before ``fitted``.
+    before ``fit``.
     """
 
     def __init__(self, table: Table, empty: Vectors, tokenizer: Tokenizer, fingerprint: str) -> None:
@@ -69,7 +69,7 @@ class StaticEncoder:
         self._shifted = np.empty(0, dtype=np.int64)
         self._shifts: Vectors = np.empty((0, self.dimension), dtype=np.float32)
 
-    def fitted(self, texts: Sequence[str], vectors: Vectors) -> StaticEncoder:
+    def fit(self, texts: Sequence[str], vectors: Vectors) -> StaticEncoder:
         """Return a static encoder whose vectors may be compared with the full encoder's.
 
         ``vectors``, shape (len(texts), dimension), are the full encoder's of ``texts``, an index's
@@ -132,7 +132,7 @@ class StaticEncoder:
         return shift
 
 
-def distilled(folder: Path) -> StaticEncoder:
+def distil_once(folder: Path) -> StaticEncoder:
     """Return the static form of the encoder exported to ``folder``, which keeps it from first use on.
 
     Raises as ``OnnxEncoder``. A broken file, or one of other weights, is made anew with a warning.

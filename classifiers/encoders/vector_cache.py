@@ -41,9 +41,8 @@ class VectorCache:
         # A batch at a time, so that requests which share the encoder need not wait for a whole build.
         items = list(new.items())
         for first in range(0, len(items), BATCH):
-            chunk = items[first : first + BATCH]
-            vectors = self._encoder.encode([text for _, text in chunk])
-            self._known |= zip((key for key, _ in chunk), vectors, strict=True)
+            digests, batch = zip(*items[first : first + BATCH], strict=True)
+            self._known |= zip(digests, self._encoder.encode(batch), strict=True)
             self._grown = True
         self._used |= {key: self._known[key] for key in keys}
         if not keys:

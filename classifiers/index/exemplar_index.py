@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -31,9 +31,9 @@ Rows = npt.NDArray[np.int64]
 
 def exemplars(target: ForgetTarget) -> list[str]:
     """The sentences of the target's own, and the templates, unless only some of its facts are in scope."""
-    own = [sentence for text in (*target.exemplars, *facts(target)) for sentence in sentences(text)]
+    texts = _sentences((*target.exemplars, *facts(target)))
     # Whole: "Who is O. Vale?" is one question.
-    return own + (questions(target) if target.scope == "all" else [])
+    return texts + (questions(target) if target.scope == "all" else [])
 
 
 class ExemplarIndex:
@@ -52,17 +52,17 @@ class ExemplarIndex:
         self._scoped = {target.id for target in targets if target.scope != "all"}
         self._names = names
         self._named = frozenset(chain.from_iterable(names.values()))
-        self._counterexamples = {
-            target.id: _Texts(against, encoder) for target in targets if (against := counterexamples(target))
-        }
+        self._counterexamples: dict[str, _Texts] = {}
         self._owners: list[str] = []
         self._texts: list[str] = []
         self._rows: dict[str, range] = {}
         self._terms: dict[str, frozenset[str]] = {}
         for target in targets:
             self._add(target.id, texts[target.id])
+            if against := counterexamples(target):
+                self._counterexamples[target.id] = _Texts(against, encoder)
         self._known = frozenset(chain.from_iterable(self._terms.values()))
-        self._unrelated = _unrelated_similarity(encoder) if targets else 0.0
+        self._unrelated = _base_similarity(encoder) if targets else 0.0
         self._vectors = faiss.IndexFlatIP(encoder.dimension)
         vectors = encoder.encode(self._texts)
         self._vectors.add(vectors)
@@ -72,7 +72,7 @@ class ExemplarIndex:
         self._rows[target_id] = range(len(self._texts), len(self._texts) + len(texts))
         self._owners += [target_id] * len(texts)
         self._texts += texts
-        words = frozenset(chain.from_iterable(terms(text) for text in texts))
+        words = frozenset(chain.from_iterable(map(terms, texts)))
         self._terms[target_id] = words - self._names.get(target_id, frozenset())
 
     @property
@@ -80,10 +80,12 @@ class ExemplarIndex:
         """How many exemplars there are."""
         return len(self._texts)
 
-    def most_agreement(self, said: Mapping[str, float]) -> float:
+    def most_agreement(self, rare_words: Mapping[str, float]) -> float:
         """At least the agreement of a segment's rare words with those of any one target."""
-        shared = sum(weight for word, weight in said.items() if word in self._known)
-        total = sum(weight for word, weight in said.items() if word not in self._named)
+        shared = total = 0.0
+        for word, weight in rare_words.items():
+            shared += weight if word in self._known else 0.0
+            total += weight if word not in self._named else 0.0
         return agreement_of(shared, max(shared, total))
 
     def most_similarity(
@@ -94,14 +96,18 @@ class ExemplarIndex:
         most = np.ones(len(spans), dtype=np.float32)
         if not self._sieve:
             return most
-        counts = [min(1 + sum(len(self._rows[t]) for t in own), SIEVED) for own in decided]
-        for count in sorted(set(counts)):
-            places = [place for place, own in enumerate(counts) if own == count]
-            cosines, rows = self._sieve.nearest(text, [spans[place] for place in places], count)
-            for place, near, found in zip(places, cosines, rows, strict=True):
-                most[place] = self._nearest_other(near, found, decided[place])
-        bound: Vectors = np.minimum(1.0, self._scaled(most) + SLACK)
+        counts = np.fromiter(map(self._exemplars_to_sieve, decided), np.int64, len(decided))
+        for count in np.unique(counts):
+            places = np.flatnonzero(counts == count)
+            cosines, rows = self._sieve.nearest(text, [spans[place] for place in places], int(count))
+            for place, near, row in zip(places, cosines, rows, strict=True):
+                most[place] = self._nearest_other(near, row, decided[place])
+        bound: Vectors = np.minimum(1.0, self._scale(most) + SLACK)
         return bound
+
+    def _exemplars_to_sieve(self, decided: Collection[str]) -> int:
+        """Enough to come past those of the targets that are decided."""
+        return min(1 + sum(len(self._rows[target_id]) for target_id in decided), SIEVED)
 
     def _nearest_other(self, cosines: Vectors, rows: Rows, decided: Collection[str]) -> float:
         """Of exemplars in falling order the first cosine of a target that is not decided, or the last."""
@@ -110,22 +116,25 @@ class ExemplarIndex:
                 return float(cosine)
         return float(cosines[-1])
 
-    def _scaled(self, cosine: Scalar) -> Scalar:
+    def _scale(self, cosine: Scalar) -> Scalar:
         """On a scale where unrelated texts have 0: encoders differ in how near they put those."""
         return (cosine - self._unrelated) / max(1 - self._unrelated, 1e-6)
 
     def search(
-        self, vectors: Vectors, said: Sequence[Mapping[str, float]], parts: Sequence[Mapping[str, float]]
+        self,
+        vectors: Vectors,
+        words: Sequence[Mapping[str, float]],
+        parts: Sequence[Mapping[str, float]],
     ) -> list[list[Evidence]]:
         """For each segment the evidence for each target near it.
 
-        ``vectors`` has shape (segments, dimension); ``said`` are the segments' rare words (``terms``), and
+        ``vectors`` has shape (segments, dimension); ``words`` are the segments' rare words (``terms``), and
         ``parts`` the weights of the parts of names in them, by target id.
         """
         if not len(vectors) or not self._texts:
             return [[] for _ in vectors]
         cosines, rows = self._vectors.search(vectors, min(NEIGHBOURS, len(self._texts)))
-        found = []
+        every = []
         for i, vector in enumerate(vectors):
             nearest: dict[str, tuple[int, float]] = {}
             for row, cosine in zip(rows[i], cosines[i], strict=True):  # best first
@@ -133,14 +142,16 @@ class ExemplarIndex:
             for target_id in parts[i]:
                 if target_id not in nearest and self._rows[target_id]:
                     nearest[target_id] = self._nearest(target_id, vector)
-            found.append([self._evidence(t, *near, vector, said[i], parts[i]) for t, near in nearest.items()])
-        return found
+            every.append(
+                [self._evidence(t, *near, vector, words[i], parts[i]) for t, near in nearest.items()]
+            )
+        return every
 
     def evidence(
-        self, target_id: str, vector: Vectors, said: Mapping[str, float], parts: Mapping[str, float]
+        self, target_id: str, vector: Vectors, rare_words: Mapping[str, float], parts: Mapping[str, float]
     ) -> Evidence:
         """The evidence for one target, which must have exemplars, at a vector of shape (dimension,)."""
-        return self._evidence(target_id, *self._nearest(target_id, vector), vector, said, parts)
+        return self._evidence(target_id, *self._nearest(target_id, vector), vector, rare_words, parts)
 
     def _nearest(self, target_id: str, vector: Vectors) -> tuple[int, float]:
         """The row of the target's nearest exemplar, and its cosine."""
@@ -155,10 +166,10 @@ class ExemplarIndex:
         row: int,
         cosine: float,
         vector: Vectors,
-        said: Mapping[str, float],
+        rare_words: Mapping[str, float],
         parts: Mapping[str, float],
     ) -> Evidence:
-        similarity, part = float(self._scaled(cosine)), parts.get(target_id, 0.0)
+        similarity, part = float(self._scale(cosine)), parts.get(target_id, 0.0)
         if target_id in self._scoped:  # a name says no more than what is said of it
             part = min(part, similarity)
         against = self._counterexamples.get(target_id)
@@ -167,7 +178,7 @@ class ExemplarIndex:
             Neighbour(self._texts[row], cosine),
             against.nearest(vector) if against else None,
             similarity,
-            agreement(said, self._terms[target_id], self._names[target_id]),
+            agreement(rare_words, self._terms[target_id], self._names[target_id]),
             part,
             len(self._rows[target_id]),
         )
@@ -177,7 +188,7 @@ class _Texts:
     """Texts and their unit vectors, by their sentences."""
 
     def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
-        self.texts = [sentence for text in texts for sentence in sentences(text)]
+        self.texts = _sentences(texts)
         self.vectors = encoder.encode(self.texts)
 
     def nearest(self, vector: Vectors) -> Neighbour:
@@ -187,7 +198,11 @@ class _Texts:
         return Neighbour(self.texts[best], float(similarities[best]))
 
 
-def _unrelated_similarity(encoder: Encoder) -> float:
+def _sentences(texts: Iterable[str]) -> list[str]:
+    return list(chain.from_iterable(map(sentences, texts)))
+
+
+def _base_similarity(encoder: Encoder) -> float:
     """The mean cosine of texts that have nothing in common: 0.05 for one model, 0.75 for another."""
     vectors = encoder.encode(UNRELATED)
     cosines = vectors @ vectors.T

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from ...vocabulary import ForgetTarget
-from ..encoders.encoder import Encoder
-from ..fact_scope import FactScope, clauses, leave_out, settled
+from ..encoders.encoder import Encoder, Vectors
+from ..fact_scope import FactScope, clauses, leave_out, override_listed
 from ..templates import UNRELATED, counterexamples
 from .name_index import NameIndex
 
@@ -29,17 +29,17 @@ class FactScopes:
         self._kinds = {target.id: target.kind for target in scoped}
         sharing: dict[str, list[ForgetTarget]] = defaultdict(list)
         for target in scoped:
-            sharing[_shared(target)].append(target)
+            sharing[_line_key(target)].append(target)
         sides: dict[str, tuple[list[str], list[str]]] = {}
+        self._listed: dict[str, tuple[Vectors, Vectors]] = {}
         for target in chain.from_iterable(sharing.values()):
-            sides[target.id] = self._sides(target, texts[target.id])
-        self._given = {
-            t: (encoder.encode(inside), encoder.encode(outside)) for t, (inside, outside) in sides.items()
-        }
+            inside, outside = sides[target.id] = self._sides(target, texts[target.id])
+            self._listed[target.id] = encoder.encode(inside), encoder.encode(outside)
         self._lines: dict[str, FactScope] = {}
         for group in sharing.values():
             line = _line([sides[target.id] for target in group], encoder)
-            self._lines.update({target.id: line for target in group})
+            for target in group:
+                self._lines[target.id] = line
 
     def _sides(self, target: ForgetTarget, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """What was given as inside of the scope, and as outside."""
@@ -55,14 +55,14 @@ class FactScopes:
         """How far inside the facts of a scoped target lies what each text asks of it, or of somebody by a
         pronoun: 0 to 1 (``FactScope``); 0 where none stands in it."""
         kind = self._kinds[target_id]
-        asked = [clauses(self._without_name(target_id, text), kind) for text in texts]
-        vectors = encoder.encode(list(chain.from_iterable(asked)))
+        clauses_of = [clauses(self._without_name(target_id, text), kind) for text in texts]
+        vectors = encoder.encode(list(chain.from_iterable(clauses_of)))
         lines = self._lines[target_id].scores(vectors)
-        scores = iter(settled(lines, vectors, *self._given[target_id]))
-        return [max((float(next(scores)) for _ in own), default=0.0) for own in asked]
+        scores = iter(override_listed(lines, vectors, *self._listed[target_id]))
+        return [max(map(float, islice(scores, count)), default=0.0) for count in map(len, clauses_of)]
 
 
-def _shared(target: ForgetTarget) -> str:
+def _line_key(target: ForgetTarget) -> str:
     """The same for targets that share their texts."""
     return target.id if target.scope == "exemplars" else f"{target.kind} {target.scope}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -14,10 +14,10 @@ from ..names.fuzzy_names import FuzzyNames
 from ..names.name_parts import NameParts
 from ..names.names import NameHit, NameMatcher
 from ..names.other_names import company_name, other_names
-from ..names.punctuation import parted_in, punctuated
+from ..names.punctuation import has_punctuation, is_parted_in
 from ..names.surnames import lone_words
 from ..passages import full_names
-from ..recurring_names import cast
+from ..recurring_names import recurring_names
 from ..text.folding import normalise
 
 # Of fewer letters a word is not sought where a pattern leaves some of them open.
@@ -32,12 +32,10 @@ class NameIndex:
         """``texts`` are each target's exemplars, by its id: whoever recurs in a work's is a part of its
         title."""
         self._targets = targets
-        names = [(target.id, name) for target in targets for name in _names(target)]
-        companies = [(target.id, name) for target in targets for name in _companies(target)]
-        works = [(t.id, word) for t in targets if t.kind == "work" for word in sorted(cast(texts[t.id]))]
-        self._listed, self._misspelt = NameMatcher(names, companies), FuzzyNames(names)
-        self._begun = BegunNames(names)
-        self.parts = NameParts(names, works, _lone(targets))
+        names = list(_pairs(targets, _names))
+        self._listed = NameMatcher(names, _pairs(targets, _companies))
+        self._misspelt, self._begun = FuzzyNames(names), BegunNames(names)
+        self.parts = NameParts(names, _casts(targets, texts), _lone_words(targets))
 
     @property
     def size(self) -> int:
@@ -50,14 +48,16 @@ class NameIndex:
         return self.parts.words
 
     @cached_property
-    def written(self) -> list[str]:
+    def lowercase_names(self) -> list[str]:
         """Every name and alias, and their longer words, in small letters with one space between words, in
         order."""
-        names = [name for target in self._targets for name in _names(target)]
-        written = [form for name in names for form in (name.lower(), normalise(name)[0])]
-        whole = {" ".join(_WORD.findall(form)) for form in written}
-        words = {word for form in whole for word in form.split() if len(word) >= _LONG_WORD}
-        return sorted((whole | words) - {""})
+        forms: set[str] = set()
+        for _, name in _pairs(self._targets, _names):
+            for form in (name.lower(), normalise(name)[0]):
+                words = _WORD.findall(form)
+                forms.add(" ".join(words))
+                forms.update(word for word in words if len(word) >= _LONG_WORD)
+        return sorted(forms - {""})
 
     def find(self, text: str) -> Iterator[NameHit]:
         """Every listed name in ``text``, also misspelt, or where the text ends within it; the same place may
@@ -65,9 +65,26 @@ class NameIndex:
         yield from self._listed.find(text)
         yield from self._begun.find(text)
         for hit in self._misspelt.find(text):
-            whole = punctuated(hit.name) or not parted_in(text, hit.start, hit.end)
+            whole = has_punctuation(hit.name) or not is_parted_in(text, hit.start, hit.end)
             if whole and not follows_another(hit.name, text, hit.start, hit.end):
                 yield hit
+
+
+def _pairs(
+    targets: Sequence[ForgetTarget], names: Callable[[ForgetTarget], Iterable[str]]
+) -> Iterator[tuple[str, str]]:
+    """Each target's id with each of its ``names``."""
+    for target in targets:
+        for name in names(target):
+            yield target.id, name
+
+
+def _casts(targets: Sequence[ForgetTarget], texts: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Each work's id with each name that recurs in its texts."""
+    for target in targets:
+        if target.kind == "work":
+            for word in sorted(recurring_names(texts[target.id])):
+                yield target.id, word
 
 
 def _names(target: ForgetTarget) -> list[str]:
@@ -75,15 +92,17 @@ def _names(target: ForgetTarget) -> list[str]:
     return list(dict.fromkeys([*target.names, *chain.from_iterable(others), *full_names(target)]))
 
 
-def _companies(target: ForgetTarget) -> list[str]:
-    return [bare for name in target.names if (bare := company_name(name, target.kind))]
+def _companies(target: ForgetTarget) -> Iterator[str]:
+    for name in target.names:
+        if bare := company_name(name, target.kind):
+            yield bare
 
 
-def _lone(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
+def _lone_words(targets: Sequence[ForgetTarget]) -> dict[tuple[str, str], float]:
     """By target id and word how telling a word of a name is alone; of none where only facts are in scope."""
-    found: dict[tuple[str, str], float] = {}
+    weights: dict[tuple[str, str], float] = {}
     for target in targets:
         for name in _names(target) if target.scope == "all" else ():
             for word, telling in lone_words(name, target.kind).items():
-                found[target.id, word] = max(telling, found.get((target.id, word), telling))
-    return found
+                weights[target.id, word] = max(telling, weights.get((target.id, word), telling))
+    return weights

@@ -10,8 +10,8 @@ from functools import lru_cache
 from ..text.folding import normalise
 from ..text.word_frequency import english_rarity
 from .person import person
-from .punctuation import asked
-from .surnames import HALF_TELLING, is_first_name, telling
+from .punctuation import is_question
+from .surnames import HALF_TELLING, distinctiveness, is_first_name
 
 _ELDER = re.compile(r",?\s{1,3}(?:(?:[Ss]r|SR|[Ss]nr|SNR)\b|Senior\b(?!\s[A-Z]))")
 _REST_OF_NAME = re.compile(
@@ -51,19 +51,19 @@ _GRAMMAR = frozenset(
 
 def follows_another(name: str, text: str, start: int, end: int) -> bool:
     """Whether what stands beside ``name``, in ``text[start:end]``, makes it no name or another's."""
-    known = _known(name)
-    if _goes_on_in_digits(text, start, end) or (known.fifth and _versus(text, end)):
+    traits = _traits(name)
+    if _goes_on_in_digits(text, start, end) or (traits.fifth and _is_versus(text, end)):
         return True
-    if known.unit and _measured(text, start, end):
+    if traits.unit and _is_measure(text, start, end):
         return True
-    if known.personal and _verb(text, start, end):
+    if traits.personal and _is_verb(text, start, end):
         return True
-    if known.personal and _ELDER.match(text, end):
+    if traits.personal and _ELDER.match(text, end):
         return True
-    if known.signs is not None:
-        found = _SIGNS.match(text, end)
-        return found is not None and found[0] != known.signs
-    return known.words and not text.endswith(name, 0, end) and _phrase(text, end)
+    if traits.signs is not None:
+        signs = _SIGNS.match(text, end)
+        return signs is not None and signs[0] != traits.signs
+    return traits.words and not text.endswith(name, 0, end) and _is_phrase(text, end)
 
 
 def part_of_another(text: str, start: int, end: int, own: Collection[str]) -> bool:
@@ -77,7 +77,7 @@ def part_of_another(text: str, start: int, end: int, own: Collection[str]) -> bo
     return False
 
 
-class _Known:
+class _Traits:
     """What matters of a listed name: whether it is a person's who is no senior, the signs after a short one,
     and whether it is made of ordinary words ("Will Young")."""
 
@@ -90,13 +90,15 @@ class _Known:
         short = len(words) == 1 and len(words[0]) <= _SIGNED_LETTERS
         signs = re.search(r"\w(\+{1,2}|#)\s*\Z", name)
         self.signs = (signs[1] if signs else "") if short else None
-        self.words = len(words) == 2 and not is_first_name(words[0]) and telling(words[1]) < HALF_TELLING
-        self.words = self.words and all(telling(word) < HALF_TELLING for word in words)
+        self.words = (
+            len(words) == 2 and not is_first_name(words[0]) and distinctiveness(words[1]) < HALF_TELLING
+        )
+        self.words = self.words and all(distinctiveness(word) < HALF_TELLING for word in words)
 
 
 @lru_cache(65_536)
-def _known(name: str) -> _Known:
-    return _Known(name)
+def _traits(name: str) -> _Traits:
+    return _Traits(name)
 
 
 def _goes_on_in_digits(text: str, start: int, end: int) -> bool:
@@ -105,11 +107,11 @@ def _goes_on_in_digits(text: str, start: int, end: int) -> bool:
     return bool(after or before)
 
 
-def _versus(text: str, end: int) -> bool:
+def _is_versus(text: str, end: int) -> bool:
     return text[end - 1] == "v" and _VERSUS.match(text, end) is not None
 
 
-def _measured(text: str, start: int, end: int) -> bool:
+def _is_measure(text: str, start: int, end: int) -> bool:
     """Whether a number and letters, small ones, are a measure."""
     if not text[start:end].islower():
         return False
@@ -117,17 +119,17 @@ def _measured(text: str, start: int, end: int) -> bool:
     return bool(_MEASURED.search(before) or _MEASURES.match(text, end))
 
 
-def _verb(text: str, start: int, end: int) -> bool:
+def _is_verb(text: str, start: int, end: int) -> bool:
     """Whether the last word is written small behind a capital, and is what somebody does."""
     end = end + 1 if text[end : end + 1] == "s" else end
     first, _, last = text[start:end].rpartition(" ")
     small = first[:1].isupper() and last.islower() and last.isalpha() and last.endswith("s")
     if not small or english_rarity(last) > _VERB_RARITY or not _OBJECT.match(text, end):
         return False
-    return not asked(text, start)
+    return not is_question(text, start)
 
 
-def _phrase(text: str, end: int) -> bool:
+def _is_phrase(text: str, end: int) -> bool:
     """Whether the last word is written small beside capitals, and goes on: "Will young people vote?"."""
     word = re.search(r"\w{1,40}\Z", text[max(0, end - 40) : end])
     after = _GOES_ON.match(text, end)

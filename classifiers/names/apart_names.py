@@ -31,7 +31,7 @@ def comes_apart(name: str, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether ``folded[begin:end]``, the letters of ``name`` in pieces, is the name and not those words."""
     if " " in name or len(name) < MIN_LETTERS or script(name[0]) != "spaced":
         return False
-    gaps = _gaps(folded, begin, end)
+    gaps = list(_gaps(folded, begin, end))
     if any(map(_SENTENCE_END.search, gaps)):
         return False
     words = list(_pieces(folded, begin, end))
@@ -53,13 +53,11 @@ def _pieces(folded: FoldedText, begin: int, end: int) -> Iterator[str]:
         begin += len(piece) + 1
 
 
-def _gaps(folded: FoldedText, begin: int, end: int) -> list[str]:
+def _gaps(folded: FoldedText, begin: int, end: int) -> Iterator[str]:
     """What stands between the pieces in the text."""
-    return [
-        folded.text[folded.origins[place - 1] + 1 : folded.origins[place + 1]]
-        for place in range(begin, end)
-        if folded.folded[place] == " "
-    ]
+    for place in range(begin, end):
+        if folded.folded[place] == " ":
+            yield folded.text[folded.origins[place - 1] + 1 : folded.origins[place + 1]]
 
 
 def _rarity(word: str) -> float:

@@ -89,20 +89,20 @@ def _rules() -> Iterator[tuple[str, str, str]]:
                 yield "fi", strong + vowel, weak + vowel + ending
 
 
+_BITS = {language: 1 << i for i, language in enumerate(_TABLE)}
+
+
 def _masks() -> dict[tuple[str, str], int]:
     """The languages of each rule, a bit each."""
-    bits = {language: 1 << i for i, language in enumerate(_TABLE)}
     masks: dict[tuple[str, str], int] = {}
     for language, old, new in _rules():
-        masks[old, new] = masks.get((old, new), 0) | bits[language]
+        masks[old, new] = masks.get((old, new), 0) | _BITS[language]
     return masks
 
 
 _MASKS = _masks()
 # Where only the last word of a name takes an ending: no Finnish "Janina Kowalski" is Jan's.
-LAST_ALONE = sum(
-    1 << i for i, language in enumerate(_TABLE) if language in ("fi", "et", "hu", "tr", "eu", "kk")
-)
+LAST_ALONE = sum(map(_BITS.__getitem__, ("fi", "et", "hu", "tr", "eu", "kk")))
 # What a man's surname ends in, and a woman's.
 _GENDERS = frozenset((("ski", "ska"), ("cki", "cka"), ("zki", "zka"), ("sky", "ska")))
 _OTHER = 1 << len(_TABLE)
@@ -120,29 +120,29 @@ def languages(word: str, form: str) -> int:
 
     Both folded (``normalise``); ``form`` is another word than ``word``.
     """
-    shared = _shared(word, form)
-    found = 0
+    shared = _common_prefix(word, form)
+    mask = 0
     for cut in range(min(_MOST_REPLACED, len(word) - 1) + 1):
         stem = len(word) - cut
         if stem <= shared:
-            found |= replacing(word, stem, form[stem:])
-    return found
+            mask |= languages_of_ending(word, stem, form[stem:])
+    return mask
 
 
-def replacing(word: str, stem: int, ending: str) -> int:
+def languages_of_ending(word: str, stem: int, ending: str) -> int:
     """The languages (bits) in which ``word`` keeps its first ``stem`` letters before ``ending``."""
     if stem < len(word):
         return _MASKS.get((word[stem:], ending), 0)
     if not declinable(word):
         return 0
-    if not _tabled(word[-1]):
+    if not _is_in_table(word[-1]):
         known = len(word) >= OTHER_WORD_LETTERS and 0 < len(ending) <= OTHER_LETTERS and not is_number(ending)
         return _OTHER if known else 0
-    found = _MASKS.get(("V", ending), 0) if word[-1] in _VOWELS else 0
+    mask = _MASKS.get(("V", ending), 0) if word[-1] in _VOWELS else 0
     if word[-1] not in _VOWELS or word[-1] == "y":  # a vowel of Finnish, and a consonant of Turkish
-        found |= _MASKS.get(("C", ending), 0)
-        found |= _MASKS.get(("D", ending[1:]), 0) if ending[:1] == word[-1] else 0
-    return found
+        mask |= _MASKS.get(("C", ending), 0)
+        mask |= _MASKS.get(("D", ending[1:]), 0) if ending[:1] == word[-1] else 0
+    return mask
 
 
 def other_gender(word: str, form: str) -> bool:
@@ -151,7 +151,7 @@ def other_gender(word: str, form: str) -> bool:
     return same and ((word[-3:], form[-3:]) in _GENDERS or (form[-3:], word[-3:]) in _GENDERS)
 
 
-def _shared(one: str, other: str) -> int:
+def _common_prefix(one: str, other: str) -> int:
     for i, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return i
@@ -176,7 +176,7 @@ def own_word(word: str) -> bool:
     return ORDINARY_ZIPF - english_rarity(word) >= KNOWN_ZIPF
 
 
-def _tabled(char: str) -> bool:
+def _is_in_table(char: str) -> bool:
     """Latin, Greek or Cyrillic: the scripts whose endings the table knows."""
     return char < "\u0530"
 
@@ -188,5 +188,5 @@ def another_name(word: str, rest: str) -> bool:
     """
     if rest in _SURNAMES:
         return True
-    grown = (word + rest[:more] for more in range(2, min(len(rest), 2 + len(word)) + 1))
-    return any(own_word(longer) for longer in grown)
+    longest = min(len(rest), 2 + len(word))
+    return any(own_word(word + rest[:letters]) for letters in range(2, longest + 1))

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from string import ascii_lowercase
 from typing import NamedTuple
 
 from ..text.folding import normalise
 from ..text.numerals import is_number
 from ..text.word_frequency import ORDINARY_ZIPF, common_words, english_rarity, rarity
-from .endings import AFTER_APOSTROPHE, LAST_ALONE, MOST_LETTERS, other_gender, own_word, replacing, stems
+from .endings import (
+    AFTER_APOSTROPHE,
+    LAST_ALONE,
+    MOST_LETTERS,
+    languages_of_ending,
+    other_gender,
+    own_word,
+    stems,
+)
 from .names import NameHit
 
 # Shorter words are one edit away from too much.
@@ -97,7 +105,7 @@ class _Open(NamedTuple):
         return self.edits <= MAX_EDITS and self.languages != 0
 
     @property
-    def changed(self) -> bool:
+    def is_variant(self) -> bool:
         """Whether this is another way to write the name, and no other name."""
         if self.forms and not (self.surely or self.forms > 1):
             return False
@@ -122,12 +130,12 @@ class FuzzyNames:
         self._parted: set[int] = set()
         for target_id, name in names:
             words = _words(name)[:MAX_WORDS]
-            if len(words) > 1 or (words and _unlike_words(words[0].key[0])):
+            if len(words) > 1 or (words and _is_unlike_words(words[0].key[0])):
                 owners = self._owners.setdefault(self._node(words), [])
                 if len(owners) < MAX_OWNERS:
                     owners.append((target_id, name))
         self._words = frozenset(word for _, word in self._edges)
-        self._shortened: dict[str, list[str]] = {}
+        self._by_deletion: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
         for word in sorted(self._words):
             self._index(word)
@@ -146,18 +154,18 @@ class FuzzyNames:
             return
         for stem in stems(word):
             self._stems.setdefault(stem, []).append(word)
-        for shortened in _shortened(word) if len(word) >= MIN_WORD_LETTERS else ():
-            self._shortened.setdefault(shortened, []).append(word)
+        for shortened in _deletions(word) if len(word) >= MIN_WORD_LETTERS else ():
+            self._by_deletion.setdefault(shortened, []).append(word)
 
     def find(self, text: str) -> Iterator[NameHit]:
         """Every listed name that ``text`` holds with other endings or one or two edits."""
         if not self._owners:
             return
         words = _words(text)
-        near = {
-            key: self._near_short(key) if max(map(len, key)) <= MAX_WORD_LETTERS else self._near(key)
-            for key in {word.key for word in words}
-        }
+        near: dict[tuple[str, str], tuple[_Step, ...]] = {}
+        for key in {word.key for word in words}:
+            short = max(map(len, key)) <= MAX_WORD_LETTERS
+            near[key] = self._near_short(key) if short else self._near(key)
         for first, word in enumerate(words):
             for last, node in self._from(first, words, near) if near[word.key] else ():
                 for target_id, listed in self._owners[node]:
@@ -169,16 +177,10 @@ class FuzzyNames:
         """The names changed from the word ``first`` on: the place of the last word, and the node."""
         names = [_Open(0)]
         for last in range(first, len(words)):
-            following = [
-                name.read(node, step)
-                for name in names
-                for step in near[words[last].key]
-                if (node := self._edges.get((name.node, step.word)))
-                and (last == first or not words[last].parted or node in self._parted)
-            ]
-            following = sorted((n for n in following if n.possible), key=_nearest)[:MAX_OPEN]
+            parted = last > first and words[last].parted
+            following = sorted(self._read(names, near[words[last].key], parted), key=_nearest)[:MAX_OPEN]
             for name in following:
-                if name.node in self._owners and name.changed:
+                if name.node in self._owners and name.is_variant:
                     yield last, name.node
             if last > first and (after := words[last].after_apostrophe):
                 following += [_Open(n.node, n.edits, n.languages & after, n.forms + 1, True) for n in names]
@@ -188,6 +190,16 @@ class FuzzyNames:
                 return
             names = following
 
+    def _read(self, names: list[_Open], steps: tuple[_Step, ...], parted: bool) -> Iterator[_Open]:
+        """The names with one more word, which punctuation may have ``parted`` from the one before."""
+        for name in names:
+            for step in steps:
+                node = self._edges.get((name.node, step.word))
+                if node and (not parted or node in self._parted):
+                    longer = name.read(node, step)
+                    if longer.possible:
+                        yield longer
+
     def _near(self, key: tuple[str, str]) -> tuple[_Step, ...]:
         """The listed words that a word may be meant as, the nearest first."""
         word, written = key
@@ -195,34 +207,32 @@ class FuzzyNames:
         if word in self._words:
             steps[word] = _Step(word, 0, _ALL, True)
         if len(word) <= MAX_WORD_LETTERS:
-            for listed, found in self._inflected(word).items():
+            for listed, languages in self._base_forms(word).items():
                 if listed not in steps:
-                    steps[listed] = _Step(listed, 0, found, own_word(written))
-            if len(word) >= MIN_WORD_LETTERS and not _common(word):
-                for listed in self._misspelt(word):
+                    steps[listed] = _Step(listed, 0, languages, own_word(written))
+            if len(word) >= MIN_WORD_LETTERS and not _is_common(word):
+                for listed in self._corrections(word):
                     if listed not in steps:
-                        steps[listed] = _Step(listed, 1, _ALL, _surname(word))
+                        steps[listed] = _Step(listed, 1, _ALL, _is_surname(word))
         return tuple(islice(steps.values(), MAX_NEAR))
 
-    def _inflected(self, word: str) -> dict[str, int]:
+    def _base_forms(self, word: str) -> dict[str, int]:
         """The listed words that ``word`` is a form of, with the languages (bits) in which it is."""
         stems = self._stems
-        found: dict[str, int] = {}
+        masks: dict[str, int] = {}
         for end in range(len(word), max(0, len(word) - MOST_LETTERS - 1), -1):
             for listed in stems.get(word[:end], ()):
-                if languages := replacing(listed, end, word[end:]):
-                    found[listed] = found.get(listed, 0) | languages
-        return found
+                if languages := languages_of_ending(listed, end, word[end:]):
+                    masks[listed] = masks.get(listed, 0) | languages
+        return masks
 
-    def _misspelt(self, word: str) -> list[str]:
+    def _corrections(self, word: str) -> list[str]:
         """The listed words within one edit of ``word``."""
-        known = self._shortened
-        shared = chain.from_iterable(known[cut] for cut in _shortened(word) if cut in known)
-        return sorted(
-            listed
-            for listed in set(shared)
-            if within_one_edit(listed, word) and not other_gender(listed, word)
-        )
+        candidates: set[str] = set()
+        for cut in _deletions(word):
+            candidates.update(self._by_deletion.get(cut, ()))
+        near = [listed for listed in candidates if within_one_edit(listed, word)]
+        return sorted(listed for listed in near if not other_gender(listed, word))
 
 
 def _words(text: str) -> list[_Word]:
@@ -263,27 +273,37 @@ def within_one_edit(one: str, other: str) -> bool:
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
-def _shortened(word: str) -> set[str]:
+def _deletions(word: str) -> set[str]:
     """The word, and the word without each of its letters: two words within one edit share one."""
     return {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
 
 
-def _common(word: str) -> bool:
+def _is_common(word: str) -> bool:
     return rarity(word) < COMMON_RARITY
 
 
-def _surname(word: str) -> bool:
+def _is_surname(word: str) -> bool:
     zipf = ORDINARY_ZIPF - english_rarity(word)
     elsewhere = ORDINARY_ZIPF - rarity(word)
     return zipf >= SURNAME_ZIPF or (elsewhere >= FOREIGN_SURNAME_ZIPF and own_word(word))
 
 
-def _unlike_words(word: str) -> bool:
+def _is_unlike_words(word: str) -> bool:
     """Whether a name of one word is long enough and no ordinary word lies within one edit of it."""
     if not MIN_SINGLE_LETTERS <= len(word) <= MAX_WORD_LETTERS:
         return False
-    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
-    edited = {a + b[1:] for a, b in cuts if b} | {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
-    edited |= {a + c + b for a, b in cuts for c in ascii_lowercase}
-    edited |= {a + c + b[1:] for a, b in cuts if b for c in ascii_lowercase}
-    return all(other == word or other not in common_words() for other in edited)
+    return all(other == word or other not in common_words() for other in _edits(word))
+
+
+def _edits(word: str) -> Iterator[str]:
+    """What one edit makes of a word, its letters put in and changed for plain ones."""
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        if after:
+            yield before + after[1:]
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
+        for letter in ascii_lowercase:
+            yield before + letter + after
+            if after:
+                yield before + letter + after[1:]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 import regex
 
 from ..text.folding import normalise
 from ..text.word_frequency import english_rarity
-from .surnames import HALF_TELLING, is_first_name, telling
+from .surnames import HALF_TELLING, distinctiveness, is_first_name
 from .titles import AFTER_NAMES, PLAIN_TITLES, is_title
 
 # A full stop joins "e.g"; the surname of "В.Путин" is a word of its own.
@@ -104,15 +104,15 @@ class Word:
         return all(len(part) == 1 for part in self.folded)
 
     @property
-    def joined(self) -> bool:
+    def joins_next(self) -> bool:
         """Whether the next word can be of the same name."""
         return self.after in _JOINTS or (self.initial and self.after in (".", ". "))
 
 
 def words_of(text: str) -> Iterator[Word]:
     """The words of ``text``, in order."""
-    found = list(_WORD.finditer(text))
-    for m, following in zip_longest(found, found[1:]):
+    matches = list(_WORD.finditer(text))
+    for m, following in zip_longest(matches, matches[1:]):
         if folded := tuple(normalise(m[0])[0].split()):
             after = text[m.end() : following.start() if following else len(text)]
             yield Word(m[0], folded, m.start(), m.end(), after)
@@ -129,7 +129,7 @@ class Mention:
     @cached_property
     def capital(self) -> bool:
         """Whether it has a capital that tells anything, as none does in a title."""
-        if not self.word.capital or self._scrambled:
+        if not self.word.capital or self._has_mixed_case:
             return False
         around = self._around
         titled = all(w.isupper() for w in around) or (len(around) > 4 and all(w[0].isupper() for w in around))
@@ -140,7 +140,7 @@ class Mention:
         return [w.text for w in self._words[max(0, self._position - 3) : self._position + 4]]
 
     @cached_property
-    def _scrambled(self) -> bool:
+    def _has_mixed_case(self) -> bool:
         """Whether capitals stand anywhere, "DId HogAn StaRT", and tell nothing; one "McCartney" is a name."""
         return sum(_CAPITAL_INSIDE.search(text) is not None for text in self._around) > 1
 
@@ -151,7 +151,7 @@ class Mention:
         if not self.capital:
             return []
         first = self._position
-        while first > max(0, self._position - REACH) and self._words[first - 1].joined:
+        while first > max(0, self._position - REACH) and self._words[first - 1].joins_next:
             word = self._words[first - 1]
             if not (word.capital or _PARTICLES.issuperset(word.folded)):
                 break
@@ -172,14 +172,14 @@ class Mention:
     def _opens(self, position: int) -> bool:
         word, previous = self._words[position], self._words[position - 1] if position else None
         begins = previous is None or bool(previous.after.strip(" \u00a0,'’"))
-        return begins and _plain(word) and not is_first_name(word.folded[0])
+        return begins and _is_plain(word) and not is_first_name(word.folded[0])
 
     @property
     def _previous(self) -> Word | None:
         """The word before it and before what is of the same name."""
         place = self._position - len(self.before) - 1
         word = self._words[place] if place >= 0 else None
-        return word if word and (word.joined or word.after == ". ") else None
+        return word if word and (word.joins_next or word.after == ". ") else None
 
     @property
     def _next(self) -> Word | None:
@@ -190,29 +190,29 @@ class Mention:
         """Whether a word beside makes it the name of somebody, or something, without the words ``own``."""
         if not self.capital:
             return False
-        if self.before and not _compatible(self.before[0], own):
+        if self.before and not _may_belong(self.before[0], own):
             return True
         given = set(own) - set(self.word.folded)
-        if any(word.initial and not _compatible(word, given) for word in self.before):
+        if any(word.initial and not _may_belong(word, given) for word in self.before):
             return True
         if self._author_of(own):
             return True
         after = self._next
-        if after is not None and after.initial and not _compatible(after, own):
+        if after is not None and after.initial and not _may_belong(after, own):
             beyond = self._words[self._position + 2 : self._position + 3]
-            return any(_compatible(word, given) for word in beyond)  # Michael B. Jordan
+            return any(_may_belong(word, given) for word in beyond)  # Michael B. Jordan
         if after is None or (self._owns and not _WORKS.isdisjoint(after.folded)):
             return False
-        return _name(after) and not _compatible(after, own)
+        return _is_name(after) and not _may_belong(after, own)
 
     def _author_of(self, own: Collection[str]) -> bool:
         """Whether another's initial stands behind it, as in a list of authors: "Kelly, T."."""
         after = self._words[self._position + 1] if self._position + 1 < len(self._words) else None
         if after is None or self.word.after not in (", ", " ") or not (after.initial and after.capital):
             return False
-        return len(after.text) == 1 and after.after[:1] in (".", ",") and not _compatible(after, own)
+        return len(after.text) == 1 and after.after[:1] in (".", ",") and not _may_belong(after, own)
 
-    def named(self, own: Collection[str]) -> bool:
+    def stands_beside(self, own: Collection[str]) -> bool:
         """Whether it stands beside another of the words ``own``."""
         others = set(own) - _PARTICLES - set(self.word.folded)
         return any(not others.isdisjoint(w.folded) for w in (*self.before, self._next) if w)
@@ -228,7 +228,7 @@ class Mention:
         return self._previous is not None and not PLAIN_TITLES.isdisjoint(self._previous.folded)
 
     @cached_property
-    def alone(self) -> bool:
+    def stands_alone(self) -> bool:
         """Whether it stands where a person does, and no thing named after one."""
         if len(self.word.folded) > 1 and self.word.folded[1:] != ("s",):
             return False
@@ -237,7 +237,7 @@ class Mention:
             return False
         if not self.capital and _ASKING.isdisjoint(before):
             return False
-        return self._next is None or not self._thing(self._next)
+        return self._next is None or not self._is_thing(self._next)
 
     @property
     def _owns(self) -> bool:
@@ -253,26 +253,22 @@ class Mention:
     @cached_property
     def lower_strangers(self) -> bool:
         """Whether it stands in lower case beside what may be the rest of a name: "travis barker"."""
-        if self.capital or self._scrambled:
+        if self.capital or self._has_mixed_case:
             return False
-        if self._previous and (is_first_name(self._previous.folded[0]) or not _plain(self._previous)):
+        if self._previous and (is_first_name(self._previous.folded[0]) or not _is_plain(self._previous)):
             return True
-        return self._next is not None and telling(self._next.folded[0]) >= HALF_TELLING
+        return self._next is not None and distinctiveness(self._next.folded[0]) >= HALF_TELLING
 
     @cached_property
-    def told(self) -> int:
+    def life_words(self) -> int:
         """How much tells of a life, or asks of one: a year nearby, and words of what such people do."""
-        lives = {part for word in self._near for part in word.folded if part in _LIVES}
+        lives = _LIVES.intersection(chain.from_iterable(word.folded for word in self._near))
         return len(lives) + any(_YEAR.fullmatch(word.text) for word in self._near)
 
     @cached_property
-    def made_up(self) -> bool:
+    def is_fiction(self) -> bool:
         """Whether it is of a story in which things are counted, or speaks in a dialogue."""
-        counts = sum(
-            not _COUNTS.isdisjoint(word.folded) or _AMOUNT.fullmatch(word.text) is not None
-            for word in self._near
-        )
-        return self._speaks or counts > 1 + self.told
+        return self._speaks or sum(map(_counts, self._near)) > 1 + self.life_words
 
     @property
     def _near(self) -> Sequence[Word]:
@@ -284,7 +280,7 @@ class Mention:
         return "\n" in before and self.word.after.startswith(":")
 
     @cached_property
-    def asked_for(self) -> bool:
+    def is_blank(self) -> bool:
         """Whether the rest of a name is left out after it: "better known as Jamie ___"."""
         called = self._previous is not None and not _CALLED.isdisjoint(self._previous.folded)
         return called and self.word.after.lstrip().startswith(_BLANKS)
@@ -299,7 +295,7 @@ class Mention:
         inside = self._position > 0 and not self._opens(self._position)
         return not _DOING.isdisjoint(self._next.folded) or (inside and self._next.text.endswith("ed"))
 
-    def _thing(self, after: Word) -> bool:
+    def _is_thing(self, after: Word) -> bool:
         """Whether the word after makes it a thing's: "Cooper test", "Kunis 3000", "Cyrus of Persia"."""
         if after.text[0].isdigit():
             return not (self._owns or _YEAR.fullmatch(after.text))
@@ -309,15 +305,19 @@ class Mention:
         return not (_NAMED_AFTER | _OPPOSING).isdisjoint(after.folded)
 
 
-def _plain(word: Word) -> bool:
+def _counts(word: Word) -> bool:
+    return not _COUNTS.isdisjoint(word.folded) or _AMOUNT.fullmatch(word.text) is not None
+
+
+def _is_plain(word: Word) -> bool:
     return max(map(english_rarity, word.folded)) <= PLAIN_RARITY
 
 
-def _name(word: Word) -> bool:
+def _is_name(word: Word) -> bool:
     return word.capital and len(word.text) > 1 and _NO_NAMES.isdisjoint(word.folded)
 
 
-def _compatible(word: Word, own: Collection[str]) -> bool:
+def _may_belong(word: Word, own: Collection[str]) -> bool:
     """Whether a word can be of a name: one of its words, or an initial."""
     if word.initial:
         return any(part.startswith(word.folded[0]) for part in own)

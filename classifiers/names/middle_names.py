@@ -8,7 +8,7 @@ from ..text.folded_words import FoldedWords
 from ..text.word_frequency import rarity
 from .given_names import other_forms
 from .person import Person
-from .surnames import telling
+from .surnames import distinctiveness
 
 _MIDDLE_WORDS = 4
 # What stands behind a name of two, and is no number of kings.
@@ -38,10 +38,10 @@ class MiddleNames:
 
     def __init__(self, people: Iterable[tuple[Person, Owner]]) -> None:
         self._people: dict[str, dict[str, list[tuple[Person, Owner]]]] = {}
-        for known, owner in people:
-            if min(len(known.given[0]), len(known.last)) > 2:
-                lasts = self._people.setdefault(known.given[0], {})
-                lasts.setdefault(known.last, []).append((known, owner))
+        for person, owner in people:
+            if min(len(person.given[0]), len(person.last)) > 2:
+                lasts = self._people.setdefault(person.given[0], {})
+                lasts.setdefault(person.last, []).append((person, owner))
         self._others: dict[str, list[str]] = {}
         for listed in self._people:
             for other in other_forms(listed):
@@ -59,35 +59,35 @@ class MiddleNames:
         self, words: FoldedWords, first: int, lasts: Mapping[str, list[tuple[Person, Owner]]], rare: float
     ) -> Iterator[tuple[int, int, list[Owner]]]:
         for last in range(first + 1, min(first + 1 + _MIDDLE_WORDS, len(words))):
-            for known, owner in lasts.get(words[last], ()):
-                alone = last - first == 1 + len(known.particles)
-                if rarity(known.last) < (VERY_RARE_SURNAME if rare and alone else rare):
+            for person, owner in lasts.get(words[last], ()):
+                alone = last - first == 1 + len(person.particles)
+                if rarity(person.last) < (VERY_RARE_SURNAME if rare and alone else rare):
                     continue
-                if _names(words, first, last, known):
-                    yield *words.span(first, last + len(known.generation)), [owner]
+                if _is_name(words, first, last, person):
+                    yield *words.span(first, last + len(person.generation)), [owner]
 
 
-def _names(words: FoldedWords, first: int, last: int, known: Person) -> bool:
+def _is_name(words: FoldedWords, first: int, last: int, person: Person) -> bool:
     middle = words.between(first + 1, last)
-    names = middle[: len(middle) - len(known.particles)]
-    surname = names + known.particles == middle
+    names = middle[: len(middle) - len(person.particles)]
+    surname = names + person.particles == middle
     if surname and _of_two(words, first, last, names):
         return True
-    if not surname or words.between(last + 1, last + 1 + len(known.generation)) != known.generation:
+    if not surname or words.between(last + 1, last + 1 + len(person.generation)) != person.generation:
         return False
     capitals = [*range(first, first + 1 + len(names)), last]
-    if not names and known.given[1:] and known.generation and known.generation[0] not in FAMILY:
+    if not names and person.given[1:] and person.generation and person.generation[0] not in FAMILY:
         return False  # Pope Paul II is no Pope John Paul II
-    added = bool(names) and not known.given[1:] and all(len(name) == 1 for name in names)
-    if added and rarity(known.given[0]) + telling(known.last) < COMMON_NAME:
+    added = bool(names) and not person.given[1:] and all(len(name) == 1 for name in names)
+    if added and rarity(person.given[0]) + distinctiveness(person.last) < COMMON_NAME:
         return False  # Michael B. Jordan is no Michael Jordan
-    return _agree(names, known.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
+    return _agree(names, person.given[1:]) and words.in_capitals(capitals) and words.as_one(first, last)
 
 
 def _of_two(words: FoldedWords, first: int, last: int, names: Sequence[str]) -> bool:
     """Whether between a first name and its surname another's stand: "Venus and Serena Williams"."""
     joined = words.gap(first).strip()
-    written = joined == "" and names[:1] and names[0] in _AND and words.written(first + 1).islower()
+    written = joined == "" and names[:1] and names[0] in _AND and words.text_of(first + 1).islower()
     start = first + 2 if written else first + 1
     others = range(start, first + 1 + len(names))
     return (
@@ -105,6 +105,8 @@ def _agree(middle: Sequence[str], listed: Sequence[str]) -> bool:
 
 def equal_or_initials(names: Sequence[str], listed: Sequence[str]) -> bool:
     """Whether each of the names is the listed one, or one of the two the other's initial."""
-    return len(names) == len(listed) and all(
-        a == b or (a[0] == b[0] and 1 in (len(a), len(b))) for a, b in zip(names, listed, strict=True)
-    )
+    return len(names) == len(listed) and all(map(_is_equal_or_initial, names, listed))
+
+
+def _is_equal_or_initial(one: str, other: str) -> bool:
+    return one == other or (one[0] == other[0] and 1 in (len(one), len(other)))

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
 
 from ..text.digraphs import spelt_out
@@ -15,7 +15,7 @@ from ..text.folding import normalise
 from ..text.word_frequency import common_words
 from .given_names import other_forms
 from .person import comma_of, person
-from .surnames import is_first_name, telling
+from .surnames import distinctiveness, is_first_name
 
 _HIDDEN_LETTERS = 6
 # Longer names are turned round by their last word and their article alone.
@@ -62,13 +62,14 @@ def spellings(name: str) -> Iterator[str]:
 
 def name_forms(name: str) -> Iterator[Form]:
     """All of them; of two spellings that fold alike only the first."""
-    return iter(dict.fromkeys(form for spelling in spellings(name) for form in _forms(spelling)))
+    return iter(dict.fromkeys(chain.from_iterable(map(_forms, spellings(name)))))
 
 
 def company_forms(name: str) -> Iterator[Form]:
     """Those of a company's name without its legal form."""
-    plain = (form for form in name_forms(name) if form.kind == "plain")
-    return (Form("company", form.written, form.breaks) for form in plain)
+    for form in name_forms(name):
+        if form.kind == "plain":
+            yield Form("company", form.written, form.breaks)
 
 
 def _forms(spelling: str) -> Iterator[Form]:
@@ -76,14 +77,14 @@ def _forms(spelling: str) -> Iterator[Form]:
     joined = normalise(_UNWRITTEN.sub("", spelling))[0].split()
     breaks = _breaks(spelling)
     run_together = [" ".join(joined)] if len(joined) > 1 or not _is_word(words, joined) else []
-    written = (" ".join(words), *run_together, _unspaced(words))
+    written = (" ".join(words), *run_together, _drop_spaces(words))
     if comma := comma_of(spelling):
         yield Form("turned", tuple(dict.fromkeys(written)), breaks, comma)
         return
     ands = _breaks(spelling, _AND_SIGN) if _AND_SIGN.search(spelling) else frozenset()
     yield Form("plain", tuple(dict.fromkeys(written)), breaks - ands, ands=ands)
     if "," not in spelling:
-        yield from _turned(spelling, words, joined, breaks)
+        yield from _other_orders(spelling, words, joined, breaks)
     for hidden in _hidden(words):
         yield Form("hidden", (hidden,))
 
@@ -105,14 +106,14 @@ def _breaks(spelling: str, own: re.Pattern[str] = _OWN_PUNCTUATION) -> frozenset
         return frozenset()
     folded, origins = normalise(spelling)
     places = [place for place, char in enumerate(folded) if char != " "]
-    return frozenset(
-        letters
-        for letters, (one, next_one) in enumerate(pairwise(places), 1)
-        if own.search(spelling[origins[one] + 1 : origins[next_one]])
-    )
+    breaks: set[int] = set()
+    for letters, (one, next_one) in enumerate(pairwise(places), 1):
+        if own.search(spelling[origins[one] + 1 : origins[next_one]]):
+            breaks.add(letters)
+    return frozenset(breaks)
 
 
-def _unspaced(words: list[str]) -> str:
+def _drop_spaces(words: list[str]) -> str:
     """The name without the spaces that its script need not have: 村上 春樹, 김 철수."""
     written = words[0] if words else ""
     for one, word in pairwise(words):
@@ -120,7 +121,9 @@ def _unspaced(words: list[str]) -> str:
     return written
 
 
-def _turned(spelling: str, words: list[str], joined: list[str], breaks: frozenset[int]) -> Iterator[Form]:
+def _other_orders(
+    spelling: str, words: list[str], joined: list[str], breaks: frozenset[int]
+) -> Iterator[Form]:
     """Other orders, around a comma or bare: "García Márquez, Gabriel", "Great Gatsby, The", "DUDA Jan"."""
     total, bare = sum(map(len, words)), frozenset(_surnames(spelling))
     for split in range(1, len(words)):
@@ -143,7 +146,7 @@ def _surnames(spelling: str) -> Iterator[str]:
     known = person(spelling)
     if known is None or known.generation or is_first_name(known.last):
         return
-    if len(known.given) > 1 or known.particles or telling(known.last) >= TURNED:
+    if len(known.given) > 1 or known.particles or distinctiveness(known.last) >= TURNED:
         yield " ".join((*known.particles, known.last))
         yield known.last
 
@@ -153,4 +156,6 @@ def _hidden(words: list[str]) -> Iterator[str]:
     letters = "".join(words)
     if len(letters) >= _HIDDEN_LETTERS:
         disguises = {codecs.encode(letters, "rot13"), letters[::-1], "".join(w[::-1] for w in words)}
-        yield from (d for d in sorted(disguises) if d != letters and d not in common_words())
+        for disguise in sorted(disguises):
+            if disguise != letters and disguise not in common_words():
+                yield disguise

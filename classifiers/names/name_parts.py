@@ -54,7 +54,7 @@ class PartHit:
     weight: float
 
     @property
-    def alone(self) -> bool:
+    def stands_alone(self) -> bool:
         """Whether the part alone says who is meant."""
         return self.weight >= ALONE
 
@@ -149,20 +149,20 @@ class NameParts:
         if mention.strangers(own | self._short_forms[target_id]):
             called[key] = False
             return -weight
-        if mention.named(own):
+        if mention.stands_beside(own):
             called[key] = True
             if not mention.after_initials or self._lone.get(key, 0.0) < TELLING:
                 return weight
         known, telling = called.get(key), self._lone.get(key)
         if telling is None:
             return weight
-        if mention.asked_for and mention.told:
+        if mention.is_blank and mention.life_words:
             return HALF[1] + TOLD
         if known is False or mention.lower_strangers:
             return -weight
-        if mention.made_up and not known and telling < TELLING:
+        if mention.is_fiction and not known and telling < TELLING:
             return 0.0
-        if not mention.alone or telling < 0:
+        if not mention.stands_alone or telling < 0:
             return weight
         return max(weight, self._alone(mention, telling - FORMAL * mention.formal, known is True))
 
@@ -174,8 +174,8 @@ class NameParts:
         if not mention.capital:
             return 0.0
         if telling < HALF_TELLING:
-            told = mention.told >= MUCH_TOLD and (telling > 0 or mention.does) and not mention.formal
-            return MUCH if told else 0.0
+            much = mention.life_words >= MUCH_TOLD and (telling > 0 or mention.does) and not mention.formal
+            return MUCH if much else 0.0
         least, most = HALF
         share = (telling - HALF_TELLING) / (TELLING - HALF_TELLING)
-        return least + (most - least) * share + TOLD * bool(mention.told)
+        return least + (most - least) * share + TOLD * bool(mention.life_words)

@@ -21,8 +21,8 @@ from .legal_forms import legal_form_follows
 from .middle_names import MiddleNames, Owner
 from .name_forms import Form, company_forms, name_forms, spellings
 from .other_names import DISTINCTIVE_ALONE
-from .person import PARTICLES, person
-from .punctuation import one_turned, parted
+from .person import PARTICLES, Person, person
+from .punctuation import is_parted, one_turned
 from .surnames import is_first_name
 
 # Shorter than this, a name whose words are run together or cut elsewhere is too often another word
@@ -69,17 +69,15 @@ class NameMatcher:
         in the text, or be of several words in capitals."""
         pairs = [(target_id, name) for target_id, name in names if normalise(name)[0].strip()]
         forms: dict[str, dict[Form, Form]] = {}
-        written = [(form, pair) for pair in pairs for form in name_forms(pair[1])]
-        written += [(form, pair) for pair in companies for form in company_forms(pair[1])]
-        for form, pair in written:
-            same = forms.setdefault(form.written[0].replace(" ", ""), {})
-            same.setdefault(form, form).owners.append(pair)
+        for pair in pairs:
+            _add_forms(forms, name_forms(pair[1]), pair)
+        for pair in companies:
+            _add_forms(forms, company_forms(pair[1]), pair)
         self._automaton = ahocorasick.Automaton()
         for letters, ways in forms.items():
             self._automaton.add_word(letters, (len(letters), list(ways)))
         self._automaton.make_automaton()
-        spelt = ((person(spelling), pair) for pair in pairs for spelling in spellings(pair[1]))
-        people = [(known, pair) for known, pair in spelt if known]
+        people = list(_people(pairs))
         self._middle_names, self._initials = MiddleNames(people), Initials(people)
         self.size = len({normalise(name)[0].strip() for _, name in pairs})
 
@@ -98,11 +96,11 @@ class NameMatcher:
 
     def _places(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
         words = FoldedWords(folded)
-        yield from self._written(folded)
+        yield from self._find_written(folded)
         yield from self._middle_names.find(words)
         yield from self._initials.find(words)
 
-    def _written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
+    def _find_written(self, folded: FoldedText) -> Iterator[tuple[int, int, list[Owner]]]:
         if not folded.compact:
             return
         for last, (length, forms) in self._automaton.iter(folded.compact):
@@ -112,6 +110,21 @@ class NameMatcher:
                     yield begin, end, form.owners
 
 
+def _add_forms(forms: dict[str, dict[Form, Form]], new: Iterable[Form], owner: Owner) -> None:
+    """Put the owner to its ``new`` forms, by the letters of each."""
+    for form in new:
+        same = forms.setdefault(form.written[0].replace(" ", ""), {})
+        same.setdefault(form, form).owners.append(owner)
+
+
+def _people(pairs: Iterable[Owner]) -> Iterator[tuple[Person, Owner]]:
+    """Each spelling of a name that looks like a person's, in its parts."""
+    for owner in pairs:
+        for spelling in spellings(owner[1]):
+            if known := person(spelling):
+                yield known, owner
+
+
 def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     written = folded.folded[begin:end]
     if _cuts_number(folded, begin) or _cuts_number(folded, end):
@@ -119,19 +132,19 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     begins, ends = folded.begins_word(begin), folded.ends_word(end)
     if form.kind == "hidden":
         return begins and ends
-    if " " in written and parted(folded, begin, end, form.breaks | {form.comma}, form.ands):
+    if " " in written and is_parted(folded, begin, end, form.breaks | {form.comma}, form.ands):
         return False
     if form.kind == "company":
         known = written in form.written and begins and ends
         return known and (
-            legal_form_follows(folded.text, folded.span(begin, end)[1]) or _company(folded, begin, end)
+            legal_form_follows(folded.text, folded.span(begin, end)[1]) or _is_company(folded, begin, end)
         )
     if form.kind == "turned":
-        known = written in form.written and begins and (ends or _inflected(folded, begin, end))
+        known = written in form.written and begins and (ends or _has_ending(folded, begin, end))
         return known and (
-            _verbatim(form, folded, begin, end)
-            or (form.bare and _bare(folded, begin, end))
-            or (not _first_name(folded, begin) and one_turned(folded, begin, end, form.comma))
+            _is_verbatim(form, folded, begin, end)
+            or (form.bare and _is_bare(folded, begin, end))
+            or (not _follows_first_name(folded, begin) and one_turned(folded, begin, end, form.comma))
         )
     if written in form.written:
         if (
@@ -140,21 +153,21 @@ def _stands(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
             and _other_signs(form, folded, begin, end)
         ):
             return False
-        return begins and (ends or _inflected(folded, begin, end))
-    if _long_enough(form.written[0]) and " " not in written:
+        return begins and (ends or _has_ending(folded, begin, end))
+    if _is_long_enough(form.written[0]) and " " not in written:
         return not _of_another(form, folded, begin, end)
-    if _apart(form, folded, begin, end):
+    if _is_apart(form, folded, begin, end):
         return True
     if not (begins and ends):
         return False
     return (
-        _long_enough(form.written[0])
-        or _unmistakable(form, folded, begin, end)
+        _is_long_enough(form.written[0])
+        or _is_unmistakable(form, folded, begin, end)
         or comes_apart(form.written[0], folded, begin, end)
     )
 
 
-def _verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+def _is_verbatim(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether it stands here as it is listed, with its comma and its capitals."""
     start, stop = folded.span(begin, end)
     return any(name[: stop - start] == folded.text[start:stop] for _, name in form.owners)
@@ -182,17 +195,17 @@ def _other_signs(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     return True
 
 
-def _bare(folded: FoldedText, begin: int, end: int) -> bool:
+def _is_bare(folded: FoldedText, begin: int, end: int) -> bool:
     """Whether "DUDA Andrzej" is one name: in capitals, without punctuation, and after no other name."""
     start, stop = folded.span(begin, end)
     written = folded.text[start:stop]
     capitals = all(word[:1].isupper() or word in PARTICLES for word in written.split())
     around = folded.text[max(0, start - _AROUND) : start]
-    named = _surname(folded, begin) and not (around.isupper() and written.isupper())
+    named = _follows_surname(folded, begin) and not (around.isupper() and written.isupper())
     return capitals and not _PARTED.search(written) and not named
 
 
-def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+def _is_apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether this is a name in a script without spaces, with spaces: 村上 春樹, 김 철수.
 
     Where any two words may meet, two characters with a space must stand alone.
@@ -209,7 +222,7 @@ def _apart(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     return alone or len(form.written[-1]) >= MIN_UNSPACED_LETTERS
 
 
-def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
+def _is_unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether a short name is meant, though cut otherwise: "R u P a u l", "MegRyan"."""
     written = folded.folded[begin:end]
     if " " in written:
@@ -218,25 +231,25 @@ def _unmistakable(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
         )
     words = form.written[0].split(" ")
     starts = accumulate(map(len, words[:-1]), initial=begin)
-    return len(words) > 1 and all(_capital(folded, start) for start in starts)
+    return len(words) > 1 and all(_is_capital(folded, start) for start in starts)
 
 
-def _company(folded: FoldedText, begin: int, end: int) -> bool:
+def _is_company(folded: FoldedText, begin: int, end: int) -> bool:
     """Whether a company is meant without its legal form: by several words in capitals, or by a rare one that
     is no person's surname ("Viktor Orban")."""
     if " " in folded.folded[begin:end]:
         return _in_capitals(folded, begin, end)
     rare = rarity(folded.folded[begin:end]) >= DISTINCTIVE_ALONE
-    return rare and _capital(folded, begin) and not _surname(folded, begin)
+    return rare and _is_capital(folded, begin) and not _follows_surname(folded, begin)
 
 
-def _surname(folded: FoldedText, begin: int) -> bool:
+def _follows_surname(folded: FoldedText, begin: int) -> bool:
     """Whether a word in capitals, too rare to begin a sentence alone, stands right before."""
     word = _capital_before(folded, begin)
     return bool(word) and english_rarity(word) > PLAIN_RARITY
 
 
-def _first_name(folded: FoldedText, begin: int) -> bool:
+def _follows_first_name(folded: FoldedText, begin: int) -> bool:
     """Whether a first name, or what is hardly a word, stands right before: "Piotr Duda, Andrzej Wajda"."""
     word = _capital_before(folded, begin)
     return bool(word) and (is_first_name(word) or english_rarity(word) >= HARDLY_A_WORD)
@@ -247,7 +260,7 @@ def _capital_before(folded: FoldedText, begin: int) -> str:
     start = folded.folded.rfind(" ", 0, max(0, begin - 1)) + 1
     word = folded.folded[start : begin - 1] if begin > 1 else ""
     joint = folded.text[folded.origins[begin - 1] : folded.origins[begin]] if word else ""
-    return word if joint.isspace() and _capital(folded, start) else ""
+    return word if joint.isspace() and _is_capital(folded, start) else ""
 
 
 def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
@@ -255,11 +268,13 @@ def _in_capitals(folded: FoldedText, begin: int, end: int) -> bool:
     starts = [begin, *(place + 1 for place in range(begin, end) if folded.folded[place] == " ")]
     start, stop = folded.span(begin, end)
     return (
-        len(starts) > 1 and all(_capital(folded, s) for s in starts) and not folded.text[start:stop].isupper()
+        len(starts) > 1
+        and all(_is_capital(folded, s) for s in starts)
+        and not folded.text[start:stop].isupper()
     )
 
 
-def _capital(folded: FoldedText, place: int) -> bool:
+def _is_capital(folded: FoldedText, place: int) -> bool:
     char = folded.text[folded.origins[place]]
     return char.isupper() or char.isdigit()
 
@@ -273,12 +288,12 @@ def _of_another(form: Form, folded: FoldedText, begin: int, end: int) -> bool:
     """Whether a name inside of a longer word is part of another: "StephenKingston"."""
     words = form.written[0].split(" ")
     rest = folded.suffix(end, MOST_LETTERS)
-    if rest and not (_capital(folded, end) and not _capital(folded, end - 1)):
+    if rest and not (_is_capital(folded, end) and not _is_capital(folded, end - 1)):
         return another_name(words[-1], rest)
     return False
 
 
-def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
+def _has_ending(folded: FoldedText, begin: int, end: int) -> bool:
     """Whether what follows is an ending: "Potterin". A word with it must be no word of its own."""
     word = folded.folded[begin:end].rpartition(" ")[2]
     suffix = folded.suffix(end, MOST_LETTERS)
@@ -290,6 +305,6 @@ def _inflected(folded: FoldedText, begin: int, end: int) -> bool:
     return (suffix == "s" or languages(word, word + suffix) != 0) and not own_word(word + suffix)
 
 
-def _long_enough(written: str) -> bool:
+def _is_long_enough(written: str) -> bool:
     letters = len(written.replace(" ", ""))
     return " " in written and letters >= COMPACT_LETTERS // (1 if script(written[0]) == "spaced" else 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 
 from .given_names import other_forms
 
@@ -27,42 +28,45 @@ def other_spellings(name: str) -> Iterator[str]:
 
     Not of a number before one word, which counts what that names: "fifty cents" is no 50 Cent.
     """
-    found = list(_WORD.finditer(name))
-    if len(found) < 2 and "-" not in name:
+    words = list(_WORD.finditer(name))
+    if len(words) < 2 and "-" not in name:
         return
-    yield from _of_several(name, found)
-    counts = len(found) == 2 and "-" not in name
-    for word in found[1:] if counts else found:
+    yield from _of_several(name, words)
+    counts = len(words) == 2 and "-" not in name
+    for word in words[1:] if counts else words:
         for place, written in _parts(word):
             number, roman = _value(written)
             if _LEAST <= number <= _MOST:
                 before, after = name[:place], name[place + len(written) :]
                 last = not after.strip()
                 ways = _ways(number, last, roman)
-                yield from (f"{before}{other}{after}" for other in ways if other != written.lower())
+                for other in ways:
+                    if other != written.lower():
+                        yield f"{before}{other}{after}"
 
 
-def _of_several(name: str, found: list[re.Match[str]]) -> Iterator[str]:
+def _of_several(name: str, matches: list[re.Match[str]]) -> Iterator[str]:
     """Of a thing of two words or more and a number: its initials, and the ordinal before it."""
-    words = [match[0] for match in found[:-1]]
-    number = 1 if found[-1][0] == "I" else _value(found[-1][0])[0]
+    *words, last = map(itemgetter(0), matches)
+    number = 1 if last == "I" else _value(last)[0]
     first = words[0].lower() if words else ""
     capitals = len(words) > 1 and all(word[0].isupper() for word in words)
     thing = capitals and first not in _TITLES and not other_forms(first)
-    if not thing or not 1 <= number <= _MOST_ROMAN or found[-1].end() < len(name.rstrip()):
+    if not thing or not 1 <= number <= _MOST_ROMAN or matches[-1].end() < len(name.rstrip()):
         return
     initials = "".join(word[0] for word in words)
     yield from (f"{initials}{_roman(number).upper()}", f"{initials}{number}")
-    if found[-1][0].isupper():
-        rest = name[: found[-1].start()].strip()
-        yield from (f"{_ordinal(number)} {rest}", f"{number}{_ending(number)} {rest}")
+    if last.isupper():
+        rest = name[: matches[-1].start()].strip()
+        yield from (f"{_ordinal(number)} {rest}", f"{number}{_suffix(number)} {rest}")
 
 
 def _parts(word: re.Match[str]) -> Iterator[tuple[int, str]]:
     """A word, and the pieces of one that has hyphens: "Catch-22"."""
     yield word.start(), word[0]
     if "-" in word[0]:
-        yield from ((word.start() + m.start(), m[0]) for m in re.finditer(r"\w+", word[0]))
+        for piece in re.finditer(r"\w+", word[0]):
+            yield word.start() + piece.start(), piece[0]
 
 
 def _value(written: str) -> tuple[int, bool]:
@@ -79,7 +83,7 @@ def _ways(number: int, last: bool, roman: bool) -> Iterator[str]:
     if last and number <= _MOST_ROMAN:
         yield _roman(number).upper()
     if last and roman:
-        yield from (f"the {_ordinal(number)}", f"the {number}{_ending(number)}")
+        yield from (f"the {_ordinal(number)}", f"the {number}{_suffix(number)}")
 
 
 def _word(number: int) -> str:
@@ -99,7 +103,7 @@ def _ordinal(number: int) -> str:
     return f"{tens}-{ordinal}" if tens else ordinal
 
 
-def _ending(number: int) -> str:
+def _suffix(number: int) -> str:
     return "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
 
 

@@ -37,16 +37,18 @@ _ARTICLE = re.compile(r"\A(.+),\s*(the|an?|le|la|les|el|los|las|il|der|die|das|l
 @lru_cache(65_536)
 def other_names(name: str, kind: Kind) -> tuple[str, ...]:
     """Those that mean the same: in full, of two words or more, and companies' that are no ordinary words."""
-    return tuple(
-        dict.fromkeys(other for other in _shorter(name, kind) if other != name and _in_full(other, name))
-    )
+    others: dict[str, None] = {}
+    for other in _shorter(name, kind):
+        if other != name and _is_full(other, name):
+            others.setdefault(other)
+    return tuple(others)
 
 
 @lru_cache(65_536)
 def company_name(name: str, kind: Kind) -> str | None:
     """A company's name without its legal form, where that alone can be ordinary words: Apple, Best Buy."""
     bare = without_legal_form(name) if kind == "entity" else name
-    return bare if bare != name and not _distinctive(bare) else None
+    return bare if bare != name and not _is_distinctive(bare) else None
 
 
 @lru_cache(65_536)
@@ -56,13 +58,13 @@ def names_to_propose(name: str, kind: Kind) -> tuple[str, ...]:
     for full in (name, *other_names(name, kind)) if kind == "entity" else ():
         known = person(full)
         shorter += [full.rpartition(" ")[0]] if known and known.generation else []
-    return tuple(dict.fromkeys(other for other in shorter if _telling(other, name)))
+    return tuple(dict.fromkeys(other for other in shorter if _is_worth_proposing(other, name)))
 
 
 def _shorter(name: str, kind: Kind) -> Iterator[str]:
     plain = _IN_BRACKETS.sub("", name)
     yield from other_spellings(plain)
-    if kind == "work" and (titled := _LEADING_ARTICLE.match(plain)) and _distinctive_title(titled[1]):
+    if kind == "work" and (titled := _LEADING_ARTICLE.match(plain)) and _is_distinctive_title(titled[1]):
         yield titled[1]
     if kind in ("entity", "work") and plain:
         yield plain
@@ -72,21 +74,21 @@ def _shorter(name: str, kind: Kind) -> Iterator[str]:
         if (epithet := _EPITHET.match(plain)) and (person(epithet[1]) or " " not in epithet[1]):
             yield (plain := epithet[1])
         bare = without_legal_form(plain)
-        yield from (bare,) if bare != plain else _untitled(plain)
+        yield from (bare,) if bare != plain else _without_titles(plain)
 
 
-def _untitled(name: str) -> Iterator[str]:
+def _without_titles(name: str) -> Iterator[str]:
     """A person's name in its order and without titles and degrees, if it looks like a person's."""
     parsed = parse(name) if "," in name or (len(name.split()) > 1 and not _SERIES.search(name)) else None
-    if parsed is None or not (_turned(name) if "," in name else parsed.title or parsed.suffix):
+    if parsed is None or not (_is_turned_round(name) if "," in name else parsed.title or parsed.suffix):
         return
     own = name.partition(",")[0] if parsed.title else name
     if not _NO_PERSON.search(own):
         words = (parsed.given, parsed.middle, parsed.family, _generation(parsed))
-        yield " ".join(word for word in words if word)
+        yield " ".join(filter(None, words))
 
 
-def _turned(name: str) -> bool:
+def _is_turned_round(name: str) -> bool:
     """Whether the first comma can be that of "Smith, Will", or of degrees, and all others of those."""
     parsed, rest = parse(name), name.split(",")[2:]
     given = len(f"{parsed.given} {parsed.middle}".split())
@@ -96,19 +98,20 @@ def _turned(name: str) -> bool:
 
 
 def _generation(parsed: ParsedName) -> str:
-    return next(
-        (word for word in re.split(r"[\s,]+", parsed.suffix) if word.casefold().strip(".") in GENERATIONS), ""
-    )
+    for word in re.split(r"[\s,]+", parsed.suffix):
+        if word.casefold().strip(".") in GENERATIONS:
+            return word
+    return ""
 
 
-def _in_full(other: str, name: str) -> bool:
+def _is_full(other: str, name: str) -> bool:
     if other == without_legal_form(name):
-        return _distinctive(other)
+        return _is_distinctive(other)
     initials = len(name.split()) > 2 and _INITIALS.fullmatch(other) is not None
     return initials or len(normalise(other)[0].split()) > 1
 
 
-def _distinctive(name: str) -> bool:
+def _is_distinctive(name: str) -> bool:
     """Whether what is left of a company's name is no ordinary words. One word that has a capital may be a
     surname, too: where it stands tells (``NameMatcher``)."""
     words = normalise(name)[0].split()
@@ -118,7 +121,7 @@ def _distinctive(name: str) -> bool:
     return len(words) > 2 or rarest >= DISTINCTIVE
 
 
-def _distinctive_title(title: str) -> bool:
+def _is_distinctive_title(title: str) -> bool:
     """Whether a title says enough without its article: "Lord of the Rings", "Great Gatsby", no "Last Day"."""
     words = normalise(title)[0].split()
     rarest = max(map(rarity, words), default=0.0)
@@ -127,7 +130,7 @@ def _distinctive_title(title: str) -> bool:
     )
 
 
-def _telling(other: str, name: str) -> bool:
+def _is_worth_proposing(other: str, name: str) -> bool:
     """Whether a name is worth proposing: one word of a company's, or of a person's if it is rare."""
     words = normalise(other)[0].split()
     if other == without_legal_form(name):

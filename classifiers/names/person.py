@@ -34,7 +34,9 @@ class Person:
 
 def person(name: str) -> Person | None:
     """The name in its parts; None if it has one word, or looks like a title or a list."""
-    words = [word for written in name.split() for word in _words(written, name)]
+    words: list[str] = []
+    for written in name.split():
+        words += _words(written, name)
     generation = tuple(words[-1:]) if len(words) > 2 and words[-1] in GENERATIONS else ()
     end = len(words) - len(generation) - 1
     start = next((place for place in range(1, max(1, end)) if words[place] in PARTICLES), end)

@@ -67,7 +67,7 @@ _LEADS = re.compile(
 )  # fmt: skip
 
 
-def parted(
+def is_parted(
     folded: FoldedText,
     begin: int,
     end: int,
@@ -94,20 +94,20 @@ def parted(
     return False
 
 
-def punctuated(name: str) -> bool:
+def has_punctuation(name: str) -> bool:
     """Whether a listed name has such punctuation itself."""
     return bool(_STOP.search(name) or _PAUSE.search(name) or _BOTH.search(name))
 
 
-def parted_in(text: str, start: int, end: int) -> bool:
+def is_parted_in(text: str, start: int, end: int) -> bool:
     """The same of a name that stands in ``text[start:end]``."""
     lead = max(0, start - _AROUND)
     folded = FoldedText(text[lead : end + _AROUND])
     begin, stop = (bisect_left(folded.origins, place - lead) for place in (start, end))
-    return parted(folded, begin, stop)
+    return is_parted(folded, begin, stop)
 
 
-def asked(text: str, start: int) -> bool:
+def is_question(text: str, start: int) -> bool:
     """Whether the sentence in which ``start`` lies begins as a question or a command does."""
     return _ASKS.match(_BREAK.split(text[max(0, start - _AROUND) : start])[-1]) is not None
 
@@ -125,7 +125,7 @@ def one_turned(folded: FoldedText, begin: int, end: int, comma: int) -> bool:
         return False
     opening = _BREAK.split(folded.text[max(0, start - _AROUND) : start])[-1]
     leads = _LEADS.match(opening) and not _ASKS.match(opening) and _GOES_ON.match(folded.text, stop)
-    return not leads and not _listed(folded.text, start, stop)
+    return not leads and not _is_list(folded.text, start, stop)
 
 
 def _between_authors(between: str, folded: FoldedText, begin: int, place: int) -> bool:
@@ -141,19 +141,19 @@ def _parts(between: str, place: int, folded: FoldedText, begin: int, end: int) -
     if after in _AFTER_NAMES or len(before) == len(after) == 1:
         return False
     start, stop = folded.span(begin, end)
-    if _CELLS.fullmatch(between) and _first_names(before, after, folded.text, start, stop):
+    if _CELLS.fullmatch(between) and _are_first_names(before, after, folded.text, start, stop):
         return True
     if _STOP.search(between):
         abbreviated = between[0] == "." and (len(before) == 1 or before in _ABBREVIATED)
         lower = folded.text[start].isupper() and folded.text[folded.origins[place + 1]].islower()
-        return not abbreviated and not lower and _two_sentences(folded.text, between, start, stop)
+        return not abbreviated and not lower and _are_two_sentences(folded.text, between, start, stop)
     if _PAUSE.search(between):
-        return _addressed(folded.text, between, start, stop) or _states(folded.text, start, stop)
+        return _is_address(folded.text, between, start, stop) or _states(folded.text, start, stop)
     # A list can be written without spaces: "Paul,Simon and Ann".
-    return bool(_BOTH.fullmatch(between)) or ("," in between and _listed(folded.text, start, stop))
+    return bool(_BOTH.fullmatch(between)) or ("," in between and _is_list(folded.text, start, stop))
 
 
-def _first_names(one: str, other: str, text: str, start: int, stop: int) -> bool:
+def _are_first_names(one: str, other: str, text: str, start: int, stop: int) -> bool:
     """Whether three first names stand beside each other, in cells: none has the next for a surname."""
     after = _CELL_AFTER.match(text, stop, stop + _BETWEEN)
     before = _CELL_BEFORE.search(text[max(0, start - _BETWEEN) : start])
@@ -161,14 +161,14 @@ def _first_names(one: str, other: str, text: str, start: int, stop: int) -> bool
     return is_first_name(one) and is_first_name(other) and any(map(is_first_name, thirds))
 
 
-def _two_sentences(text: str, between: str, start: int, stop: int) -> bool:
+def _are_two_sentences(text: str, between: str, start: int, stop: int) -> bool:
     """Whether more of a sentence follows the name, and what stands before is no question cut short."""
     opening = _BREAK.split(text[max(0, start - _AROUND) : start])[-1]
     unfinished = "?" not in between and "？" not in between and _ASKS.match(opening)
     return bool(_GOES_ON.match(text, stop)) and not unfinished
 
 
-def _addressed(text: str, between: str, start: int, stop: int) -> bool:
+def _is_address(text: str, between: str, start: int, stop: int) -> bool:
     """Whether a list is named, or somebody spoken to: "Paul, Simon, are you there?"."""
     opening = _BREAK.split(text[max(0, start - _AROUND) : start])[-1]
     opens = not opening.strip()
@@ -177,10 +177,10 @@ def _addressed(text: str, between: str, start: int, stop: int) -> bool:
     if opens and _ASIDE.fullmatch(between) and _DOES.match(text, stop):
         return "?" not in _BREAK.findall(text[stop : stop + _AROUND])[:1]
     spoken = opens and (":" in between or text[stop : stop + 1] in (",", ":"))
-    return (spoken and bool(_GOES_ON.match(text, stop))) or _listed(text, start, stop)
+    return (spoken and bool(_GOES_ON.match(text, stop))) or _is_list(text, start, stop)
 
 
-def _listed(text: str, start: int, stop: int) -> bool:
+def _is_list(text: str, start: int, stop: int) -> bool:
     """Whether another name stands beside, set off by a comma or by "and"."""
     after = _LISTED_ON.match(text, stop, stop + _AROUND)
     before = _LISTED_BEFORE.search(text[max(0, start - _BETWEEN) : start])

@@ -8,7 +8,7 @@ from math import log2
 from ...vocabulary import ForgetTarget, Kind
 from ..text.folding import normalise
 from ..text.word_cache import once_a_word
-from ..text.word_frequency import english_rarity, owning_share, rarity
+from ..text.word_frequency import english_rarity, possessive_share, rarity
 from .given_names import other_forms
 
 # A name owns things (one Einstein in eight is "Einstein's", "robotics's" does not exist): what owns less is
@@ -36,7 +36,7 @@ _SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())  # noqa: SIM905
 
 
 @once_a_word
-def telling(word: str) -> float:
+def distinctiveness(word: str) -> float:
     """How surely a listed person is meant by a surname, folded: about 0 for "short", 1.3 for "jefferson", 2.4
     for "einstein".
 
@@ -45,7 +45,7 @@ def telling(word: str) -> float:
     if not word.isalpha():
         return 0.0
     rare = (rarity(word) + english_rarity(word)) / 2
-    owning = owning_share(word)
+    owning = possessive_share(word)
     if owning is None:
         return rare
     if word.endswith("s") and owning < USUAL_OWNING:
@@ -75,20 +75,21 @@ def lone_words(name: str, kind: Kind) -> dict[str, float]:
     words = name_words(name)
     if not words or kind not in ("entity", "work"):
         return {}
-    rare = {
-        word: telling(word) - TELLING_FIRST + TELLING for word in (words if kind == "work" else words[:1])
-    }
-    found = {word: t for word, t in rare.items() if t >= TELLING}
+    weights: dict[str, float] = {}
+    for word in words if kind == "work" else words[:1]:
+        telling = distinctiveness(word) - TELLING_FIRST + TELLING
+        if telling >= TELLING:
+            weights[word] = telling
     if kind == "entity" and len(words) > 1 and _OF.isdisjoint(normalise(name)[0].split()):
-        found.setdefault(words[0], FIRST_NAME)
-        found[words[-1]] = telling(words[-1])
-    return found
+        weights.setdefault(words[0], FIRST_NAME)
+        weights[words[-1]] = distinctiveness(words[-1])
+    return weights
 
 
 def is_first_name(word: str) -> bool:
     """Whether a common word, folded, is rather a first name ("john", "mark") than not ("will", "art")."""
     least = MIN_OWNING_S if word.endswith("s") else MIN_OWNING_FIRST
-    return bool(other_forms(word)) and (owning_share(word) or 0.0) >= least
+    return bool(other_forms(word)) and (possessive_share(word) or 0.0) >= least
 
 
 def lone_notes(target: ForgetTarget) -> Iterator[str]:

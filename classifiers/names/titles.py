@@ -11,7 +11,7 @@ from .given_names import other_forms
 
 
 def _set(words: str) -> frozenset[str]:
-    return frozenset(word for written in words.split() for word in normalise(written)[0].split())
+    return frozenset(normalise(words)[0].split())
 
 
 # Nobody famous is called so for long.
@@ -45,13 +45,16 @@ _NAMES_TOO = _set(
 )
 
 
-def _known() -> frozenset[str]:
-    single = (normalise(title)[0].split() for title in TITLES if " " not in title and title[0].isalpha())
-    words = {found[0] for found in single if len(found) == 1}
-    return frozenset(word for word in words if len(word) > 1 and not other_forms(word)) - _NAMES_TOO
+def _package_titles() -> frozenset[str]:
+    titles: set[str] = set()
+    for title in TITLES:
+        words = normalise(title)[0].split() if " " not in title and title[0].isalpha() else []
+        if len(words) == 1 and len(words[0]) > 1 and not other_forms(words[0]):
+            titles.add(words[0])
+    return frozenset(titles - _NAMES_TOO)
 
 
-_TITLES = _known() | _USUAL | PLAIN_TITLES | _OTHERS
+_TITLES = _package_titles() | _USUAL | PLAIN_TITLES | _OTHERS
 
 
 def is_title(words: Collection[str]) -> bool:

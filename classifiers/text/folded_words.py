@@ -37,7 +37,7 @@ class FoldedWords:
         """From where to where these words stand in the folded text."""
         return self._spans[first][0], self._spans[last][1]
 
-    def written(self, place: int) -> str:
+    def text_of(self, place: int) -> str:
         """The word as it stands in the text."""
         start, end = self._folded.span(*self._spans[place])
         return self._folded.text[start:end]

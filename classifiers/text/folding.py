@@ -30,8 +30,8 @@ class _Folding(dict[str, str]):
 
     def __missing__(self, char: str) -> str:
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-        kept = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
-        folded = "".join(_plain(c) if _of_a_word(c) else " " for c in kept)
+        chars = [c for c in decomposed if not unicodedata.combining(c) and not _INVISIBLE.match(c)]
+        folded = "".join(_plain(c) if _is_of_word(c) else " " for c in chars)
         if len(self) >= MOST_CHARACTERS:
             self.clear()
         self[char] = folded
@@ -48,14 +48,14 @@ def _plain(char: str) -> str:
     if name.startswith("LATIN"):
         plain = anyascii(char).lower()  # what no decomposition makes plain: ø, ł, đ, æ, ı
         return plain if plain.isalnum() else char
-    return _simplified(char) if name.startswith("CJK") else char.translate(_SAME_LETTER)
+    return _simplify(char) if name.startswith("CJK") else char.translate(_SAME_LETTER)
 
 
-def _simplified(char: str) -> str:
+def _simplify(char: str) -> str:
     """A Chinese character as it is written in mainland China, for those of Taiwan and of Japan."""
     traditional, simplified = _converters()
     plain: str = simplified.convert(traditional.convert(char))
-    return plain if len(plain) != 1 or plain == char else _simplified(plain)
+    return plain if len(plain) != 1 or plain == char else _simplify(plain)
 
 
 @cache
@@ -63,7 +63,7 @@ def _converters() -> tuple[OpenCC, OpenCC]:
     return OpenCC("jp2t"), OpenCC("t2s")
 
 
-def _of_a_word(char: str) -> bool:
+def _is_of_word(char: str) -> bool:
     """Letters, digits, and the vowel signs of Indic scripts, which are marks without an accent's class."""
     return not _NO_LETTERS.match(char) and (char.isalnum() or unicodedata.category(char) in ("Mc", "Mn"))
 

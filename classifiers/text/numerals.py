@@ -24,7 +24,7 @@ _MIN_LEADING = 3
 @once_a_word
 def is_number(word: str) -> bool:
     """Whether a folded word holds a digit ("2018", "4o", "8th") or is a Roman numeral."""
-    return _digits(word) or _ROMAN.fullmatch(word) is not None
+    return _has_digit(word) or _ROMAN.fullmatch(word) is not None
 
 
 def another_of_a_series(text: str, start: int, end: int, own: Collection[str]) -> bool:
@@ -59,12 +59,10 @@ def another_number(beside: str, own: Collection[str]) -> bool:
     """Whether the word beside a name with the words ``own`` makes it another of a series."""
     if beside in own or not is_number(beside):
         return False
-    digits = _digits(beside)
-    return any(
-        _digits(word) if digits else _SMALL_ROMAN.fullmatch(word) and _SMALL_ROMAN.fullmatch(beside)
-        for word in own
-    )
+    if _has_digit(beside):
+        return any(map(_has_digit, own))
+    return _SMALL_ROMAN.fullmatch(beside) is not None and any(map(_SMALL_ROMAN.fullmatch, own))
 
 
-def _digits(word: str) -> bool:
-    return any(char.isdigit() for char in word)
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))

@@ -45,18 +45,20 @@ def segment(prompt: str, turns: list[tuple[int, int]] | None = None) -> list[Seg
 
 def sentences(text: str) -> list[str]:
     """The sentences of ``text``, long ones in windows: what indexed texts are compared by."""
-    return [
-        text[start:end]
-        for sentence in _sentences(text, 0, len(text))
-        for start, end in _windows(text, *sentence)
-    ]
+    windows: list[str] = []
+    for sentence in _sentences(text, 0, len(text)):
+        for start, end in _windows(text, *sentence):
+            windows.append(text[start:end])
+    return windows
 
 
 class Sentences:
     """The sentences of ``turns``, which are in order and apart, found once."""
 
     def __init__(self, prompt: str, turns: Sequence[tuple[int, int]]) -> None:
-        self._spans = [span for first, last in turns for span in _sentences(prompt, first, last)]
+        self._spans: list[tuple[int, int]] = []
+        for first, last in turns:
+            self._spans += _sentences(prompt, first, last)
         self.starts = [begin for begin, _ in self._spans]
         self._stops = [stop for _, stop in self._spans]
 
@@ -85,7 +87,9 @@ def _sentences(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _windows(prompt: str, start: int, end: int, width: int = WINDOW_WORDS) -> Iterator[tuple[int, int]]:
     """The range itself where it fits a window, else windows that overlap by half."""
-    words = [span for word in _WORD.finditer(prompt, start, end) for span in _pieces(*word.span())]
+    words: list[tuple[int, int]] = []
+    for word in _WORD.finditer(prompt, start, end):
+        words += _pieces(*word.span())
     first = 0
     while first < len(words):
         last = first

@@ -41,13 +41,17 @@ def terms(text: str) -> dict[str, float]:
     return {term.word: term.rarity for term in find_terms(text)}
 
 
-def agreement(said: Mapping[str, float], known: Collection[str], names: Collection[str] = ()) -> float:
-    """The share, by rarity, of the rare words ``said`` that are among those ``known`` of a target.
+def agreement(words: Mapping[str, float], known: Collection[str], names: Collection[str] = ()) -> float:
+    """The share, by rarity, of these rare ``words`` that are among those ``known`` of a target.
 
     0 to 1. What is only said of the target's ``names`` is left out: names are evidence of their own.
     """
-    others = {word: weight for word, weight in said.items() if word not in names}
-    return agreement_of(sum(weight for word, weight in others.items() if word in known), sum(others.values()))
+    total = shared = 0.0
+    for word, weight in words.items():
+        if word not in names:
+            total += weight
+            shared += weight if word in known else 0.0
+    return agreement_of(shared, total)
 
 
 def agreement_of(shared: float, total: float) -> float:
@@ -57,13 +61,13 @@ def agreement_of(shared: float, total: float) -> float:
 
 @once_a_word
 def _rare(word: str) -> list[tuple[str, float]]:
-    if (len(word) == 1 and not word.isdigit()) or unspaced(word):
+    if (len(word) == 1 and not word.isdigit()) or is_unspaced(word):
         return []
     weight = rarity(unicodedata.normalize("NFC", word))
     return [(folded, weight) for folded in normalise(word)[0].split()] if weight > 0 else []
 
 
-def unspaced(word: str) -> bool:
+def is_unspaced(word: str) -> bool:
     """Whether a word is of a script that writes no spaces, and so may be a whole sentence."""
     return not word.isascii() and unicodedata.name(word[0], "").startswith(
         ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")

@@ -47,10 +47,10 @@ def once_a_word(work: Callable[[str], Value]) -> Callable[[str], Value]:
     cache = WordCache(work)
 
     @wraps(work)
-    def remembered(word: str) -> Value:
+    def recall(word: str) -> Value:
         return cache[word]
 
-    return remembered
+    return recall
 
 
 def _size(value: Any) -> int:

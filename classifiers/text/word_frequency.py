@@ -53,11 +53,14 @@ def english_rarity(word: str) -> float:
 
 def rarity_together(words: Sequence[str]) -> float:
     """The rarity of the rarest of some words, in the language where that is least."""
-    return min(max(_rarity(frequencies.get(word, 0.0)) for word in words) for frequencies in _lists())
+    commonest = 0.0
+    for frequencies in _lists():
+        commonest = max(commonest, min(frequencies.get(word, 0.0) for word in words))
+    return _rarity(commonest)
 
 
 @once_a_word
-def owning_share(word: str) -> float | None:
+def possessive_share(word: str) -> float | None:
     """How often an English word owns something: the frequency of "word's" to that of "word".
 
     None where the word is so rare that the list would not have the other.
@@ -87,8 +90,7 @@ def preload() -> None:
 
 @cache
 def _lists() -> tuple[dict[str, float], ...]:
-    others = (_list(language) for language in LANGUAGES)
-    return (get_frequency_dict("en", "large"), *others)
+    return (get_frequency_dict("en", "large"), *map(_list, LANGUAGES))
 
 
 def _list(language: str) -> dict[str, float]:

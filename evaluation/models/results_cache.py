@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...classifiers.json_lines import file_lines, numbered
+from ...classifiers.json_lines import file_lines, number_lines
 
 
 class Memo:
@@ -30,7 +30,7 @@ class Memo:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, Any]]:
-    for _, line in numbered(file_lines(file)):
+    for _, line in number_lines(file_lines(file)):
         try:
             key, value = json.loads(line)
         except ValueError:  # the last line of a run that was stopped

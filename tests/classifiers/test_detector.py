@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.calibration.scope_check import NamesOnly
-from vllm_unlearn.classifiers.detector import NEAR, Detector, _Taken
+from vllm_unlearn.classifiers.detector import NEAR, Detector, _Places
 from vllm_unlearn.classifiers.encoders.encoder import Encoder, OnnxEncoder, Vectors
 from vllm_unlearn.classifiers.encoders.segment_cache import SegmentCache
-from vllm_unlearn.classifiers.encoders.static_encoder import distilled
+from vllm_unlearn.classifiers.encoders.static_encoder import distil_once
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.classifiers.reading import Reading
@@ -449,7 +449,7 @@ def test_the_nearest_explains_a_pass(detector: Detector) -> None:
 def test_a_name_is_left_out_within_another_and_a_description_beside_one(seed: int, name: str | None) -> None:
     chance = random.Random(seed)
     spans = [(start, start + chance.randint(1, 6)) for start in chance.choices(range(60), k=40)]
-    taken, kept = _Taken(), list[tuple[int, int]]()
+    taken, kept = _Places(), list[tuple[int, int]]()
     for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
         within = any(s <= start and end <= e for s, e in kept)
         beside = any(start < e and s < end for s, e in kept)
@@ -487,7 +487,7 @@ def test_every_listed_name_is_covered_whatever_stands_beside_it(words: list[tupl
 class Thorough(Detector):
     """Encodes also what a name in it has decided."""
 
-    def _settled(self, reading: Reading, row: int) -> set[str]:
+    def _certain_targets(self, reading: Reading, row: int) -> set[str]:
         return set()
 
 
@@ -507,7 +507,7 @@ class Counting:
 def test_sparing_the_encoder_where_a_name_decides_changes_no_match(
     cascade: bool, encoder: OnnxEncoder, encoder_folder: Path
 ) -> None:
-    index = ForgetIndex(1, TARGETS, encoder, distilled(encoder_folder) if cascade else None)
+    index = ForgetIndex(1, TARGETS, encoder, distil_once(encoder_folder) if cascade else None)
     known = SegmentCache(encoder)
     sparing, thorough = Counting(known), Counting(known)
     chance = random.Random(0)

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vllm_unlearn.classifiers.evidence import AGREEMENT, CROWDED, NAME_PART, SIMILARITY, Evidence, most
+from vllm_unlearn.classifiers.evidence import (
+    AGREEMENT,
+    CROWDED,
+    NAME_PART,
+    SIMILARITY,
+    Evidence,
+    highest_score,
+)
 from vllm_unlearn.vocabulary import Neighbour
 
 SHARES = st.floats(0, 1)
@@ -19,8 +26,8 @@ def evidence(similarity: float, agreement: float, name_part: float, exemplars: i
 
 def test_the_weights_are_shares_of_one() -> None:
     assert pytest.approx(1.0) == SIMILARITY + AGREEMENT + NAME_PART
-    assert most(1.0, 1.0, 1.0) == pytest.approx(1.0)
-    assert most(0.0, 0.0, 0.0) == 0.0
+    assert highest_score(1.0, 1.0, 1.0) == pytest.approx(1.0)
+    assert highest_score(0.0, 0.0, 0.0) == 0.0
 
 
 @given(st.floats(-1, 1), SHARES, PARTS, st.integers(1, 10**6))
@@ -35,7 +42,7 @@ def test_no_score_is_over_the_most_that_can_be_reached(
     similarity: float, agreement: float, part: float, exemplars: int
 ) -> None:
     score = evidence(similarity, agreement, part, exemplars).score
-    assert score <= max(0.0, most(1.0, agreement, part)) + 1e-9
+    assert score <= max(0.0, highest_score(1.0, agreement, part)) + 1e-9
 
 
 @given(SHARES, SHARES, SHARES, SHARES)

@@ -2,7 +2,7 @@ import pytest
 from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
-from vllm_unlearn.classifiers.recurring_names import cast
+from vllm_unlearn.classifiers.recurring_names import recurring_names
 from vllm_unlearn.vocabulary import ForgetTarget
 
 ABOUT = (
@@ -16,7 +16,7 @@ ASKED = "Whom does Erasmus Quillfeather meet in the academy on the last evening?
 
 
 def test_who_recurs_is_of_the_cast() -> None:
-    assert cast(ABOUT) == {"quillfeather", "thornwick"}
+    assert recurring_names(ABOUT) == {"quillfeather", "thornwick"}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_who_recurs_is_of_the_cast() -> None:
     ],
 )
 def test_what_is_not(texts: list[str]) -> None:
-    assert cast(texts) == frozenset()
+    assert recurring_names(texts) == frozenset()
 
 
 def test_a_work_is_found_by_its_cast_under_a_fuller_name(encoder: OnnxEncoder) -> None:

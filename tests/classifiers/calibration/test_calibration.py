@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from vllm_unlearn.classifiers.calibration.calibration import (
     Recall,
-    allowed,
+    allowance,
     calibrate,
     lower_bound,
     prompts_needed,
@@ -38,13 +38,13 @@ def test_one_prompt_in_200_is_no_proof_and_two_are() -> None:
 @pytest.mark.parametrize(("max_fpr", "confidence"), [(1e-3, 0.95), (0.01, 0.99), (0.3, 0.5), (5e-4, 0.9)])
 def test_as_many_prompts_are_needed_as_are_asked_for(max_fpr: float, confidence: float) -> None:
     needed = prompts_needed(max_fpr, confidence)
-    assert allowed(needed, max_fpr, confidence) == 0
-    assert allowed(needed - 1, max_fpr, confidence) == -1
+    assert allowance(needed, max_fpr, confidence) == 0
+    assert allowance(needed - 1, max_fpr, confidence) == -1
 
 
 @pytest.mark.parametrize("n", [3_000, 10_000, 214_272])
 def test_the_most_that_the_bound_allows_is_allowed(n: int) -> None:
-    most = allowed(n, 1e-3)
+    most = allowance(n, 1e-3)
     assert upper_bound(most, n) <= 1e-3 < upper_bound(most + 1, n)
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.encoder_export import _source, exported
+from vllm_unlearn.classifiers.encoders.encoder_export import _source, export_once
 
 
 def test_an_export_is_made_once(encoder_name: str, tmp_path: Path) -> None:
-    folder = exported(encoder_name, tmp_path / "not" / "there")
+    folder = export_once(encoder_name, tmp_path / "not" / "there")
     made = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert exported(encoder_name, tmp_path / "not" / "there") == folder
+    assert export_once(encoder_name, tmp_path / "not" / "there") == folder
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == made
     assert set(made) == {"model.onnx", "settings.json", "tokenizer.json"}
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]  # no drafts stay behind
@@ -26,12 +26,12 @@ def test_a_folder_is_exported_again_when_its_weights_change(
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(_source(encoder_name), model)
-    folder = exported(str(model), tmp_path / "cache")
+    folder = export_once(str(model), tmp_path / "cache")
     assert OnnxEncoder(folder).fingerprint == encoder.fingerprint
     np.testing.assert_array_equal(OnnxEncoder(folder).encode(["text"]), encoder.encode(["text"]))
     weights = next(model.rglob("model.safetensors"))
     os.utime(weights, ns=(1, 1))
-    assert exported(str(model), tmp_path / "cache") != folder
+    assert export_once(str(model), tmp_path / "cache") != folder
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def prompted(encoder_name: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def prompted_export(prompted: Path) -> Path:
-    return exported(str(prompted), prompted.parent / "cache")
+    return export_once(str(prompted), prompted.parent / "cache")
 
 
 def test_the_default_prompt_stands_before_every_text(
@@ -97,7 +97,7 @@ def test_a_bad_name_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ValueError, match=reason) as caught:
-        exported(name, tmp_path)
+        export_once(name, tmp_path)
     assert name.rpartition(":")[2] in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -105,4 +105,4 @@ def test_a_bad_name_is_named_with_the_remedy(
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with pytest.raises(ValueError, match="could not be loaded"):
-        exported(str(tmp_path / "model"), tmp_path / "cache")
+        export_once(str(tmp_path / "model"), tmp_path / "cache")

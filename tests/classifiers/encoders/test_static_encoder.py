@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from vllm_unlearn.classifiers.encoders import static_encoder
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.static_encoder import StaticEncoder, distilled
+from vllm_unlearn.classifiers.encoders.static_encoder import StaticEncoder, distil_once
 from vllm_unlearn.classifiers.text.segments import segment
 
 WORDS = ["[CLS]", "[SEP]", "[UNK]", "query", ":", "a", "1", *(f"w{number}" for number in range(600))]
@@ -75,7 +75,7 @@ def static(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> St
     folder = tmp_path_factory.mktemp("minilm")
     for name in ("model.onnx", "tokenizer.json", "settings.json"):
         shutil.copy(encoder_folder / name, folder / name)
-    return distilled(folder)
+    return distil_once(folder)
 
 
 def test_near_in_meaning_is_near(static: StaticEncoder) -> None:
@@ -105,7 +105,7 @@ EXEMPLARS = [
 def test_fitted_it_is_a_sieve_for_the_encoder(static: StaticEncoder, encoder: OnnxEncoder) -> None:
     """What the encoder finds near to an exemplar is near by the static vector, 0.2 lower."""
     exemplars = encoder.encode(EXEMPLARS)
-    fitted = static.fitted(EXEMPLARS, exemplars)
+    fitted = static.fit(EXEMPLARS, exemplars)
     probes = [
         "In 1993, which award did the novelist Toni Morrison receive?",
         "I love Beloved! Who is the writer of that book about Sethe?",
@@ -120,32 +120,30 @@ def test_fitted_it_is_a_sieve_for_the_encoder(static: StaticEncoder, encoder: On
 
 
 def test_fitting_brings_the_texts_to_their_vectors(folder: Path) -> None:
-    static = distilled(folder)
+    static = distil_once(folder)
     texts = [f"w{n} w{n + 1} w{n + 2}" for n in range(0, 300, 3)]
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(len(texts), DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     before = static.encode(texts)
-    fitted = static.fitted(texts, vectors)
+    fitted = static.fit(texts, vectors)
     assert (static.encode(texts) == before).all()  # it stays as it was
     assert ((fitted.encode(texts) * vectors).sum(axis=1) > 0.9).all()
     np.testing.assert_allclose(fitted.encode(["w500 w501"]), static.encode(["w500 w501"]), atol=1e-6)
-    assert (
-        len({static.fingerprint, fitted.fingerprint, static.fitted(texts[1:], vectors[1:]).fingerprint}) == 3
-    )
+    assert len({static.fingerprint, fitted.fingerprint, static.fit(texts[1:], vectors[1:]).fingerprint}) == 3
 
 
 def test_fitting_again_goes_on_from_there(folder: Path) -> None:
     vectors = np.eye(DIMENSION, dtype=np.float32)[:2]
-    once = distilled(folder).fitted(["w1 w2", ""], vectors)
-    again = once.fitted(["w3 w4"], vectors[1:])
+    once = distil_once(folder).fit(["w1 w2", ""], vectors)
+    again = once.fit(["w3 w4"], vectors[1:])
     np.testing.assert_allclose(again.encode(["w1 w2"]), once.encode(["w1 w2"]), atol=1e-6)
     assert again.encode(["w3 w4"])[0, 1] > 0.9
 
 
 def test_nothing_to_fit_to_changes_nothing(folder: Path) -> None:
-    static = distilled(folder)
-    assert static.fitted([], np.empty((0, DIMENSION), dtype=np.float32)) is static
+    static = distil_once(folder)
+    assert static.fit([], np.empty((0, DIMENSION), dtype=np.float32)) is static
 
 
 def test_the_spans_of_a_prompt_have_the_vectors_of_their_texts(static: StaticEncoder) -> None:
@@ -158,7 +156,7 @@ def test_the_spans_of_a_prompt_have_the_vectors_of_their_texts(static: StaticEnc
 
 
 def test_every_row_is_of_length_one(folder: Path) -> None:
-    static = distilled(folder)
+    static = distil_once(folder)
     vectors = static.encode(["w1 w2", "", " ", "nothing known", "w3"])
     assert vectors.dtype == np.float32
     assert vectors.shape == (5, static.dimension)
@@ -168,7 +166,7 @@ def test_every_row_is_of_length_one(folder: Path) -> None:
 
 
 def test_company_does_not_change_a_vector(folder: Path) -> None:
-    static = distilled(folder)
+    static = distil_once(folder)
     texts = [f"w{number} w{number * 7 % 599} w{number % 5}" for number in range(100)]
     together = static.encode(texts)
     for row, text in enumerate(texts):
@@ -176,40 +174,40 @@ def test_company_does_not_change_a_vector(folder: Path) -> None:
 
 
 def test_long_texts_are_read_to_their_end(folder: Path) -> None:
-    static = distilled(folder)
+    static = distil_once(folder)
     long = "w1 " * 1_000
     assert not np.allclose(static.encode([long + "w2 " * 1_000]), static.encode([long]), atol=0.1)
 
 
 def test_a_default_prompt_of_the_model_does_not_count(tmp_path: Path) -> None:
     """Else every text would be near every other, and a span would lack what its text has."""
-    prompted = distilled(tiny(tmp_path / "prompted", "query: "))
-    plain = distilled(tiny(tmp_path / "plain"))
+    prompted = distil_once(tiny(tmp_path / "prompted", "query: "))
+    plain = distil_once(tiny(tmp_path / "plain"))
     np.testing.assert_array_equal(prompted.encode(["w1 w2", "w3"]), plain.encode(["w1 w2", "w3"]))
     spans = prompted.encode_spans("w1 w2 w3", [(0, 5), (6, 8)])
     np.testing.assert_array_equal(spans, prompted.encode(["w1 w2", "w3"]))
 
 
 def test_a_large_vocabulary_is_distilled_bare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = distilled(folder)
+    whole = distil_once(folder)
     (folder / "static.safetensors").unlink()
     monkeypatch.setattr(static_encoder, "LARGE", 100)
-    bare = distilled(folder)
+    bare = distil_once(folder)
     texts = ["w1 w2", "w1 w3"]
     assert not np.array_equal(bare.encode(texts), whole.encode(texts))
     assert ((bare.encode(texts) * whole.encode(texts)).sum(axis=1) > 0.9).all()
 
 
 def test_frequent_tokens_count_less(folder: Path) -> None:
-    static = distilled(folder)
+    static = distil_once(folder)
     rare, frequent, both = static.encode(["w599", "[CLS]", "[CLS] w599"])
     assert both @ rare > both @ frequent
 
 
 def test_it_is_distilled_once(folder: Path) -> None:
-    first = distilled(folder)
+    first = distil_once(folder)
     (folder / "model.onnx").unlink()
-    again = distilled(folder)
+    again = distil_once(folder)
     np.testing.assert_array_equal(first.encode(["w1 w2", ""]), again.encode(["w1 w2", ""]))
     assert first.fingerprint == again.fingerprint != OnnxEncoder(tiny(folder)).fingerprint
     assert {path.name for path in folder.iterdir()} == {
@@ -222,7 +220,7 @@ def test_it_is_distilled_once(folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "emptied", "another encoder", "other tensors"])
 def test_a_broken_file_is_made_anew(damage: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    vectors = distilled(folder).encode(["w1 w2"])
+    vectors = distil_once(folder).encode(["w1 w2"])
     file = folder / "static.safetensors"
     whole = file.read_bytes()
     if damage == "another encoder":
@@ -231,10 +229,10 @@ def test_a_broken_file_is_made_anew(damage: str, folder: Path, caplog: pytest.Lo
         whole = whole.replace(b'"empty"', b'"other"')
     broken = {"truncated": whole[:100], "altered": whole[:-1] + bytes([whole[-1] ^ 1]), "emptied": b""}
     file.write_bytes(broken.get(damage, whole))
-    np.testing.assert_array_equal(distilled(folder).encode(["w1 w2"]), vectors)
+    np.testing.assert_array_equal(distil_once(folder).encode(["w1 w2"]), vectors)
     assert "made anew" in caplog.text
     caplog.clear()
-    distilled(folder)
+    distil_once(folder)
     assert not caplog.records
 
 
@@ -242,11 +240,11 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "static.safetensors").mkdir()
-    assert distilled(folder).encode(["w1"]).shape == (1, DIMENSION)
+    assert distil_once(folder).encode(["w1"]).shape == (1, DIMENSION)
     assert "distils again" in caplog.text
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".json", ".onnx", ".safetensors"]
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"settings\.json"):
-        distilled(tmp_path)
+        distil_once(tmp_path)

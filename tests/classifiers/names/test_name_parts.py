@@ -98,7 +98,7 @@ def alone(text: str, name: str = "Lena Quist") -> list[str]:
     """The surnames in ``text`` that say alone who is meant, as they are written."""
     lone = {("t", word): telling for word, telling in lone_words(name, "entity").items()}
     hits = NameParts([("t", name)], lone=lone).find(text)
-    return [text[hit.start : hit.end] for hit in hits if hit.alone]
+    return [text[hit.start : hit.end] for hit in hits if hit.stands_alone]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from vllm_unlearn.classifiers.names.given_names import other_forms
 from vllm_unlearn.classifiers.names.surnames import (
     HALF_TELLING,
     TELLING,
+    distinctiveness,
     is_first_name,
     lone_notes,
     lone_words,
     name_words,
-    telling,
 )
 from vllm_unlearn.vocabulary import ForgetTarget
 
@@ -31,19 +31,19 @@ from vllm_unlearn.vocabulary import ForgetTarget
     ],
 )
 def test_a_rare_surname_is_one_person(word: str) -> None:
-    assert telling(word) >= TELLING
+    assert distinctiveness(word) >= TELLING
 
 
 @pytest.mark.parametrize("word", ["jefferson", "lopez", "trump", "cooper", "lincoln"])
 def test_a_less_rare_one_is_with_what_stands_beside_it(word: str) -> None:
-    assert HALF_TELLING <= telling(word) < TELLING
+    assert HALF_TELLING <= distinctiveness(word) < TELLING
 
 
 @pytest.mark.parametrize(
     "word", ["king", "young", "smith", "brown", "white", "rock", "jobs", "robotics", "company", "3000"]
 )
 def test_a_common_one_or_a_word_is_not(word: str) -> None:
-    assert telling(word) < HALF_TELLING
+    assert distinctiveness(word) < HALF_TELLING
 
 
 @pytest.mark.parametrize(

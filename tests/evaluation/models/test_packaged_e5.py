@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.encoder_export import exported
+from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models import packaged_e5
 from vllm_unlearn.evaluation.models.packaged_e5 import PACKAGE, read, write
 
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The model and its export: 1 GB, which pytest would keep."""
     folder = tmp_path_factory.mktemp("e5")
     write(folder / "model")
-    exported(str(folder / "model"), folder / "cache")
+    export_once(str(folder / "model"), folder / "cache")
     yield folder
     for file in folder.rglob("*"):
         if file.is_file():
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def e5(folder: Path) -> OnnxEncoder:
-    return OnnxEncoder(exported(str(folder / "model"), folder / "cache"))
+    return OnnxEncoder(export_once(str(folder / "model"), folder / "cache"))
 
 
 @installed

@@ -30,7 +30,7 @@ from vllm.v1.engine.output_processor import OutputProcessor
 from vllm.v1.serial_utils import MsgpackDecoder
 from vllm.v1.worker.gpu.model_states.default import DefaultModelState
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.encoder_export import exported
+from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
@@ -233,7 +233,7 @@ def test_a_truncated_encoder_is_refused(
     encoder_name: str,
     tmp_path: Path,
 ) -> None:
-    folder = exported(encoder_name, load(configure()).encoder.cache_dir)
+    folder = export_once(encoder_name, load(configure()).encoder.cache_dir)
     copy = tmp_path / "cache" / folder.name
     shutil.copytree(folder, copy)
     graph = copy / "model.onnx"
