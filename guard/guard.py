@@ -88,6 +88,11 @@ class Guard:
         return self._detector.index.generation
 
     @property
+    def detector(self) -> Detector:
+        """What finds the targets of the generation that is served."""
+        return self._detector
+
+    @property
     def is_current(self) -> bool:
         """Whether what is served is what the store lists now."""
         return self._served == self._store.head()

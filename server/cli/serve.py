@@ -11,13 +11,13 @@ import typer
 
 from ...guard.configuration import DEFAULT_FILE, is_configured, load
 from ...guard.store.store import Store, StoreError
-from ..terminal import Config, config_file, fail, say, told, warn, warn_of_missing_files
+from ..terminal import Config, config_file, fail, report_faults, say, warn, warn_of_missing_files
 
 # vLLM's takes a group of flags, too: --help=ModelConfig.
 _HELP = re.compile(r"-h$|--help(=|$)")
 
 
-@told
+@report_faults
 def init(
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
     store: Annotated[
@@ -49,7 +49,7 @@ def init(
     warn_of_missing_files(settings)
 
 
-@told
+@report_faults
 def serve(context: typer.Context, model: str, config: Config = None) -> None:
     """Serve MODEL behind the guard: vLLM's own server, with any `vllm serve` flag."""
     from ..serve import serve as run
