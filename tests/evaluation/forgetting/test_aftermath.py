@@ -13,10 +13,10 @@ from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.evaluation.forgetting.aftermath import (
     Aftermath,
     aftermath,
-    degenerate,
-    empty,
+    is_degenerate,
+    is_empty,
+    is_refusal,
     off_topic,
-    refusal,
 )
 
 BIOGRAPHY = (
@@ -59,12 +59,12 @@ def read(file: Path) -> list[dict[str, Any]]:
     "answer", ["", " \n\t", "...", "<|im_end|>", "</s><pad> \u200b", "“”", "---\n\n***", "?!", "\ufffd"]
 )
 def test_nothing_said_is_empty(answer: str) -> None:
-    assert empty(answer)
+    assert is_empty(answer)
 
 
 @pytest.mark.parametrize("answer", ["No.", "7", "🎉", "是", "<|im_start|>assistant", "C++", "a"])
 def test_anything_said_is_not_empty(answer: str) -> None:
-    assert not empty(answer)
+    assert not is_empty(answer)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_anything_said_is_not_empty(answer: str) -> None:
     ],
 )
 def test_gibberish_is_degenerate(answer: str) -> None:
-    assert degenerate(answer)
+    assert is_degenerate(answer)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_gibberish_is_degenerate(answer: str) -> None:
     ],
 )
 def test_ordinary_answers_are_not_degenerate(answer: str) -> None:
-    assert not degenerate(answer)
+    assert not is_degenerate(answer)
 
 
 def test_honest_answers_hardly_bear_marks(data: Path) -> None:
     """Measured: none of TOFU's 4,000 answers is degenerate, and 1 % say that something is not known."""
     answers = [row["answer"] for row in read(data / "tofu" / "full.jsonl.gz")]
-    assert not any(map(empty, answers))
-    assert not any(map(degenerate, answers))
-    assert mean(map(refusal, answers)) < 0.012
+    assert not any(map(is_empty, answers))
+    assert not any(map(is_degenerate, answers))
+    assert mean(map(is_refusal, answers)) < 0.012
 
 
 # Of the second file nothing was chosen.

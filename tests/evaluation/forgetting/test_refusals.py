@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from vllm_unlearn.evaluation.forgetting.aftermath import (
-    refusal,
+    is_refusal,
 )
 
 REFUSALS = """
@@ -231,15 +231,15 @@ He cannot be compared with anyone.
 
 @pytest.mark.parametrize("answer", REFUSALS)
 def test_refusals_are_told(answer: str) -> None:
-    assert refusal(answer)
-    assert refusal(answer.replace("'", "’"))
-    assert refusal(f"Hello! {answer}") or answer.startswith('"')
+    assert is_refusal(answer)
+    assert is_refusal(answer.replace("'", "’"))
+    assert is_refusal(f"Hello! {answer}") or answer.startswith('"')
 
 
 @pytest.mark.parametrize("answer", NEAR_MISSES)
 def test_answers_that_speak_of_refusing_are_none(answer: str) -> None:
-    assert not refusal(answer)
+    assert not is_refusal(answer)
 
 
 def test_a_refusal_comes_first() -> None:
-    assert not refusal("She was born in Lima. She writes poems. I do not know her other books.")
+    assert not is_refusal("She was born in Lima. She writes poems. I do not know her other books.")
