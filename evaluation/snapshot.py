@@ -25,7 +25,7 @@ from ..guard.configuration import CorruptionSettings, EncoderSettings, Settings
 from ..guard.guard import Guard
 from ..guard.rewriter import CORRUPTED, Rewriter
 from ..guard.store.store import Store
-from ..vocabulary import ForgetTarget, Verdict
+from ..vocabulary import ForgetTarget, Match
 from .data.data_folder import DataFolder
 from .data.datasets import Benign, Rwku
 from .models.packaged_smollm2 import ENCODER, prepare
@@ -46,14 +46,17 @@ def prompts(data: DataFolder) -> list[str]:
     every = {f"level {n}": [case.text for case in rwku.probes(n)] for n in (1, 2, 3)}
     every["neighbours"] = [case.text for case in rwku.neighbours()]
     every["benign"] = [case.text for case in Benign(data, ()).traffic if len(case.text) < 4_000]
-    return [text for kind, count in COUNTS.items() for text in chance.sample(every[kind], count)]
+    texts: list[str] = []
+    for kind, count in COUNTS.items():
+        texts += chance.sample(every[kind], count)
+    return texts
 
 
 def targets(data: DataFolder) -> list[ForgetTarget]:
     """RWKU's people, some with exemplars, and two works."""
     rwku = Rwku(data)
     ways = zip(rwku.targets("name", {}), rwku.targets("exemplars", {}), strict=True)
-    people = [told if n % WITH_EXEMPLARS == 0 else named for n, (named, told) in enumerate(ways)]
+    people = [full if n % WITH_EXEMPLARS == 0 else bare for n, (bare, full) in enumerate(ways)]
     return [*people, *(ForgetTarget(id=f"work-{n}", kind="work", name=name) for n, name in enumerate(WORKS))]
 
 
@@ -66,21 +69,27 @@ def snapshot(texts: list[str], guard: Guard, screens: dict[str, Rewriter], token
             messages.append({"role": "assistant", "content": f"You ask: {text}"})
         tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=not replied, return_dict=False)
         prompt = tokens_input(tokens)
-        found: dict[str, Any] = {"number": number}
+        line: dict[str, Any] = {"number": number}
         for label, rewriter in screens.items():
             verdict, replacement = rewriter.rewrite(prompt, guard)
-            found |= {"verdict": _told(verdict), label: _corrupted(replacement)}
-        yield json.dumps(found)
+            line |= {"verdict": list(map(_describe, verdict.matches)), label: _digest(replacement)}
+        yield json.dumps(line)
 
 
-def _told(verdict: Verdict) -> list[Any]:
+def _describe(match: Match) -> list[Any]:
+    exemplar = match.exemplar and match.exemplar.text
     return [
-        [m.target_id, m.start, m.end, round(m.score, 6), m.name, m.disguise, m.exemplar and m.exemplar.text]
-        for m in verdict.matches
+        match.target_id,
+        match.start,
+        match.end,
+        round(match.score, 6),
+        match.name,
+        match.disguise,
+        exemplar,
     ]
 
 
-def _corrupted(replacement: Any) -> Any:
+def _digest(replacement: Any) -> Any:
     if replacement is None:
         return None
     corrupted = replacement[CORRUPTED]

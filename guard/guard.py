@@ -88,6 +88,11 @@ class Guard:
         return self._detector.index.generation
 
     @property
+    def detector(self) -> Detector:
+        """What finds the targets of the generation that is served."""
+        return self._detector
+
+    @property
     def is_current(self) -> bool:
         """Whether what is served is what the store lists now."""
         return self._served == self._store.head()
@@ -166,7 +171,7 @@ class Guard:
             logger.warning(
                 "unlearn: store %s was restored and changed, and its history lacks generation %d as it was "
                 "served: what only that generation listed is no longer suppressed",
-                self._store.shown_url,
+                self._store.safe_url,
                 self._served.generation,
             )
         index = ForgetIndex(head.generation, targets, self._vectors, self._sieve)

@@ -6,7 +6,6 @@ vLLM's routes, which know no such path. So it is answered, counted and timed as 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import hmac
 from argparse import Namespace
@@ -17,6 +16,7 @@ from typing import (
 )
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,7 +33,8 @@ from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
 from ..guard.store.store import ExpiredError, Replica, TakenError, TargetError
-from ..vocabulary import ForgetTarget, UserError, Verdict
+from ..vocabulary import ForgetTarget, UserError
+from .explanation import Check, explain_screening
 from .scope import OverBroadError, examine
 from .target_file import make_target
 
@@ -136,8 +137,8 @@ class KeyedRoutes:
 
     def _opens(self, headers: Headers) -> bool:
         # Whatever the path is, so that the time tells of no path. Headers are decoded as latin-1.
-        given = headers.get(KEY_HEADER)
-        return given is not None and hmac.compare_digest(_digest(given.encode("latin-1")), self._digest)
+        key = headers.get(KEY_HEADER)
+        return key is not None and hmac.compare_digest(_digest(key.encode("latin-1")), self._digest)
 
 
 def _digest(key: bytes) -> bytes:
@@ -158,25 +159,25 @@ TheGuard = Annotated[Guard, Depends(_guard)]
 def admin_app() -> FastAPI:
     """The routes; who may ask them is the caller's business (``KeyedRoutes``)."""
     router = APIRouter(prefix=PREFIX)
-    router.add_api_route("/targets", list_targets, methods=["GET"], responses=_told(503))
+    router.add_api_route("/targets", list_targets, methods=["GET"], responses=_errors(503))
     router.add_api_route(
         "/targets",
         forget,
         methods=["POST"],
         status_code=201,
-        responses={201: {"model": Listed}, **_told(400, 409, 413, 422, 503)},
+        responses={201: {"model": Listed}, **_errors(400, 409, 413, 422, 503)},
         openapi_extra=_body_of(ForgetTarget),
     )
-    router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_told(404, 503))
-    router.add_api_route("/generation", generation, methods=["GET"], responses=_told(503))
-    router.add_api_route("/status", status, methods=["GET"], responses=_told(503))
-    router.add_api_route("/canaries", canaries, methods=["GET"], responses=_told(503))
+    router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_errors(404, 503))
+    router.add_api_route("/generation", generation, methods=["GET"], responses=_errors(503))
+    router.add_api_route("/status", status, methods=["GET"], responses=_errors(503))
+    router.add_api_route("/canaries", canaries, methods=["GET"], responses=_errors(503))
     router.add_api_route("/metrics", private_metrics, methods=["GET"])
     router.add_api_route(
         "/check",
         check,
         methods=["POST"],
-        responses={200: {"model": Verdict}, **_told(400, 413, 503)},
+        responses={200: {"model": Check}, **_errors(400, 413, 503)},
         openapi_extra=_body_of(CheckRequest),
     )
     app = FastAPI(openapi_url=None)
@@ -184,7 +185,7 @@ def admin_app() -> FastAPI:
     return app
 
 
-def _told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": ERRORS[status]} for status in statuses}
 
 
@@ -272,10 +273,11 @@ def private_metrics() -> Response:
 
 async def check(request: Request, guard: TheGuard) -> JSONResponse:
     """Decide on a text as on a prompt, and say why."""
-    return JSONResponse(dataclasses.asdict(await run_in_threadpool(_check, guard, await _body(request))))
+    check = await run_in_threadpool(_check, guard, await _body(request))
+    return JSONResponse(jsonable_encoder(check))
 
 
-def _check(guard: Guard, body: bytes) -> Verdict:
+def _check(guard: Guard, body: bytes) -> Check:
     try:
         text = CheckRequest.model_validate(read_object(body, "a check")).text
     except ValidationError as error:
@@ -283,7 +285,7 @@ def _check(guard: Guard, body: bytes) -> Verdict:
     except ValueError as error:
         raise HTTPException(400, f"the body is no check: {error}") from None
     with _as_http():
-        return guard.screen(text)
+        return explain_screening(guard, text).as_check()
 
 
 # What the caller can do; the commands have options of their own.

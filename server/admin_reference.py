@@ -60,11 +60,11 @@ def _route(method: str, path: str, route: Schema, schemas: Schema) -> Iterator[s
     (status, answer), *_ = sorted(route["responses"].items())
     yield from (f"Answer ({status}): {_answer(answer, schemas)}", "")
     schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    if (named := _named(schema)) and named not in _SHARED:
+    if (named := _reference(schema)) and named not in _SHARED:
         yield from (*_table(schemas[named]), "")
-    told = [s for s, said in route["responses"].items() if ERRORS.get(int(s)) == said["description"]]
-    if told:
-        yield from (f"[Errors](#errors): {', '.join(sorted(told))}.", "")
+    errors = [s for s, said in route["responses"].items() if ERRORS.get(int(s)) == said["description"]]
+    if errors:
+        yield from (f"[Errors](#errors): {', '.join(sorted(errors))}.", "")
 
 
 def _parameter(parameter: Schema) -> str:
@@ -81,7 +81,7 @@ def _curl(method: str, path: str) -> str:
 
 
 # Shown once, at the end.
-_SHARED = ("ForgetTarget", "Verdict", "Match", "Neighbour", "Replica")
+_SHARED = ("ForgetTarget", "Match", "Nearest", "Neighbour", "Replica")
 
 
 def _kinds(schemas: Schema) -> Iterator[str]:
@@ -96,12 +96,12 @@ def _answer(answer: Schema, schemas: Schema) -> str:
     if not content or not content["schema"]:
         return "Prometheus' text format."
     schema = content["schema"]
-    if (named := _named(schema)) and named not in _SHARED:
+    if (named := _reference(schema)) and named not in _SHARED:
         return _prose(schemas[named]["description"])
     return f"{_type(schema)}."
 
 
-def _named(schema: Schema) -> str:
+def _reference(schema: Schema) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
@@ -121,7 +121,7 @@ def _table(schema: Schema) -> Iterator[str]:
 
 
 def _type(schema: Schema) -> str:
-    if named := _named(schema):
+    if named := _reference(schema):
         return f"[{named}](#{named.lower()})"
     if "anyOf" in schema:
         return " or ".join(_type(each) for each in schema["anyOf"])

@@ -51,14 +51,14 @@ class Fitted:
         """What is measured at the threshold in use and at the new one: label, now, new."""
         new = self.calibration
         yield "threshold", f"{self.before:g}", f"{new.threshold:g}"
-        yield "benign prompts flagged", self._flagged(self.flagged_before), self._flagged(new.flagged)
+        yield "benign prompts flagged", self._share(self.flagged_before), self._share(new.flagged)
         before = upper_bound(self.flagged_before, new.n, new.confidence)
         yield f"of all such traffic, at most ({new.confidence:g})", f"{before:.3%}", f"{new.bound:.3%}"
         for label, measured in (("held-out exemplars found", self.held_out), ("forget file", self.forget)):
             if measured:
                 yield label, str(Recall.of(measured, self.before)), str(Recall.of(measured, new.threshold))
 
-    def _flagged(self, flagged: int) -> str:
+    def _share(self, flagged: int) -> str:
         n = self.calibration.n
         return f"{flagged / n:.3%} ({flagged:,} of {n:,})"
 
@@ -83,12 +83,11 @@ class Fitted:
     def as_json(self) -> dict[str, Any]:
         """All figures; recall at both thresholds."""
         new = self.calibration
-        recalls = {
-            f"{what}_{when}": asdict(Recall.of(measured, threshold))
-            for what, measured in (("held_out", self.held_out), ("forget", self.forget))
-            for when, threshold in (("before", self.before), ("new", new.threshold))
-            if measured
-        }
+        recalls = {}
+        for what, scores in (("held_out", self.held_out), ("forget", self.forget)):
+            if scores:
+                recalls[f"{what}_before"] = asdict(Recall.of(scores, self.before))
+                recalls[f"{what}_new"] = asdict(Recall.of(scores, new.threshold))
         figures = asdict(new) | {"bound": new.bound, "marginal": new.marginal, "guarantee": new.guarantee}
         rest = {"generation": self.generation, "threshold_before": self.before, "names": self.names}
         return figures | rest | {"flagged_before": self.flagged_before} | recalls
@@ -143,9 +142,9 @@ class _Scorer:
         best: list[float] = []
         names: Counter[str] = Counter()
         for prompt in prompts:
-            found = self._scores(prompt)
-            best.append(max(found.values(), default=0.0))
-            names.update(target_id for target_id, score in found.items() if score == 1.0)
+            scores = self._scores(prompt)
+            best.append(max(scores.values(), default=0.0))
+            names.update(target_id for target_id, score in scores.items() if score == 1.0)
         return np.array(best), names
 
     def about(self, prompt: Prompt) -> float:

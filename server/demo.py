@@ -105,13 +105,8 @@ def _show(before: dict[str, str], during: dict[str, str], after: dict[str, str])
         "question", "before", "while forgotten", "after", title=f"{WORK}, forgotten", show_lines=True
     )
     for question in before:
-        table.add_row(
-            question,
-            *(
-                _same(column[question], before[question], i)
-                for i, column in enumerate((before, during, after))
-            ),
-        )
+        answers = [column[question] for column in (before, during, after)]
+        table.add_row(question, *(_same(answer, answers[0], i) for i, answer in enumerate(answers)))
     console.print(table)
 
 
@@ -121,14 +116,14 @@ def _same(answer: str, first: str, column: int) -> str:
 
 def _problems(before: dict[str, str], during: dict[str, str], after: dict[str, str]) -> list[str]:
     """What the demo promises and did not keep."""
-    kept = [f"not restored: {question}" for question in before if after[question] != before[question]]
-    touched = [
-        f"changed, though not about the work: {q}" for q in ABOUT_OTHER_THINGS if during[q] != before[q]
-    ]
-    known = [
-        f"still known: {q}" for q in ABOUT_THE_WORK if during[q] == before[q] or "Fitzgerald" in during[q]
-    ]
-    return kept + touched + known
+    lost = [f"not restored: {question}" for question in before if after[question] != before[question]]
+    changed = [question for question in ABOUT_OTHER_THINGS if during[question] != before[question]]
+    touched = [f"changed, though not about the work: {question}" for question in changed]
+    known = []
+    for question in ABOUT_THE_WORK:
+        if during[question] == before[question] or "Fitzgerald" in during[question]:
+            known.append(f"still known: {question}")
+    return lost + touched + known
 
 
 if __name__ == "__main__":

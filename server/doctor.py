@@ -12,6 +12,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import httpx
@@ -53,7 +54,7 @@ def fetch_canaries(base_url: str, admin_key: str) -> list[str]:
     headers = {KEY_HEADER.encode(): admin_key.encode()}
     url = f"{base_url.rstrip('/')}{PREFIX}/canaries"
     try:
-        return list(map(str, _checked(httpx.get(url, headers=headers, timeout=30)).json()))
+        return list(map(str, _check(httpx.get(url, headers=headers, timeout=30)).json()))
     except ValueError:  # something else answers there
         raise NotServedError(PREFIX) from None
 
@@ -90,21 +91,23 @@ class Doctor:
     def mode(self) -> str | None:
         """The guard's mode as the server's public metrics tell it; None where they tell of no guard."""
         try:
-            page = _checked(self._client.get("/metrics")).text
-            samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
+            page = _check(self._client.get("/metrics")).text
+            families = list(text_string_to_metric_families(page))
         except (NotServedError, httpx.HTTPStatusError, ValueError):
             return None
-        modes = [s.labels["mode"] for s in samples if s.name == MODE_METRIC and s.value]
-        return modes[0] if modes else None
+        for sample in chain.from_iterable(family.samples for family in families):
+            if sample.name == MODE_METRIC and sample.value:
+                return str(sample.labels["mode"])
+        return None
 
     def examine(self, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> Iterator[Finding]:
         """One finding for each surface, as it comes; ``track`` sees how far it is."""
         for surface in track(list(self._surfaces)):
-            finding = self._finding(surface, self._surfaces[surface])
+            finding = self._find(surface, self._surfaces[surface])
             if surface != POOLING or finding.state != "not served":
                 yield finding
 
-    def _finding(self, surface: str, ask: Callable[[str], str]) -> Finding:
+    def _find(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
             canaries, controls = self._answers(ask, self._canaries), self._controls(ask)
         except NotServedError:
@@ -136,10 +139,10 @@ class Doctor:
         return [(ask(text.format(name=one)), ask(text.format(name=other))) for text in QUESTIONS]
 
     def _get(self, path: str) -> Any:
-        return _checked(self._client.get(path)).json()
+        return _check(self._client.get(path)).json()
 
     def _post(self, path: str, **body: Any) -> Any:
-        return _checked(self._client.post(path, json=self._body(body))).json()
+        return _check(self._client.post(path, json=self._body(body))).json()
 
     def _body(self, body: dict[str, Any]) -> dict[str, Any]:
         # No question may find cached blocks of another: a cached prompt is rounded in another order,
@@ -150,7 +153,7 @@ class Doctor:
         with self._client.stream("POST", path, json=self._body({"stream": True, **body})) as response:
             if response.is_error:
                 response.read()
-            _checked(response)
+            _check(response)
             for line in response.iter_lines():
                 if line.startswith("data: {"):
                     yield json.loads(line.removeprefix("data: "))
@@ -178,7 +181,8 @@ class Doctor:
 
     def _responses(self, text: str) -> str:
         body = self._post("/v1/responses", input=text, max_output_tokens=MAX_TOKENS, temperature=0)
-        return json.dumps([part["text"] for item in body["output"] for part in item.get("content") or []])
+        parts = chain.from_iterable(item.get("content") or () for item in body["output"])
+        return json.dumps([part["text"] for part in parts])
 
     def _messages(self, text: str) -> str:
         messages = [{"role": "user", "content": text}]
@@ -201,7 +205,7 @@ def _chat_body(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], "max_tokens": MAX_TOKENS, "temperature": 0}
 
 
-def _checked(response: httpx.Response) -> httpx.Response:
+def _check(response: httpx.Response) -> httpx.Response:
     if response.status_code in (403, 404, 405):  # 403: a surface that vLLM has switched off
         raise NotServedError(response.url.path)
     return response.raise_for_status()

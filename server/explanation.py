@@ -1,16 +1,52 @@
-"""Why the guard decides on a text as it does: what ``vllm-unlearn check`` shows."""
+"""Why the guard decides on a text as it does: what ``vllm-unlearn check`` and the admin route tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from ..classifiers.detector import Detector, Near
 from ..guard.configuration import Settings
 from ..guard.encoders import Encoders
+from ..guard.guard import Guard
 from ..guard.store.store import Store
-from ..vocabulary import Match, Neighbour
+from ..vocabulary import Action, Match, Neighbour
+
+
+class Nearest(TypedDict):
+    """The strongest evidence in a text that flags nothing, and why it does not."""
+
+    target_id: str
+    score: Annotated[float, Field(description="0 to 1")]
+    reason: Annotated[
+        Literal["score", "scope", "first pass"],
+        Field(
+            description="it scores too little, a scope decides, or the first pass took the text for less near"
+        ),
+    ]
+    similarity: float
+    shared_rare_words: float
+    name_part: float
+    exemplar: Neighbour
+    counterexample: Neighbour | None
+
+
+class Check(TypedDict):
+    """What the guard does with a text, and why."""
+
+    action: Annotated[Action, Field(description="what it does with such a prompt")]
+    generation: Annotated[int, Field(description="of the list that it decides on")]
+    threshold: Annotated[float, Field(description="the score from which on a text flags")]
+    matches: tuple[Match, ...]
+    scopes: Annotated[
+        dict[str, float],
+        Field(description="how far inside their scopes lies what is asked of the scoped targets named"),
+    ]
+    nearest: Annotated[Nearest | None, Field(description="where nothing matches")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +59,7 @@ class Explanation:
     text: str
     generation: int
     threshold: float
-    matches: list[Match]
+    matches: tuple[Match, ...]
     nearest: Near | None
     scopes: dict[str, float]
 
@@ -39,16 +75,26 @@ class Explanation:
             "threshold": self.threshold,
             "matches": [_match_json(match) for match in self.matches],
             "scopes": self.scopes,
-            "nearest": self.nearest and _near_json(self.nearest),
+            "nearest": _nearest(self.nearest) if self.nearest else None,
+        }
+
+    def as_check(self) -> Check:
+        """The explanation as the admin route tells it."""
+        return {
+            "action": "corrupt" if self.matches else "pass",
+            "generation": self.generation,
+            "threshold": self.threshold,
+            "matches": self.matches,
+            "scopes": self.scopes,
+            "nearest": _nearest(self.nearest) if self.nearest else None,
         }
 
     def lines(self) -> Iterator[str]:
         """The explanation for a person."""
         yield f"generation {self.generation}: {self.decision}"
         for match in self.matches:
-            why = _why(match)
-            found = self.text[match.start : match.end]
-            yield f"{match.target_id}: characters {match.start} to {match.end} ({found!r})"
+            why, words = _why(match), self.text[match.start : match.end]
+            yield f"{match.target_id}: characters {match.start} to {match.end} ({words!r})"
             how = f", read as {match.disguise}" if match.disguise else ""
             yield f"  score {match.score:.3f}, by {why}{how}"
             yield from _neighbours(match.exemplar, match.counterexample)
@@ -84,12 +130,12 @@ def _near_miss(near: Near, threshold: float) -> Iterator[str]:
 
 
 def _match_json(match: Match) -> dict[str, Any]:
-    found = asdict(match)
-    found["reading"] = found.pop("disguise")
-    return found
+    fields = asdict(match)
+    fields["reading"] = fields.pop("disguise")
+    return fields
 
 
-def _near_json(near: Near) -> dict[str, Any]:
+def _nearest(near: Near) -> Nearest:
     evidence = near.evidence
     return {
         "target_id": evidence.target_id,
@@ -98,8 +144,8 @@ def _near_json(near: Near) -> dict[str, Any]:
         "similarity": evidence.similarity,
         "shared_rare_words": evidence.agreement,
         "name_part": evidence.name_part,
-        "exemplar": asdict(evidence.exemplar),
-        "counterexample": evidence.counterexample and asdict(evidence.counterexample),
+        "exemplar": evidence.exemplar,
+        "counterexample": evidence.counterexample,
     }
 
 
@@ -118,7 +164,22 @@ def explain_decision(settings: Settings, text: str) -> Explanation:
     encoders = Encoders.from_settings(settings)
     index, _ = encoders.newest_index(store, settings)
     detector = Detector(index, encoders.full, settings.detection.threshold)
-    matches = detector.detect(text)
+    return _explain(detector, text, detector.detect(text))
+
+
+def explain_screening(guard: Guard, text: str) -> Explanation:
+    """Decide on ``text`` as a running ``guard`` does, on the generation that it serves.
+
+    Raises as ``Guard.screen``.
+    """
+    while True:
+        detector, verdict = guard.detector, guard.screen(text)
+        if verdict.generation == detector.index.generation:  # else another was swapped in between the two
+            return _explain(detector, text, verdict.matches)
+
+
+def _explain(detector: Detector, text: str, matches: Sequence[Match]) -> Explanation:
     near = None if matches else detector.nearest(text)
     scopes = detector.scope_scores(text)
-    return Explanation(text, index.generation, detector.threshold, matches, near, scopes)
+    generation = detector.index.generation
+    return Explanation(text, generation, detector.threshold, tuple(matches), near, scopes)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +75,7 @@ def learn(
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
     if start:
-        settings = _refining(start, table, settings)
+        settings = _refine(start, table, settings)
     lessons = _lessons(known, strangers)
     examples = _examples(
         folder, *lessons, settings.operator.reach, guard, console, settings.goals, settings.declines
@@ -101,20 +101,20 @@ def learn(
     about |= _provenance(examples, known, strangers)
     recipe = Recipe(settings.operator, table.fingerprint, table.hidden, weights, about)
     if set(ANSWERED) <= set(recipe.idle_roles()):
-        recipe = _answering(recipe, _stand_ins(start) or substitute(folder, {}, settings.seed, console))
+        recipe = _part_operators(recipe, _stand_ins(start) or substitute(folder, {}, settings.seed, console))
     recipe.save(out)
     _plot(learning.history, out.with_suffix(".png"))
     checkpoint.unlink(missing_ok=True)
     return recipe
 
 
-def _answering(given: Recipe, stand_ins: Recipe) -> Recipe:
+def _part_operators(learned: Recipe, stand_ins: Recipe) -> Recipe:
     """What stages taught of given replies, and stand-ins for answers, of which they taught nothing."""
-    operator = Parted.model_validate({"answered": stand_ins.operator, "given": given.operator})
-    return replace(given, operator=operator, weights={**given.weights, **stand_ins.weights})
+    operator = Parted.model_validate({"answered": stand_ins.operator, "given": learned.operator})
+    return replace(learned, operator=operator, weights={**learned.weights, **stand_ins.weights})
 
 
-def _refining(start: Recipe, table: EmbeddingTable, settings: LearningSettings) -> LearningSettings:
+def _refine(start: Recipe, table: EmbeddingTable, settings: LearningSettings) -> LearningSettings:
     start.check_model(table.fingerprint, table.hidden)
     operator = start.operator.given if isinstance(start.operator, Parted) else start.operator
     if not isinstance(operator, Learned):
@@ -151,9 +151,9 @@ def search_strength(
     """
     table, model = EmbeddingTable(folder), _model(folder, device)
     chance = random.Random(seed)
-    lessons, unknown = (_drawn(found, DRAWN, chance) for found in _lessons(known, strangers))
+    lessons, unknown = (_draw(every, DRAWN, chance) for every in _lessons(known, strangers))
     examples = _examples(folder, lessons, unknown, operator.reach, guard, console, ("level",))
-    asked, others = (_drawn(found, SEARCHED, chance) for found in (examples.known, examples.strangers))
+    asked, others = (_draw(every, SEARCHED, chance) for every in (examples.known, examples.strangers))
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
     reader = AnswerReader(model, examples.known[0].token_ids[: examples.prefix])
@@ -163,8 +163,8 @@ def search_strength(
     def loss(tried: AnyOperator) -> float:
         recipe = Recipe(tried, table.fingerprint, table.hidden)
         with torch.no_grad():
-            found = [answer.mean for answer in reader.read(asked, use_recipe(recipe, reader.rows))]
-            return float(distance(found, levels))
+            tried_levels = [answer.mean for answer in reader.read(asked, use_recipe(recipe, reader.rows))]
+            return float(distance(tried_levels, levels))
 
     with Progress(*_columns(), console=console) as progress:
         task = progress.add_task("searching", total=2 * STEPS)
@@ -182,7 +182,7 @@ def _lessons(known: Path, strangers: Path | None) -> tuple[list[Lesson], list[Le
     return lessons, read_lessons(strangers) if strangers else _counterparts(lessons)
 
 
-def _drawn(items: Sequence[Item], count: int, chance: random.Random) -> list[Item]:
+def _draw(items: Sequence[Item], count: int, chance: random.Random) -> list[Item]:
     return chance.sample(items, min(count, len(items)))
 
 
@@ -255,13 +255,14 @@ def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
 def _counterparts(lessons: Sequence[Lesson]) -> list[Lesson]:
     """The same questions about people who do not exist, one for each subject."""
     invented: Iterator[str] = cycle(names())
-    strangers = {subject: next(invented) for subject in dict.fromkeys(lesson.subject for lesson in lessons)}
-    found = [other for lesson in lessons if (other := counterpart(lesson, strangers[lesson.subject]))]
-    if not found:
+    subjects = dict.fromkeys(lesson.subject for lesson in lessons)
+    strangers = dict(zip(subjects, invented, strict=False))
+    others = [other for lesson in lessons if (other := counterpart(lesson, strangers[lesson.subject]))]
+    if not others:
         raise LessonError(
             "no question holds its subject's name, so none can be asked of a stranger: give --strangers"
         )
-    return found
+    return others
 
 
 def _plot(history: Sequence[Losses], file: Path) -> None:
@@ -274,7 +275,7 @@ def _plot(history: Sequence[Losses], file: Path) -> None:
     except ImportError:
         return
     figure, axis = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    for name in dict.fromkeys(name for losses in history for name in losses):
+    for name in dict.fromkeys(chain.from_iterable(history)):
         values = [(step, losses[name]) for step, losses in enumerate(history, 1) if name in losses]
         windows = [values[max(0, end - RECENT) : end] for end in range(1, len(values) + 1)]
         smooth = [sum(value for _, value in window) / len(window) for window in windows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
@@ -89,12 +90,11 @@ def examine(
     for target in targets:
         warnings += common_names(target, detection.max_fpr, ordinary_names(target))
     warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
-    warnings += [note for target in targets for note in shorter_names(target)]
+    warnings += chain.from_iterable(map(shorter_names, targets))
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
     broad = tuple(scope for scope in scopes if scope.over_broad)
-    notes = [note for target in targets for note in lone_notes(target)]
-    notes += [note for target in targets for note in word_notes(target)]
+    notes = [*chain.from_iterable(map(lone_notes, targets)), *chain.from_iterable(map(word_notes, targets))]
     return Admission(
         targets=tuple(targets),
         over_broad=broad,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping, Sequence
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,5 +52,6 @@ def allow_plugin(environment: MutableMapping[str, str]) -> None:
     if "VLLM_PLUGINS" in environment:
         names = [name for name in environment["VLLM_PLUGINS"].split(",") if name]
     else:
-        names = sorted({entry.name for group in PLUGIN_GROUPS for entry in entry_points(group=group)})
+        groups = chain.from_iterable(entry_points(group=group) for group in PLUGIN_GROUPS)
+        names = sorted({entry.name for entry in groups})
     environment["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*names, PLUGIN]))

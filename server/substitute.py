@@ -35,9 +35,9 @@ def substitute(folder: Path, strengths: Mapping[Role, float], seed: int, console
         task = progress.add_task("finding stand-ins", total=sum(text is not None for text in tokens))
         rows = table.rows(range(table.vocabulary), torch.float32)
         track = partial(progress.advance, task)
-        found = stand_ins(rows, tokens, operator.kept, operator.near, track)
+        others = stand_ins(rows, tokens, operator.kept, operator.near, track)
     about = {"version": version("vllm-unlearn")}
-    return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": found}, about)
+    return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": others}, about)
 
 
 def _texts(tokenizer: Any, count: int) -> list[str | None]:

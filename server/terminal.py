@@ -86,7 +86,7 @@ def show(headings: Sequence[str], rows: Iterable[Sequence[object]], styles: Mapp
     used = [place for place in range(len(headings)) if any(line[place] for line in cells)]
     table = Table(*(headings[place] for place in used))
     for line in cells:
-        table.add_row(*(_coloured(line[place], styles) for place in used))
+        table.add_row(*(_colour(line[place], styles) for place in used))
     if Measurement.get(console, console.options.update(max_width=100_000), table).maximum <= console.width:
         console.print(table, highlight=False)
         return
@@ -95,11 +95,11 @@ def show(headings: Sequence[str], rows: Iterable[Sequence[object]], styles: Mapp
         say("\n".join(said) + "\n")
 
 
-def _coloured(cell: str, styles: Mapping[str, str]) -> Text:
+def _colour(cell: str, styles: Mapping[str, str]) -> Text:
     return Text(cell, styles.get(cell, ""))
 
 
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
+def report_faults(command: Callable[..., Any]) -> Callable[..., Any]:
     """``UserError``, and files that cannot be used, are told in a sentence; anything else is a bug, and keeps
     its traceback."""
 

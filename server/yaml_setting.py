@@ -36,19 +36,19 @@ def with_setting(text: str, section: str, name: str, value: float) -> str:
     wanted = yaml.safe_load(text) or {}
     if not isinstance(wanted, dict):
         raise ValueError("a configuration holds settings (name: value)")
-    changed = _changed(text, section, name, value)
+    changed = _change(text, section, name, value)
     wanted[section] = {**(wanted.get(section) or {}), name: value}
     if yaml.safe_load(changed) != wanted:
         raise ValueError(f"{section}.{name} cannot be set by changing one place")
     return changed
 
 
-def _changed(text: str, section: str, name: str, value: float) -> str:
+def _change(text: str, section: str, name: str, value: float) -> str:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     inside = _value(root, section)
-    found = _value(inside, name)
-    if found is not None:
-        return f"{text[: found.start_mark.index]}{value}{text[found.end_mark.index :]}"
+    before = _value(inside, name)
+    if before is not None:
+        return f"{text[: before.start_mark.index]}{value}{text[before.end_mark.index :]}"
     if inside is None:
         end = "" if text.endswith("\n") or not text else "\n"
         return f"{text}{end}{section}:\n  {name}: {value}\n"
@@ -64,6 +64,6 @@ def _changed(text: str, section: str, name: str, value: float) -> str:
 def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
     for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if name.value == key:
-            found: yaml.Node = value
-            return found
+            of_key: yaml.Node = value
+            return of_key
     return None

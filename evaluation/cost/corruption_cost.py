@@ -38,30 +38,29 @@ def measure(
 ) -> dict[str, list[float]]:
     """Microseconds a flagged token, for each of ``lengths``, by what is done. Raises ``RecipeError`` for a
     recipe of another model."""
-    made = {label: Corruptor(recipe, table, _DTYPE) for label, recipe in recipes.items()}
-    found: dict[str, list[float]] = {label: [] for label in ("rows alone", *made)}
+    corruptors = {label: Corruptor(recipe, table, _DTYPE) for label, recipe in recipes.items()}
+    costs: dict[str, list[float]] = {label: [] for label in ("rows alone", *corruptors)}
     for length in lengths:
         tokens = [token % table.vocabulary for token in range(length + 2 * _AROUND)]
         flagged = range(_AROUND, _AROUND + length)
         read = [tokens[p] for p in flagged]
         tasks: dict[str, Callable[[], object]] = {"rows alone": partial(table.rows, read, _DTYPE)}
-        tasks |= {label: _task(corruptor, tokens, flagged) for label, corruptor in made.items()}
-        for label, seconds in _timed(tasks, repeats).items():
-            found[label].append(1e6 * seconds / length)
-    return found
+        tasks |= {label: _task(corruptor, tokens, flagged) for label, corruptor in corruptors.items()}
+        for label, seconds in _time(tasks, repeats).items():
+            costs[label].append(1e6 * seconds / length)
+    return costs
 
 
 def _task(corruptor: Corruptor, tokens: Sequence[int], flagged: Sequence[int]) -> Callable[[], object]:
     """Half of the flagged tokens are the name's, the others those of the text around it."""
-    half = len(flagged) // 2
-    found = [
-        FlaggedToken(position, "target", Role.NAME if place < half else Role.TEXT, place=place)
-        for place, position in enumerate(flagged)
-    ]
-    return lambda: corruptor.corrupt(tokens, found)
+    half, of_target = len(flagged) // 2, []
+    for place, position in enumerate(flagged):
+        role = Role.NAME if place < half else Role.TEXT
+        of_target.append(FlaggedToken(position, "target", role, place=place))
+    return lambda: corruptor.corrupt(tokens, of_target)
 
 
-def _timed(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def _time(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """The median seconds of each task, after one turn that does not count."""
     seconds: dict[str, list[float]] = {label: [] for label in tasks}
     for _ in range(repeats + 1):

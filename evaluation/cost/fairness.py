@@ -41,7 +41,7 @@ UNBOUNDED = 2**40
 ONE_POOL = (Width(float("inf"), 32),)
 
 
-def mixed(tokens: int, chance: random.Random) -> str:
+def mix(tokens: int, chance: random.Random) -> str:
     """A prompt of about so many tokens; it ends with sentences that the first pass leaves to the encoder."""
     ends = [_near(chance) for _ in range(max(1, tokens // 200))]
     return " ".join([prompt(tokens - 10 * len(ends), chance), *ends])
@@ -74,10 +74,10 @@ class Arrangement:
     async def round(self, long: int, chance: random.Random) -> tuple[list[float], list[float]]:
         """Seconds of each short prompt while ``long`` ones are screened, and of each long one."""
         turns.SECONDS = self._turns
-        beside = [asyncio.create_task(self.screen(LONG, mixed(LONG, chance))) for _ in range(long)]
+        beside = [asyncio.create_task(self.screen(LONG, mix(LONG, chance))) for _ in range(long)]
         asked: list[asyncio.Task[float]] = []
         while len(asked) < SHORT_A_ROUND and not (beside and all(task.done() for task in beside)):
-            asked.append(asyncio.create_task(self.screen(SHORT, mixed(SHORT, chance))))
+            asked.append(asyncio.create_task(self.screen(SHORT, mix(SHORT, chance))))
             await asyncio.sleep(EVERY_SECONDS)
         return [await task for task in asked], [await task for task in beside]
 
@@ -87,8 +87,8 @@ def measure(out: Path, settings: EncoderSettings, targets: int) -> str:
     encoders = Encoders(settings)
     encoder = encoders.full
     vectors = VectorCache(encoder, out / "fairness.vectors")
-    made = islice(enumerate(names()), targets)
-    listed = [synthetic_target(number, name, "exemplars") for number, name in made]
+    numbered = islice(enumerate(names()), targets)
+    listed = [synthetic_target(number, name, "exemplars") for number, name in numbered]
     index = ForgetIndex(1, listed, vectors, encoders.sieve)
     vectors.settle()
     every = {how: Arrangement(encoder, index, how == "before") for how in ("before", "now")}

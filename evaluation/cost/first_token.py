@@ -46,7 +46,7 @@ class Kind:
         return f"{'flagged' if self.flagged else 'clean'}, {where}"
 
 
-KINDS = tuple(Kind(flagged, cut) for cut in (False, True) for flagged in (False, True))
+KINDS = (Kind(False, False), Kind(True, False), Kind(False, True), Kind(True, True))
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Asker:
         """Have the prefix cached."""
         self._first_token([*self._prefix, *self._ids(" Well.")])
 
-    def flagged(self) -> int:
+    def count_flagged(self) -> int:
         """How many prompts were flagged so far."""
         name = 'vllm_unlearn_requests_total{verdict="corrupt"} '
         page = self._client.get("/metrics").text.splitlines()
@@ -107,23 +107,23 @@ class Asker:
 def measure(asker: Asker, rounds: int, console: Console) -> dict[Kind, Times]:
     """Ask all kinds ``rounds`` times, in an order drawn anew. Raises ``RuntimeError`` where not just those
     that should be were flagged."""
-    found = {kind: Times() for kind in KINDS}
-    chance, before = random.Random(1), asker.flagged()
+    times = {kind: Times() for kind in KINDS}
+    chance, before = random.Random(1), asker.count_flagged()
     for number in track(range(rounds + 2), "asking", console=console, transient=True):
         for kind in chance.sample(KINDS, len(KINDS)):
             asker.warm()
             seconds, cached = asker.ask(kind, chance)
             if number >= 2:  # the first two warm up
-                found[kind].milliseconds.append(1000 * seconds)
-                found[kind].cached.add(cached)
-    flagged, meant = asker.flagged() - before, (rounds + 2) * sum(kind.flagged for kind in KINDS)
+                times[kind].milliseconds.append(1000 * seconds)
+                times[kind].cached.add(cached)
+    flagged, meant = asker.count_flagged() - before, (rounds + 2) * sum(kind.flagged for kind in KINDS)
     if flagged != meant:
         raise RuntimeError(f"{flagged} prompts were flagged, not {meant}: the times are not what they say")
-    return found
+    return times
 
 
 @contextmanager
-def serving(model: Path, block: int) -> Iterator[str]:
+def serve(model: Path, block: int) -> Iterator[str]:
     """The address of a guarded server."""
     with tempfile.TemporaryDirectory(prefix="vllm-unlearn-first-token-") as scratch:
         folder = Path(scratch)
@@ -137,10 +137,10 @@ def serving(model: Path, block: int) -> Iterator[str]:
             yield server.url
 
 
-def table(found: dict[Kind, Times]) -> str:
+def table(every: dict[Kind, Times]) -> str:
     """The measurements in Markdown."""
     lines = ["| prompt | median ms | quartiles | said to be cached | n |", "|" + " --- |" * 5]
-    for kind, times in found.items():
+    for kind, times in every.items():
         low, middle, high = statistics.quantiles(times.milliseconds, n=4)
         cached = ", ".join(map(str, sorted(times.cached)))
         lines.append(
@@ -153,6 +153,6 @@ def main(rounds: int = 20, block: int = 128, prefix_tokens: int = 1_500) -> None
     """Serve, measure and show the table."""
     console = Console(stderr=True)
     model = prepare(Path("~/.cache/vllm-unlearn/smollm2").expanduser())
-    with serving(model, block) as url:
-        found = measure(Asker(url, model, block, prefix_tokens), rounds, console)
-    typer.echo(table(found))
+    with serve(model, block) as url:
+        times = measure(Asker(url, model, block, prefix_tokens), rounds, console)
+    typer.echo(table(times))

@@ -24,7 +24,7 @@ from rich.progress import track
 from ...classifiers.detector import Detector, Turns
 from ...guard.configuration import EncoderSettings
 from ..data.cases import WAYS, Way
-from ..data.conversations import rendered
+from ..data.conversations import render
 from ..data.people import names, synthetic_target
 from ..detection.encoders import Workbench
 
@@ -61,10 +61,10 @@ class Latency:
 
 def prompt(tokens: int, chance: random.Random) -> str:
     """A prompt of about so many tokens that was never asked before."""
-    found: list[str] = []
-    while sum(len(sentence.split()) for sentence in found) < tokens * WORDS_PER_TOKEN:
-        found.append(_sentence(chance))
-    return " ".join(" ".join(found).split()[: max(1, round(tokens * WORDS_PER_TOKEN))])
+    sentences: list[str] = []
+    while sum(len(sentence.split()) for sentence in sentences) < tokens * WORDS_PER_TOKEN:
+        sentences.append(_sentence(chance))
+    return " ".join(" ".join(sentences).split()[: max(1, round(tokens * WORDS_PER_TOKEN))])
 
 
 def _sentence(chance: random.Random) -> str:
@@ -89,7 +89,7 @@ def measure(
     that there is not."""
     console = console or Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
-    bench = Workbench.opened(encoder, out / "cache")
+    bench = Workbench.open(encoder, out / "cache")
     with console.status(f"indexing {', '.join(f'{size:,}' for size in sizes)} targets"):
         detectors = {size: _detector(size, way, bench) for size in sizes}
     bench.vectors.settle()
@@ -98,14 +98,14 @@ def measure(
         for what, seconds in _round(detectors, lengths, random.Random(number)):
             if number:  # the first warms up
                 times[what].append(1000 * seconds)
-    found = [_latency(*what, every) for what, every in times.items()]
-    _write(found, out, f"{encoder.model}, {encoder.threads} threads, targets given by {way}")
-    return found
+    latencies = [_latency(*what, every) for what, every in times.items()]
+    _write(latencies, out, f"{encoder.model}, {encoder.threads} threads, targets given by {way}")
+    return latencies
 
 
 def _detector(size: int, way: Way, bench: Workbench) -> Detector:
-    made = islice(enumerate(names()), size)
-    targets = [synthetic_target(number, name, way) for number, name in made]
+    numbered = islice(enumerate(names()), size)
+    targets = [synthetic_target(number, name, way) for number, name in numbered]
     return bench.detector(targets)
 
 
@@ -127,7 +127,7 @@ def _conversation(detector: Detector, chance: random.Random) -> Iterator[tuple[i
     messages: list[tuple[str, str]] = []
     for turn in range(TURNS):
         messages.append((("user", "assistant")[turn % 2], prompt(TURN_TOKENS, chance)))
-        talk = rendered(messages)
+        talk = render(messages)
         yield (turn + 1) * TURN_TOKENS, _seconds(detector, talk.text, list(talk.turns))
 
 
@@ -142,13 +142,12 @@ def _latency(what: str, size: int, tokens: int, times: Sequence[float]) -> Laten
     return Latency(what, size, tokens, float(low), float(high), len(times))
 
 
-def _write(found: Sequence[Latency], out: Path, how: str) -> None:
-    rows = [asdict(latency) for latency in found]
+def _write(latencies: Sequence[Latency], out: Path, how: str) -> None:
+    rows = [asdict(latency) for latency in latencies]
     (out / "latency.json").write_text(json.dumps({"how": how, "latencies": rows}, indent=1))
     lines = [f"# Latency\n\n{how}; a prompt's text alone, without the model's own time.\n"]
     lines += [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
-    lines += [
-        f"| {one.what} | {one.targets:,} | {one.tokens:,} | {one.p50:.2f} | {one.p99:.2f} | {one.n} |"
-        for one in found
-    ]
+    for one in latencies:
+        cells = (one.what, f"{one.targets:,}", f"{one.tokens:,}", f"{one.p50:.2f}", f"{one.p99:.2f}")
+        lines.append(f"| {' | '.join(cells)} | {one.n} |")
     (out / "latency.md").write_text("\n".join(lines) + "\n")

@@ -76,32 +76,32 @@ class Timing:
 def detection(encoders: Encoders) -> Iterator[Case]:
     """Prompts are screened."""
     encoder, indexes = encoders.full, dict[tuple[str, ...], ForgetIndex]()
-    for given in PROMPTS:
-        listed = tuple(given.listed)
+    for slow in PROMPTS:
+        listed = tuple(slow.listed)
         if listed not in indexes:
             targets = [ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(listed)]
             indexes[listed] = ForgetIndex(1, targets, encoder, encoders.sieve)
             Detector(indexes[listed], encoder).detect(DISGUISES[0])  # word lists and tables are read once
 
-        def prepare(size: int, made: Any = given.made, index: ForgetIndex = indexes[listed]) -> Any:
-            text, detector = made(size), Detector(index, SegmentCache(encoder))
+        def prepare(size: int, make: Any = slow.make, index: ForgetIndex = indexes[listed]) -> Any:
+            text, detector = make(size), Detector(index, SegmentCache(encoder))
             return lambda: detector.detect(text)
 
-        yield Case("prompt", given.name, prepare)
+        yield Case("prompt", slow.name, prepare)
 
 
 def constraints(guard: Guard, screen: Rewriter) -> Iterator[Case]:
     """Constraints are read, and what is listed in them is exchanged."""
-    for given in CONSTRAINTS:
+    for slow in CONSTRAINTS:
 
-        def prepare(size: int, made: Any = given.made) -> Any:
-            params = SamplingParams(structured_outputs=StructuredOutputsParams(**made(size)))
-            return lambda: _screened(params, guard, screen)
+        def prepare(size: int, make: Any = slow.make) -> Any:
+            params = SamplingParams(structured_outputs=StructuredOutputsParams(**make(size)))
+            return lambda: _screen(params, guard, screen)
 
-        yield Case("constraint", given.name, prepare)
+        yield Case("constraint", slow.name, prepare)
 
 
-def _screened(params: SamplingParams, guard: Guard, screen: Rewriter) -> None:
+def _screen(params: SamplingParams, guard: Guard, screen: Rewriter) -> None:
     read = Constraints(params)
     read.read()
     read.screen(guard, screen, guard.names)
@@ -112,16 +112,16 @@ def answers() -> Iterator[Case]:
     cipher = Cipher("a key")
     words = ["the", "great", "gatsby"], ["j", "r", "r", "tolkien"], ["村上春樹"]
     stand_ins = StandIns(cipher, map(Group, words))
-    for given in ANSWERS:
+    for slow in ANSWERS:
 
-        def prepare(size: int, made: Any = given.made) -> Any:
-            text = cipher.replace(made(size))
-            return lambda: _restored(text, stand_ins)
+        def prepare(size: int, make: Any = slow.make) -> Any:
+            text = cipher.replace(make(size))
+            return lambda: _restore(text, stand_ins)
 
-        yield Case("answer", given.name, prepare)
+        yield Case("answer", slow.name, prepare)
 
 
-def _restored(text: str, stand_ins: StandIns) -> None:
+def _restore(text: str, stand_ins: StandIns) -> None:
     restoration, waiting = Restoration(stand_ins), ""
     for place in range(0, len(text), TOKEN):
         waiting += text[place : place + TOKEN]
@@ -134,7 +134,7 @@ def measure(case: Case, sizes: Sequence[int], repeats: int) -> Timing:
 
 
 def _median(case: Case, size: int, repeats: int) -> float | None:
-    found = []
+    seconds = []
     for _ in range(repeats):
         run = case.prepare(size)
         gc.collect()
@@ -146,8 +146,8 @@ def _median(case: Case, size: int, repeats: int) -> float | None:
             return None
         finally:
             gc.enable()
-        found.append(time.process_time() - started)
-    return statistics.median(found)
+        seconds.append(time.process_time() - started)
+    return statistics.median(seconds)
 
 
 def table(timings: Sequence[Timing], sizes: Sequence[int]) -> Table:

@@ -12,6 +12,7 @@ import random
 import time
 import tracemalloc
 from collections.abc import Sequence
+from itertools import product
 from math import log
 
 import typer
@@ -21,7 +22,7 @@ from ...classifiers.text.word_frequency import preload
 
 SIZES = (1_000, 4_000, 16_000)
 TARGETS = 10_000
-_SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnprstvwz" for vowel in "aeiou"]
+_SYLLABLES = list(map("".join, product("bcdfghjklmnprstvwz", "aeiou")))
 
 
 def lists(chance: random.Random) -> dict[str, tuple[list[str], str]]:
@@ -33,7 +34,7 @@ def lists(chance: random.Random) -> dict[str, tuple[list[str], str]]:
             "Mraia Garcia ",
         ),
         "169 names near by one letter": (
-            [f"Jona{a} Kerb{b}" for a in letters for b in letters],
+            [f"Jona{a} Kerb{b}" for a, b in product(letters, repeat=2)],
             "jonax kerbx ",
         ),
         "5,000 targets of one name": (["Maria Garcia"] * 5_000, "Mraia Garcia "),
@@ -60,7 +61,7 @@ def main() -> None:
     chance = random.Random(0)
     for kind, (listed, repeated) in lists(chance).items():
         names = FuzzyNames((str(i), name) for i, name in enumerate(listed))
-        texts = [repeated * n or " ".join(_word(chance) for _ in range(2 * n)) for n in SIZES]
+        texts = [repeated * n or _words(2 * n, chance) for n in SIZES]
         times = [seconds(names, text) for text in texts]
         shown = ", ".join(f"{spent:.3f}" for spent in times)
         typer.echo(f"{kind}: {shown} s, slope {slope(SIZES, times):.2f}")
@@ -76,6 +77,10 @@ def main() -> None:
 
 def _names(chance: random.Random) -> list[str]:
     return [f"{_word(chance)} {_word(chance)}".title() for _ in range(TARGETS)]
+
+
+def _words(count: int, chance: random.Random) -> str:
+    return " ".join(_word(chance) for _ in range(count))
 
 
 def _word(chance: random.Random) -> str:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
@@ -99,17 +99,19 @@ def _seconds(client: httpx.Client, url: str, prompt: str, workload: Workload) ->
     return time.perf_counter() - began
 
 
+def _targets(count: int) -> Iterator[ForgetTarget]:
+    for n in range(count - 1):
+        yield ForgetTarget(id=f"t{n}", name=f"Person Number{n} Surname{n * 7}")
+    yield ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")
+
+
 @contextmanager
 def servers(model: Path, targets: int) -> Iterator[tuple[str, str]]:
     """The addresses of a plain and a guarded server, both of ``model``."""
     with tempfile.TemporaryDirectory(prefix="vllm-unlearn-bench-") as scratch:
         folder = Path(scratch)
         (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{ENCODER}'}}\n")
-        listed = [
-            ForgetTarget(id=f"t{n}", name=f"Person Number{n} Surname{n * 7}") for n in range(targets - 1)
-        ]
-        listed.append(ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby"))
-        Store.create(f"sqlite:///{folder}/forget.db").forget(listed)
+        Store.create(f"sqlite:///{folder}/forget.db").forget(list(_targets(targets)))
         guarded = Server(model, folder / "guarded.log", folder / "unlearn.yaml", FLAGS)
         with Server(model, folder / "plain.log", flags=FLAGS) as plain, guarded:
             yield plain.url, guarded.url
@@ -124,7 +126,7 @@ def main(rounds: int = 30, targets: int = 100, out: Path | None = None) -> None:
     _show(costs, rounds, targets, console.print)
     if out:
         report = {"rounds": rounds, "targets": targets}
-        rows = [{name: getattr(cost, name) for name in cost.__slots__} for cost in costs]
+        rows = list(map(asdict, costs))
         out.write_text(json.dumps(report | {"costs": rows}, indent=1))
 
 

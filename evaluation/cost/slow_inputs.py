@@ -18,7 +18,7 @@ class Prompt:
     """A kind of prompt, made for a number of characters, and the names that are listed for it."""
 
     name: str
-    made: Callable[[int], str]
+    make: Callable[[int], str]
     listed: Sequence[str] = ("Stephen King",)
 
 
@@ -27,7 +27,7 @@ class Constraint:
     """A kind of constraint on an answer, of about so many characters: vLLM's ``StructuredOutputsParams``."""
 
     name: str
-    made: Callable[[int], dict[str, Any]]
+    make: Callable[[int], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Text:
     """A kind of text of so many characters."""
 
     name: str
-    made: Callable[[int], str]
+    make: Callable[[int], str]
 
 
-def repeated(piece: str) -> Callable[[int], str]:
+def repeat(piece: str) -> Callable[[int], str]:
     return lambda characters: (piece * (characters // len(piece) + 1))[:characters]
 
 
@@ -47,13 +47,13 @@ def in_turn(*pieces: str) -> Callable[[int], str]:
     shuffled = random.Random(0).choices(pieces, k=1_000)
 
     def prompt(characters: int) -> str:
-        found: list[str] = []
+        parts: list[str] = []
         length = 0
         for piece in cycle(shuffled):
-            found.append(piece)
+            parts.append(piece)
             length += len(piece) + 1
             if length > characters:
-                return " ".join(found)[:characters]
+                return " ".join(parts)[:characters]
         raise AssertionError
 
     return prompt
@@ -79,55 +79,51 @@ DISGUISES = (
     "<b>Ste</b>phen",
 )
 
-SHARED = [
-    " ".join(words)
-    for words in product(
-        ("Maria", "John", "Ana", "Kim", "Lee", "Paul", "King", "Stephen"),
-        ("Garcia", "King", "Lopez", "Smith", "Kim", "Lee", "Paul", "Maria"),
-        ("Vale", "Orrin", "Tolland"),
-    )
-]
+_FIRST = ("Maria", "John", "Ana", "Kim", "Lee", "Paul", "King", "Stephen")
+_MIDDLE = ("Garcia", "King", "Lopez", "Smith", "Kim", "Lee", "Paul", "Maria")
+_LAST = ("Vale", "Orrin", "Tolland")
+SHARED = list(map(" ".join, product(_FIRST, _MIDDLE, _LAST)))
 
 PROMPTS = (
-    Prompt("ordinary sentences", repeated("The weather was mild and the harbour busy with small boats. ")),
+    Prompt("ordinary sentences", repeat("The weather was mild and the harbour busy with small boats. ")),
     Prompt("mixed disguises", in_turn(*DISGUISES)),
-    Prompt("base64 of base64", repeated(f"{_base64(_base64(QUESTION))} ")),
-    Prompt("backwards", repeated(f"{QUESTION[::-1]} ")),
-    Prompt("spaced letters", repeated("s t e p h e n   k i n g   ")),
-    Prompt("leetspeak", repeated("h4rry p0773r ")),
-    Prompt("escapes", repeated("\\u0041%41&#65;")),
-    Prompt("halves of characters", repeated("\\ud83d\\ude00")),
-    Prompt("tags", repeated("<b>a</b>")),
-    Prompt("tags that nothing closes", repeated('<a b="')),
-    Prompt("links that nothing closes", repeated("[a](")),
-    Prompt("look-alike letters", repeated("pаypаl ")),
-    Prompt("pieces of strings", repeated('"a"+')),
-    Prompt("a name of one word in pieces", repeated("Vol de mort "), ("Voldemort",)),
-    Prompt("names that share words", repeated("King Lee Kim Paul "), SHARED),
-    Prompt("misspelt names", repeated("Stephan Kimg Mraia Garcia "), ("Stephen King", *SHARED)),
-    Prompt("one short name", repeated("Bo "), ("Bo",)),
-    Prompt("one name in every sentence", repeated("Stephen King wrote it. ")),
+    Prompt("base64 of base64", repeat(f"{_base64(_base64(QUESTION))} ")),
+    Prompt("backwards", repeat(f"{QUESTION[::-1]} ")),
+    Prompt("spaced letters", repeat("s t e p h e n   k i n g   ")),
+    Prompt("leetspeak", repeat("h4rry p0773r ")),
+    Prompt("escapes", repeat("\\u0041%41&#65;")),
+    Prompt("halves of characters", repeat("\\ud83d\\ude00")),
+    Prompt("tags", repeat("<b>a</b>")),
+    Prompt("tags that nothing closes", repeat('<a b="')),
+    Prompt("links that nothing closes", repeat("[a](")),
+    Prompt("look-alike letters", repeat("pаypаl ")),
+    Prompt("pieces of strings", repeat('"a"+')),
+    Prompt("a name of one word in pieces", repeat("Vol de mort "), ("Voldemort",)),
+    Prompt("names that share words", repeat("King Lee Kim Paul "), SHARED),
+    Prompt("misspelt names", repeat("Stephan Kimg Mraia Garcia "), ("Stephen King", *SHARED)),
+    Prompt("one short name", repeat("Bo "), ("Bo",)),
+    Prompt("one name in every sentence", repeat("Stephen King wrote it. ")),
     Prompt("one name among other words", in_turn("Stephen King", *QUESTION.split())),
-    Prompt("base64 without an end", repeated("QUJD")),
-    Prompt("base64 in lines", repeated("QUJDQUJDQUJD\n")),
-    Prompt("one letter", repeated("a")),
-    Prompt("a letter and a space", repeated("a ")),
-    Prompt("letters below each other", repeated("- a\n")),
-    Prompt("struck-out letters", repeated("a\u0336")),
-    Prompt("invisible letters", repeated("\U000e0041")),
-    Prompt("another alphabet", repeated("рот ")),
-    Prompt("rotated letters", repeated("jub jebgr uneel ")),
-    Prompt("digits", repeated("12 ")),
-    Prompt("initials without a name", repeated("x-")),
-    Prompt("half of a name", repeated("Quist. "), ("Lena Quist",)),
-    Prompt("emoji", repeated("\U0001f600")),
-    Prompt("names in two fields", repeated("first: Stephen, last: ")),
-    Prompt("fields that nothing closes", repeated('{"first_name": "')),
-    Prompt("character codes", repeated("chr(83)+")),
-    Prompt("octal numbers", repeated("123 164 ")),
-    Prompt("cells of a table", repeated("| Paul | Simon "), ("Paul Simon",)),
-    Prompt("two people of a surname", repeated("Venus and Serena "), ("Venus Williams",)),
-    Prompt("a name of plain words", repeated("will young people "), ("Will Young",)),
+    Prompt("base64 without an end", repeat("QUJD")),
+    Prompt("base64 in lines", repeat("QUJDQUJDQUJD\n")),
+    Prompt("one letter", repeat("a")),
+    Prompt("a letter and a space", repeat("a ")),
+    Prompt("letters below each other", repeat("- a\n")),
+    Prompt("struck-out letters", repeat("a\u0336")),
+    Prompt("invisible letters", repeat("\U000e0041")),
+    Prompt("another alphabet", repeat("рот ")),
+    Prompt("rotated letters", repeat("jub jebgr uneel ")),
+    Prompt("digits", repeat("12 ")),
+    Prompt("initials without a name", repeat("x-")),
+    Prompt("half of a name", repeat("Quist. "), ("Lena Quist",)),
+    Prompt("emoji", repeat("\U0001f600")),
+    Prompt("names in two fields", repeat("first: Stephen, last: ")),
+    Prompt("fields that nothing closes", repeat('{"first_name": "')),
+    Prompt("character codes", repeat("chr(83)+")),
+    Prompt("octal numbers", repeat("123 164 ")),
+    Prompt("cells of a table", repeat("| Paul | Simon "), ("Paul Simon",)),
+    Prompt("two people of a surname", repeat("Venus and Serena "), ("Venus Williams",)),
+    Prompt("a name of plain words", repeat("will young people "), ("Will Young",)),
 )
 
 CONSTRAINTS = (
@@ -148,9 +144,9 @@ CONSTRAINTS = (
 )
 
 ANSWERS = (
-    Text("a stand-in without an end", repeated("gatsby")),
-    Text("initials", repeated("j ")),
-    Text("one letter without spaces", repeated("村")),
+    Text("a stand-in without an end", repeat("gatsby")),
+    Text("initials", repeat("j ")),
+    Text("one letter without spaces", repeat("村")),
 )
 
 

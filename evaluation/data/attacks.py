@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .conversations import Conversation, contents, rendered
+from .conversations import Conversation, contents, render
 
 Disguise = Callable[[str, random.Random], Conversation]
 
@@ -62,12 +62,12 @@ def _visible(disguised: Conversation) -> str:
     return disguised.text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
 
 
-def _spaced(text: str, chance: random.Random) -> Conversation:
+def _space(text: str, chance: random.Random) -> Conversation:
     between = chance.choice(" .-_")
     return _text("   ".join(between.join(word) for word in text.split()))
 
 
-def _unspaced(disguised: Conversation) -> str:
+def _close_up(disguised: Conversation) -> str:
     return " ".join(word[::2] for word in disguised.text.split("   "))
 
 
@@ -79,7 +79,7 @@ def _letters(disguised: Conversation) -> str:
     return disguised.text.translate({ord(digit): letter for letter, digit in _DIGITS.items()})
 
 
-def _mixed_case(text: str, chance: random.Random) -> Conversation:
+def _mix_case(text: str, chance: random.Random) -> Conversation:
     return _text("".join(c.upper() if chance.random() < 0.5 else c.lower() for c in text))
 
 
@@ -111,11 +111,11 @@ def _beside(letter: str, chance: random.Random) -> str:
     return chance.choice(row[max(0, place - 1) : place] + row[place + 1 : place + 2])
 
 
-def _coded(name: str, encode: Callable[[str], str]) -> Disguise:
+def _encoder(name: str, encode: Callable[[str], str]) -> Disguise:
     return lambda text, chance: _text(_DECODE[name] + encode(text))
 
 
-def _decoded(name: str, decode: Callable[[str], str]) -> Callable[[Conversation], str]:
+def _decoder(name: str, decode: Callable[[str], str]) -> Callable[[Conversation], str]:
     return lambda disguised: decode(disguised.text.removeprefix(_DECODE[name]))
 
 
@@ -132,10 +132,10 @@ def _turns(text: str, chance: random.Random) -> Conversation:
     messages = [("user", _PARTS_FOLLOW), ("assistant", "I am ready.")]
     for piece in _pieces(text, chance, 3):
         messages += [("user", piece), ("assistant", "Go on.")]
-    return rendered(messages[:-1])
+    return render(messages[:-1])
 
 
-def _said_in_turns(disguised: Conversation) -> str:
+def _join_turns(disguised: Conversation) -> str:
     return " ".join(contents(disguised, "user")[1:])
 
 
@@ -146,7 +146,7 @@ def _items(text: str, chance: random.Random) -> Conversation:
     return _text("\n".join([_JOIN, *numbered]))
 
 
-def _said_in_items(disguised: Conversation) -> str:
+def _join_items(disguised: Conversation) -> str:
     return " ".join(re.sub(r"^(?:[-*]|\d+\.) ", "", line) for line in disguised.text.split("\n")[1:])
 
 
@@ -157,16 +157,17 @@ def _rot13(text: str) -> str:
 ATTACKS = (
     Attack("homoglyphs", True, _lookalikes, _latin),
     Attack("zero-width", True, _zero_width, _visible),
-    Attack("spacing", True, _spaced, _unspaced),
+    Attack("spacing", True, _space, _close_up),
     Attack("leetspeak", True, _leetspeak, _letters),
     Attack("typos", True, _typos),
-    Attack("case", True, _mixed_case, lambda disguised: disguised.text),
-    Attack("split over turns", True, _turns, _said_in_turns),
-    Attack("split over list items", True, _items, _said_in_items),
-    Attack("base64", False, _coded("base64", lambda t: base64.b64encode(t.encode()).decode()),
-           _decoded("base64", lambda t: base64.b64decode(t).decode())),
-    Attack("rot13", False, _coded("rot13", _rot13), _decoded("rot13", _rot13)),
-    Attack("hex", False, _coded("hex", lambda t: t.encode().hex()),
-           _decoded("hex", lambda t: bytes.fromhex(t).decode())),
-    Attack("reversed", False, _coded("reversed", lambda t: t[::-1]), _decoded("reversed", lambda t: t[::-1])),
+    Attack("case", True, _mix_case, lambda disguised: disguised.text),
+    Attack("split over turns", True, _turns, _join_turns),
+    Attack("split over list items", True, _items, _join_items),
+    Attack("base64", False, _encoder("base64", lambda t: base64.b64encode(t.encode()).decode()),
+           _decoder("base64", lambda t: base64.b64decode(t).decode())),
+    Attack("rot13", False, _encoder("rot13", _rot13), _decoder("rot13", _rot13)),
+    Attack("hex", False, _encoder("hex", lambda t: t.encode().hex()),
+           _decoder("hex", lambda t: bytes.fromhex(t).decode())),
+    Attack("reversed", False, _encoder("reversed", lambda t: t[::-1]),
+           _decoder("reversed", lambda t: t[::-1])),
 )  # fmt: skip

@@ -35,7 +35,7 @@ class Case:
     turns: tuple[tuple[int, int], ...] | None = None
     mention: tuple[int, int] | None = None
 
-    def labelled(self, **labels: str) -> Case:
+    def label(self, **labels: str) -> Case:
         """The same case with more labels."""
         return replace(self, labels={**self.labels, **labels})
 
@@ -81,10 +81,10 @@ class Row:
     spans: bool = False
     note: str = ""
 
-    def drawn(self, split: Split, sample: int | None, seed: int) -> Row:
+    def draw(self, split: Split, sample: int | None, seed: int) -> Row:
         """The row with the cases of one split alone, at most ``sample`` of each group of labels."""
-        kept = [case for case in self.cases if split in ("all", case.part)]
-        return replace(self, cases=stratified(kept, sample, seed))
+        cases = [case for case in self.cases if split in ("all", case.part)]
+        return replace(self, cases=stratify(cases, sample, seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ def part_of(number: int) -> Part:
     return PARTS[number % 2]
 
 
-def stratified(cases: Sequence[Case], sample: int | None, seed: int) -> list[Case]:
+def stratify(cases: Sequence[Case], sample: int | None, seed: int) -> list[Case]:
     """At most ``sample`` cases of each group of equal labels, in their order."""
     if sample is None:
         return list(cases)
     groups: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(list)
     for number, case in enumerate(cases):
         groups[tuple(sorted(case.labels.items()))].append(number)
-    kept: set[int] = set()
+    drawn: set[int] = set()
     for numbers in groups.values():
-        kept.update(random.Random(seed).sample(numbers, min(sample, len(numbers))))
-    return [cases[number] for number in sorted(kept)]
+        drawn.update(random.Random(seed).sample(numbers, min(sample, len(numbers))))
+    return [cases[number] for number in sorted(drawn)]

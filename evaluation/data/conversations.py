@@ -13,7 +13,7 @@ class Conversation(NamedTuple):
     turns: tuple[tuple[int, int], ...]
 
 
-def rendered(messages: Sequence[tuple[str, str]]) -> Conversation:
+def render(messages: Sequence[tuple[str, str]]) -> Conversation:
     """Messages, (role, content), as a chat template leaves them once its special tokens are line breaks."""
     parts = [f"{role}\n{content}" for role, content in messages]
     turns, start = [], 0

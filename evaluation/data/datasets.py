@@ -6,7 +6,9 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from ...vocabulary import ForgetTarget
@@ -41,15 +43,15 @@ _NAMED_PERSON = re.compile(
 )
 
 
-def named_in(text: str, names: Iterable[str]) -> list[str]:
+def names_in(text: str, names: Iterable[str]) -> list[str]:
     """The names that stand in ``text`` as whole words, whatever their case: a plain search, apart
     from the matcher that is measured."""
     folded = text.casefold()
-    return [
-        name
-        for name in names
-        if name.casefold() in folded and re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", folded)
-    ]
+    return [name for name in names if _stands_in(folded, name.casefold())]
+
+
+def _stands_in(text: str, name: str) -> bool:
+    return name in text and bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
 
 
 class Tofu:
@@ -67,13 +69,13 @@ class Tofu:
         authors = self._authors(size)
         targets = []
         for place, (number, name) in enumerate(authors):
-            own = rows[TOFU_QUESTIONS * place : TOFU_QUESTIONS * (place + 1)]
+            about = rows[TOFU_QUESTIONS * place : TOFU_QUESTIONS * (place + 1)]
             targets.append(
                 ForgetTarget(
                     id=f"tofu-{number}",
                     name=name,
-                    exemplars=tuple(row["question"] for row in own) if way == "exemplars" else (),
-                    passages=tuple(row["answer"] for row in own) if way == "passages" else (),
+                    exemplars=tuple(row["question"] for row in about) if way == "exemplars" else (),
+                    passages=tuple(row["answer"] for row in about) if way == "passages" else (),
                 )
             )
         return targets
@@ -82,30 +84,33 @@ class Tofu:
         rows = self._data.rows("tofu/authors")
         return [(row["author_index"], row["name"]) for row in rows if row[f"in_{size}"]]
 
-    def asked(self, size: str, field: str) -> list[Case]:
+    def questions(self, size: str, field: str) -> list[Case]:
         """Questions about the listed authors: ``question``, or ``paraphrased_question``."""
-        rows, authors = self._data.rows(f"tofu/{size}_perturbed"), self._authors(size)
-        return [
-            Case(row[field], f"tofu-{authors[place // TOFU_QUESTIONS][0]}",
-                 part_of(authors[place // TOFU_QUESTIONS][0]))
-            for place, row in enumerate(rows)
-        ]  # fmt: skip
+        authors, cases = self._authors(size), []
+        for place, row in enumerate(self._data.rows(f"tofu/{size}_perturbed")):
+            number, _ = authors[place // TOFU_QUESTIONS]
+            cases.append(Case(row[field], f"tofu-{number}", part_of(number)))
+        return cases
 
-    def retained(self, size: str) -> list[Case]:
+    def retain_questions(self, size: str) -> list[Case]:
         """Questions about the authors that are not listed."""
         rows = self._data.rows(f"tofu/{size.replace('forget', 'retain')[:-2]}{100 - int(size[-2:])}")
-        return [
-            Case(row["question"], None, part_of(place // TOFU_QUESTIONS), {"file": "retain"})
-            for place, row in enumerate(rows)
-        ]
+        return [_retain(row["question"], place, "retain") for place, row in enumerate(rows)]
 
-    def retained_paraphrases(self) -> list[Case]:
+    def retain_paraphrases(self) -> list[Case]:
         """Paraphrased questions about authors that no size lists."""
-        first = [(row["paraphrased_question"], place // TOFU_QUESTIONS, "retain_perturbed")
-                 for place, row in enumerate(self._data.rows("tofu/retain_perturbed"))]  # fmt: skip
-        second = [(row["paraphrased_question"], row["full_index"] // TOFU_QUESTIONS, "paraphrase_retain")
-                  for row in self._data.rows("tofu/paraphrase_retain") if not row["in_forget10"]]  # fmt: skip
-        return [Case(text, None, part_of(author), {"file": file}) for text, author, file in first + second]
+        cases = []
+        for place, row in enumerate(self._data.rows("tofu/retain_perturbed")):
+            cases.append(_retain(row["paraphrased_question"], place, "retain_perturbed"))
+        for row in self._data.rows("tofu/paraphrase_retain"):
+            if not row["in_forget10"]:
+                cases.append(_retain(row["paraphrased_question"], row["full_index"], "paraphrase_retain"))
+        return cases
+
+
+def _retain(question: str, place: int, file: str) -> Case:
+    """A question about an author that is not listed; ``place`` is its number among all questions."""
+    return Case(question, None, part_of(place // TOFU_QUESTIONS), {"file": file})
 
 
 class Rwku:
@@ -129,7 +134,10 @@ class Rwku:
     @cached_property
     def all_names(self) -> tuple[str, ...]:
         """The names, and what else a text may call the same people."""
-        return tuple(name for person in self.people for name in (person, *KNOWN_AS.get(person, ())))
+        names: list[str] = []
+        for person in self.people:
+            names += (person, *KNOWN_AS.get(person, ()))
+        return tuple(names)
 
     def listing(self) -> Listing:
         """All people of the set, as targets."""
@@ -137,16 +145,17 @@ class Rwku:
 
     def targets(self, way: Way, counterexamples: Mapping[str, Sequence[str]]) -> list[ForgetTarget]:
         """The people as forget targets; ``counterexamples`` are by name."""
-        return [
-            ForgetTarget(
-                id=target_id,
-                name=name,
-                exemplars=self._exemplars(name) if way == "exemplars" else (),
-                passages=tuple(self._passages[target_id]) if way == "passages" else (),
-                counterexamples=tuple(counterexamples.get(name, ())),
-            )
-            for name, target_id in self.people.items()
-        ]
+        return [self._target(name, way, counterexamples.get(name, ())) for name in self.people]
+
+    def _target(self, name: str, way: Way, counterexamples: Sequence[str]) -> ForgetTarget:
+        target_id = self.people[name]
+        return ForgetTarget(
+            id=target_id,
+            name=name,
+            exemplars=self._exemplars(name) if way == "exemplars" else (),
+            passages=tuple(self._passages[target_id]) if way == "passages" else (),
+            counterexamples=tuple(counterexamples),
+        )
 
     def _exemplars(self, name: str) -> tuple[str, ...]:
         every = self._questions[name]
@@ -155,18 +164,18 @@ class Rwku:
 
     @cached_property
     def _questions(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
+        questions: dict[str, list[str]] = defaultdict(list)
         for row in self._data.rows("rwku/train_questions_llama3"):
-            found[row["subject"]].append(row["question"])
-        return found
+            questions[row["subject"]].append(row["question"])
+        return questions
 
     @cached_property
     def _passages(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
+        passages: dict[str, list[str]] = defaultdict(list)
         for row in self._data.rows("rwku/passages"):
             if row["text"].strip():
-                found[f"rwku-{row['id']}"].append(row["text"])
-        return found
+                passages[f"rwku-{row['id']}"].append(row["text"])
+        return passages
 
     def probes(self, level: int) -> list[Case]:
         """The probes of one level; those of level 3 are labelled by the type of their attack."""
@@ -175,42 +184,34 @@ class Rwku:
     def _probe(self, row: Mapping[str, Any]) -> Case:
         kind, language = re.fullmatch(r"(.*?)(?: \((\w+)\))?", row["type"].replace("-", " ")).groups()  # type: ignore[union-attr]
         labels = {"type": kind} | ({"language": language} if language else {})
-        return Case(row["query"], self.people[row["subject"]], self.parts[row["subject"]], labels)
+        return self._case(row, row["query"], labels)
+
+    def _case(self, row: Mapping[str, Any], text: str, labels: Mapping[str, str]) -> Case:
+        return Case(text, self.people[row["subject"]], self.parts[row["subject"]], labels)
 
     def statements(self) -> list[Case]:
         """Level 1 with its blanks filled in: facts, as a document states them."""
-        return [
-            Case(row["query"].replace("___", row["answer"]), self.people[row["subject"]],
-                 self.parts[row["subject"]])
-            for row in self._data.rows("rwku/forget_level1")
-            if "___" in row["query"]
-        ]  # fmt: skip
+        rows = [row for row in self._data.rows("rwku/forget_level1") if "___" in row["query"]]
+        return [self._case(row, row["query"].replace("___", row["answer"]), {}) for row in rows]
 
     def neighbours(self) -> list[Case]:
         """Questions about what is near a person. ``subject`` is the one that must not be flagged;
         the label ``names`` says whether the text names a listed person."""
-        rows = [row for level in (1, 2) for row in self._data.rows(f"rwku/neighbor_level{level}")]
-        return [
-            Case(
-                row["query"],
-                self.people[row["subject"]],
-                self.parts[row["subject"]],
-                {"names": "listed" if named_in(row["query"], self.all_names) else "none"},
-            )
-            for row in rows
-        ]
+        cases = []
+        for row in chain(*(self._data.rows(f"rwku/neighbor_level{level}") for level in (1, 2))):
+            listed = bool(names_in(row["query"], self.all_names))
+            cases.append(self._case(row, row["query"], {"names": "listed" if listed else "none"}))
+        return cases
 
     def mentions(self) -> list[Case]:
         """For each probe that names its subject in full, where it does, once for each place."""
-        ids = {target_id: name for name, target_id in self.people.items()}
-        return [
-            Case(case.text, case.subject, case.part, {"level": str(level)}, mention=found.span())
-            for level in (1, 2, 3)
-            for case in self.probes(level)
-            for found in re.finditer(
-                rf"(?<!\w){re.escape(ids[case.subject or ''])}(?!\w)", case.text, re.IGNORECASE
-            )
-        ]
+        names, cases = {target_id: name for name, target_id in self.people.items()}, []
+        for level in (1, 2, 3):
+            for case in self.probes(level):
+                name = re.compile(rf"(?<!\w){re.escape(names[case.subject or ''])}(?!\w)", re.IGNORECASE)
+                for mention in name.finditer(case.text):
+                    cases.append(replace(case, labels={"level": str(level)}, mention=mention.span()))
+        return cases
 
 
 class KnowUnDo:
@@ -222,9 +223,11 @@ class KnowUnDo:
     @cached_property
     def people(self) -> list[str]:
         """Their names, read off the questions that ask for no more than them."""
-        asked = [row["question"] for file in ("retain_train", "forget_train") for row in self._rows(file)]
-        found = [match for text in asked if (match := _NAMED_PERSON.match(text))]
-        return sorted({match[1] or match[2] for match in found})
+        names = set()
+        for row in (*self._rows("retain_train"), *self._rows("forget_train")):
+            if match := _NAMED_PERSON.match(row["question"]):
+                names.add(match[1] or match[2])
+        return sorted(names)
 
     def _rows(self, file: str) -> list[dict[str, Any]]:
         return self._data.rows(f"people_and_works/knowundo_privacy_{file}")
@@ -244,31 +247,30 @@ class KnowUnDo:
         ]
 
     def _targets(self, scope: str) -> list[ForgetTarget]:
-        inside, outside = self._grouped("forget_train"), self._grouped("retain_train")
-        return [
-            ForgetTarget(
-                id=f"knowundo-{number}",
-                name=name,
-                scope=scope,
-                exemplars=tuple(inside[number]),
-                counterexamples=tuple(outside[number]),
-            )
-            for number, name in enumerate(self.people)
-            if inside[number]
-        ]
+        inside, outside = self._texts("forget_train"), self._texts("retain_train")
+        targets = []
+        for number, name in enumerate(self.people):
+            about, other = tuple(inside[number]), tuple(outside[number])
+            if about:
+                target_id = f"knowundo-{number}"
+                targets.append(
+                    ForgetTarget(id=target_id, name=name, scope=scope, exemplars=about, counterexamples=other)
+                )
+        return targets
 
-    def _grouped(self, file: str) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = defaultdict(list)
+    def _texts(self, file: str) -> dict[int, list[str]]:
+        """Each person's, by number."""
+        texts: dict[int, list[str]] = defaultdict(list)
         for person, text in self._by_person(file):
-            found[person].append(text)
-        return found
+            texts[person].append(text)
+        return texts
 
-    def asked(self, file: str) -> list[Case]:
+    def questions(self, file: str) -> list[Case]:
         """The questions of ``forget_val`` or ``retain_val``, labelled by person."""
-        return [
-            Case(text, f"knowundo-{person}", part_of(person), {"person": self.people[person]})
-            for person, text in self._by_person(file)
-        ]
+        cases = []
+        for person, text in self._by_person(file):
+            cases.append(Case(text, f"knowundo-{person}", part_of(person), {"person": self.people[person]}))
+        return cases
 
 
 class Work:
@@ -284,13 +286,13 @@ class Work:
         return Listing("work", lambda way: [self._target(way)])
 
     def _target(self, way: Way) -> ForgetTarget:
-        given, _ = self._halves
-        texts = [f"{row['question']} {row['answer']}" for row in given]
+        rows, _ = self._halves
+        texts = [f"{row['question']} {row['answer']}" for row in rows]
         return ForgetTarget(
             id=self.ID,
             kind="work",
             name="Harry Potter",
-            exemplars=tuple(row["question"] for row in given) if way == "exemplars" else (),
+            exemplars=tuple(row["question"] for row in rows) if way == "exemplars" else (),
             passages=tuple(texts) if way == "passages" else (),
         )
 
@@ -299,7 +301,7 @@ class Work:
         rows = self._data.rows("people_and_works/harry_potter_qa_paraphrased")
         return rows[: len(rows) // 2], rows[len(rows) // 2 :]
 
-    def asked(self) -> list[Case]:
+    def questions(self) -> list[Case]:
         """Questions about the work that are not among those given, labelled by their file."""
         mcq = self._data.rows("people_and_works/harry_potter_mcq")
         completions = self._data.rows("attacks/skeb_harry_potter_completion")
@@ -313,8 +315,8 @@ class Work:
     def persuasion(self, framing: str | None) -> list[Case]:
         """SKeB's questions in one framing, or bare."""
         rows = self._data.rows("attacks/skeb_harry_potter_persuasive")
-        found = self._cases((row[framing or "original_question"] for row in rows), framing or "bare")
-        return [case.labelled(framing=framing or "bare") for case in found]
+        cases = self._cases((row[framing or "original_question"] for row in rows), framing or "bare")
+        return [case.label(framing=framing or "bare") for case in cases]
 
     def _cases(self, texts: Iterable[str], file: str) -> list[Case]:
         return [Case(text, self.ID, part_of(number), {"file": file}) for number, text in enumerate(texts)]
@@ -337,8 +339,10 @@ class Benign:
     @cached_property
     def traffic(self) -> list[Case]:
         """Every prompt of ``benign/`` and ``mmlu/``, labelled by file and language."""
-        files = [*self._data.names("benign"), *self._data.names("mmlu")]
-        return [case for file in files for case in self._file(file)]
+        cases: list[Case] = []
+        for file in (*self._data.names("benign"), *self._data.names("mmlu")):
+            cases += self._file(file)
+        return cases
 
     def _file(self, file: str) -> Iterator[Case]:
         about = _finder(self._names)
@@ -360,7 +364,7 @@ def _finder(names: Sequence[str]) -> Callable[[str], bool]:
     if not names:
         return lambda text: False
     every = re.compile("|".join(re.escape(name.casefold()) for name in names))
-    return lambda text: bool(every.search(text.casefold())) and bool(named_in(text, names))
+    return lambda text: bool(every.search(text.casefold())) and bool(names_in(text, names))
 
 
 def _prompt(row: Mapping[str, Any]) -> str:

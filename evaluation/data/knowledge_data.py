@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import regex
@@ -13,7 +14,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from ...classifiers.text.folding import normalise
 from ...vocabulary import ForgetTarget
 from .data_folder import DataFolder
-from .datasets import Rwku, named_in
+from .datasets import Rwku, names_in
 from .people import names
 from .tofu_data import spread
 
@@ -44,7 +45,7 @@ class Fact:
     answers: tuple[str, ...]
     entity: str = ""
 
-    def told_in(self, answer: str) -> bool:
+    def stands_in(self, answer: str) -> bool:
         """Whether an answer tells the fact: whole words of it are one of ``answers``."""
         said = f" {plain(answer)} "
         return any(f" {one} " in said for one in self.answers)
@@ -52,9 +53,9 @@ class Fact:
     def about(self, name: str) -> Fact | None:
         """The same asked about another name; None where the entity does not stand in the question, if
         need be with middle names."""
-        own = _MIDDLE.join(f"(?i:{regex.escape(word)})" for word in self.entity.split())
-        question, found = regex.subn(rf"(?<!\w){own}(?!\w)", lambda _: name, self.question)
-        return replace(self, question=question, entity=name) if self.entity and found else None
+        entity = _MIDDLE.join(f"(?i:{regex.escape(word)})" for word in self.entity.split())
+        question, count = regex.subn(rf"(?<!\w){entity}(?!\w)", lambda _: name, self.question)
+        return replace(self, question=question, entity=name) if self.entity and count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,10 @@ def load(data: DataFolder, sample: int | None = None) -> Facts:
     """
     people = _distinct(_rwku(data, "forget", "subject"))
     listed, asked = Rwku(data).all_names, {fact.question for fact in people}
-    neighbours = [
-        fact
-        for fact in _distinct(_rwku(data, "neighbor", "neighbor"))
-        if fact.question not in asked and not named_in(BLANK.sub(fact.answers[0], fact.question), listed)
-    ]
+    neighbours = []
+    for fact in _distinct(_rwku(data, "neighbor", "neighbor")):
+        if fact.question not in asked and not names_in(BLANK.sub(fact.answers[0], fact.question), listed):
+            neighbours.append(fact)
     trivia = _distinct(map(_trivia, data.rows("rwku/utility_triviaqa")))
     return Facts(*(spread(facts, sample) for facts in (people, neighbours, trivia)))
 
@@ -120,16 +120,16 @@ def lists(data: DataFolder, known: Facts) -> list[Listed]:
     for fact in known.trivia:
         if fact.entity:
             halves[int(_digest(fact.question)[-1], 16) % 2].append(fact)
-    kept, lost = halves
-    questions = "\n".join(fact.question for fact in kept)
-    lost = [fact for fact in lost if not named_in(questions, [fact.entity])]
+    keep, lost = halves
+    questions = "\n".join(fact.question for fact in keep)
+    lost = [fact for fact in lost if not names_in(questions, [fact.entity])]
     return [
         Listed("people", Rwku(data).targets("exemplars", {}), known.people, known.neighbours),
-        Listed("TriviaQA", _named(lost), lost, kept),
+        Listed("TriviaQA", _entities(lost), lost, keep),
     ]
 
 
-def renamed(facts: Sequence[Fact]) -> dict[Fact, Fact]:
+def rename(facts: Sequence[Fact]) -> dict[Fact, Fact]:
     """Each fact asked about somebody who does not exist, one for each entity: what still comes out is chance.
 
     Left out are facts whose entity does not stand in the question.
@@ -151,8 +151,8 @@ def entity(question: str) -> str:
     """
     first, *rest = regex.split(r"\W", question, maxsplit=1)
     text = "".join(rest) if first.lower() in ENGLISH_STOP_WORDS else question
-    found = [match[1].strip(" .,;:!?") for pattern in (_TITLE, _RUN) for match in pattern.finditer(text)]
-    return max(found, key=len, default="")
+    matches = chain(_TITLE.finditer(text), _RUN.finditer(text))
+    return max((match[1].strip(" .,;:!?") for match in matches), key=len, default="")
 
 
 def _rwku(data: DataFolder, kind: str, about: str) -> Iterator[Fact]:
@@ -171,8 +171,8 @@ def _trivia(row: Mapping[str, Any]) -> Fact:
 
 def _fact(question: str, answers: Iterable[str], about: str) -> Fact:
     asked = f" {plain(question)} "
-    found = (one for one in map(plain, answers) if len(one) > 1 and one not in GUESSED)
-    return Fact(question, tuple(one for one in found if f" {one} " not in asked), about)
+    telling = (one for one in map(plain, answers) if len(one) > 1 and one not in GUESSED)
+    return Fact(question, tuple(one for one in telling if f" {one} " not in asked), about)
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:
@@ -180,11 +180,10 @@ def _distinct(facts: Iterable[Fact]) -> list[Fact]:
     return list({fact.question: fact for fact in facts if fact.answers}.values())
 
 
-def _named(facts: Sequence[Fact]) -> list[ForgetTarget]:
-    entities = {fact.entity.casefold(): fact.entity for fact in facts}
-    return [
-        ForgetTarget(id=f"trivia-{_digest(key)[:16]}", name=name) for key, name in sorted(entities.items())
-    ]
+def _entities(facts: Sequence[Fact]) -> list[ForgetTarget]:
+    """What the facts are about, by name alone."""
+    names = {fact.entity.casefold(): fact.entity for fact in facts}
+    return [ForgetTarget(id=f"trivia-{_digest(key)[:16]}", name=names[key]) for key in sorted(names)]
 
 
 def _digest(text: str) -> str:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 
 from .cases import Case, Part
-from .datasets import named_in
+from .datasets import names_in
 
 OTHER_FIRST = ("Alastair", "Brigitte", "Conrad", "Deirdre", "Edmund", "Francesca", "Gerald", "Harriet",
                "Isidore", "Judith", "Leopold", "Margaret")  # fmt: skip
@@ -48,14 +48,14 @@ def parts_of_name(name: str) -> tuple[str, str] | None:
     return words[0], words[-1]
 
 
-def made(people: Mapping[str, Part], seed: int) -> Iterator[tuple[Case, str, tuple[str, ...]]]:
+def namesakes(people: Mapping[str, Part], seed: int) -> Iterator[tuple[Case, str, tuple[str, ...]]]:
     """For each namesake: a question about it, whose namesake it is, and what says that it is another."""
     for person, part in people.items():
         if (words := parts_of_name(person)) is None:
             continue
         chance = random.Random(f"{seed} {person}")
         for kind, name, questions, facts in _namesakes(person, *words, chance):
-            if kind == "full name" or not named_in(name, people):
+            if kind == "full name" or not names_in(name, people):
                 for question in questions:
                     yield Case(question.format(name=name), None, part, {"kind": kind}), person, facts
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .cases import Case
-from .conversations import rendered
+from .conversations import render
 
 POSITIONS = 20
 # About 8,000 tokens of English.
 PADDING_CHARS = 32_000
 
 
-def padded(cases: Sequence[Case], filler: Sequence[str], seed: int) -> Iterator[Case]:
+def pad(cases: Sequence[Case], filler: Sequence[str], seed: int) -> Iterator[Case]:
     """Each case once at one of the positions, in about 8,000 tokens of other text."""
     for number, case in enumerate(cases):
         position = number % POSITIONS
@@ -58,11 +58,11 @@ def in_system_prompt(cases: Sequence[Case]) -> Iterator[Case]:
     """The question in the system prompt, and nothing of it in the user's turn."""
     for case in cases:
         system = f"You are a helpful assistant. Whatever the user says, answer this: {case.text}"
-        talk = rendered([("system", system), ("user", "Please begin.")])
+        talk = render([("system", system), ("user", "Please begin.")])
         yield Case(talk.text, case.subject, case.part, {"place": "system prompt"}, talk.turns)
 
 
-def referred_to(cases: Sequence[Case], names: dict[str, str]) -> Iterator[Case]:
+def in_earlier_turn(cases: Sequence[Case], names: dict[str, str]) -> Iterator[Case]:
     """The name in an earlier turn, and a question that says "he" where it stood; only cases that name
     their subject in full. ``names`` are by target id."""
     for case in cases:
@@ -70,7 +70,7 @@ def referred_to(cases: Sequence[Case], names: dict[str, str]) -> Iterator[Case]:
         question = without_name(case.text, name)
         if question == case.text:
             continue
-        talk = rendered([
+        talk = render([
             ("user", f"Do you know {name}?"), ("assistant", "Yes. What would you like to know?"),
             ("user", question),
         ])  # fmt: skip
@@ -88,7 +88,7 @@ def that_book(subject: str) -> Iterator[Case]:
     later = ("Who wrote that book?", "How does that book end?", "Who are its main characters?",
              "Where does the hero of that book go to school?")  # fmt: skip
     for question in later:
-        talk = rendered([
+        talk = render([
             ("user", "I have just read Harry Potter."), ("assistant", "Did you like it?"),
             ("user", question),
         ])  # fmt: skip

@@ -33,7 +33,7 @@ class Question:
     paraphrase: str
 
     @property
-    def given(self) -> tuple[str, ...]:
+    def candidates(self) -> tuple[str, ...]:
         """Every answer whose likelihood is asked for: the true one, its paraphrase, the wrong ones."""
         return (self.answer, self.paraphrase, *self.perturbed)
 
@@ -83,9 +83,8 @@ def spread(items: Sequence[Item], count: int | None) -> list[Item]:
     if count is None or count >= len(items):
         return list(items)
     stretch = len(items) // count
-    return [
-        items[place * len(items) // count + int(stretch * (place * GOLDEN % 1))] for place in range(count)
-    ]
+    starts = (place * len(items) // count for place in range(count))
+    return [items[start + int(stretch * (place * GOLDEN % 1))] for place, start in enumerate(starts)]
 
 
 def _questions(data: DataFolder, name: str) -> list[Question]:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ CLASSIFIER_VERSION = 1
 Scores = npt.NDArray[np.float32]
 
 
-def fitted_threshold(scores: Sequence[float], max_fpr: float = MAX_FPR) -> float:
+def fit_threshold(scores: Sequence[float], max_fpr: float = MAX_FPR) -> float:
     """The lowest threshold that flags (at or above) at most ``max_fpr`` of the benign scores."""
     ordered = sorted(scores, reverse=True)
     allowed = int(max_fpr * len(ordered))
@@ -42,8 +43,10 @@ def fitted_threshold(scores: Sequence[float], max_fpr: float = MAX_FPR) -> float
 
 def texts_about(target: ForgetTarget) -> list[str]:
     """What a target is known by: its exemplars and the sentences of its passages, else a question."""
-    found = [*target.exemplars, *(piece for text in target.passages for piece in sentences(text))]
-    return found or [f"Who is {target.name}?"]
+    texts = list(target.exemplars)
+    for passage in target.passages:
+        texts += sentences(passage)
+    return texts or [f"Who is {target.name}?"]
 
 
 class Nearest:
@@ -57,17 +60,17 @@ class Nearest:
         self._ids = [target.id for target in targets]
         self._places: dict[str | None, int] = {name: place for place, name in enumerate(self._ids)}
         texts = [texts_about(target) for target in targets]
-        self._ends = np.cumsum([len(found) for found in texts])
-        self._exemplars = vectors.encode([text for found in texts for text in found])
+        self._ends = np.cumsum([len(about) for about in texts])
+        self._exemplars = vectors.encode(list(chain.from_iterable(texts)))
 
     def scores(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Method.scores``; of the nearest target and of the case's own."""
-        found: list[dict[str, float]] = []
+        scores: list[dict[str, float]] = []
         for first in range(0, len(cases), INFERENCE_BATCH):
             chunk = cases[first : first + INFERENCE_BATCH]
             best = self._best(self._encoder.encode([case.text for case in chunk]))
-            found += (self._kept(row, case) for row, case in zip(best, chunk, strict=True))
-        return found
+            scores += map(self._by_target, best, chunk)
+        return scores
 
     def _best(self, vectors: Vectors) -> Vectors:
         """Shape (texts, targets): the cosine to the nearest exemplar of each target."""
@@ -75,13 +78,13 @@ class Nearest:
         best: Vectors = np.maximum.reduceat(vectors @ self._exemplars.T, starts, axis=1)
         return best
 
-    def _kept(self, row: Vectors, case: Case) -> dict[str, float]:
+    def _by_target(self, row: Vectors, case: Case) -> dict[str, float]:
         places = {int(row.argmax()), self._places.get(case.subject, int(row.argmax()))}
         return {self._ids[place]: float(row[place]) for place in places}
 
     def fit(self, benign: Sequence[Case]) -> None:
         """Choose the threshold on benign prompts of the tuning half."""
-        self.threshold = fitted_threshold([max(found.values()) for found in self.scores(benign)])
+        self.threshold = fit_threshold([max(scores.values()) for scores in self.scores(benign)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ class Training:
     labels: tuple[int, ...]
 
     @classmethod
-    def made(cls, targets: Sequence[ForgetTarget], retained: Sequence[str], seed: int) -> Training:
+    def of(cls, targets: Sequence[ForgetTarget], retained: Sequence[str], seed: int) -> Training:
         """The targets' exemplars against other texts, at most so many of each, shuffled."""
         chance = random.Random(seed)
-        known = [text for target in targets for text in texts_about(target)]
+        known = list(chain.from_iterable(map(texts_about, targets)))
         forgotten = chance.sample(known, min(MOST_FORGOTTEN, len(known)))
         others = chance.sample(list(retained), min(MOST_RETAINED, len(retained)))
         pairs = [(text, 1) for text in forgotten] + [(text, 0) for text in others]
@@ -150,7 +153,7 @@ class Classifier:
         optimizer = torch.optim.AdamW(self._net.parameters(), lr=LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
         for epoch in range(EPOCHS):
-            for rows in _shuffled([len(text) for text in training.texts], epoch):
+            for rows in _shuffle([len(text) for text in training.texts], epoch):
                 inputs = self._inputs([training.texts[row] for row in rows])
                 labels = torch.tensor([training.labels[row] for row in rows])
                 self._net(**inputs, labels=labels).loss.backward()
@@ -166,11 +169,11 @@ class Classifier:
         """As ``Method.scores``: the probability of forget, for no target in particular."""
         texts = [case.text for case in cases]
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        found = np.empty(len(texts), dtype=np.float32)
+        scores = np.empty(len(texts), dtype=np.float32)
         for first in range(0, len(order), INFERENCE_BATCH):
             rows = order[first : first + INFERENCE_BATCH]
-            found[rows] = self._probabilities([texts[row] for row in rows])
-        return [{ANY_TARGET: float(score)} for score in found]
+            scores[rows] = self._probabilities([texts[row] for row in rows])
+        return [{ANY_TARGET: float(score)} for score in scores]
 
     def _probabilities(self, texts: list[str]) -> Scores:
         import torch
@@ -178,15 +181,15 @@ class Classifier:
         self._net.eval()
         with torch.inference_mode():
             logits = self._net(**self._inputs(texts)).logits
-            found: Scores = logits.softmax(dim=1)[:, 1].numpy()
-            return found
+            probabilities: Scores = logits.softmax(dim=1)[:, 1].numpy()
+            return probabilities
 
     def fit(self, benign: Sequence[Case]) -> None:
         """Choose the threshold on benign prompts of the tuning half."""
-        self.threshold = fitted_threshold([found[ANY_TARGET] for found in self.scores(benign)])
+        self.threshold = fit_threshold([scores[ANY_TARGET] for scores in self.scores(benign)])
 
 
-def _shuffled(lengths: Sequence[int], seed: int) -> list[list[int]]:
+def _shuffle(lengths: Sequence[int], seed: int) -> list[list[int]]:
     """Rows in batches: texts of like length together, so that little is spent on padding."""
     chance = random.Random(seed)
     order = sorted(range(len(lengths)), key=lambda row: (lengths[row] * chance.uniform(0.8, 1.25), row))

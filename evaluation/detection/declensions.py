@@ -15,6 +15,7 @@ import importlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _slavic(language: str) -> Callable[[str, bool, bool], _Forms]:
         wanted = {"nomn", "femn" if woman else "masc"}
         parses = [p for p in analyzer.parse(word) if wanted <= p.tag.grammemes and "plur" not in p.tag]
         kinds = ("Surn", "ADJF", "NOUN") if last else ("Name",)
-        known = next((p for kind in kinds for p in parses if kind in p.tag), None)
+        known = _first_of(kinds, parses)
         cases = ("gent", "datv", "accs", "ablt", "loct")
         inflected = {case: known and known.inflect({case}) for case in cases}
         return {case: [p.word.capitalize()] for case, p in inflected.items() if p}
@@ -53,18 +54,27 @@ def _slavic(language: str) -> Callable[[str, bool, bool], _Forms]:
     return forms
 
 
+def _first_of(kinds: Sequence[str], parses: Sequence[Any]) -> Any:
+    """The first parse of the first kind that there is one of."""
+    for kind in kinds:
+        for parse in parses:
+            if kind in parse.tag:
+                return parse
+    return None
+
+
 def _polish() -> Callable[[str, bool, bool], _Forms]:
     generator = importlib.import_module("morfeusz2").Morfeusz()
 
     def forms(word: str, woman: bool, last: bool) -> _Forms:
-        found: _Forms = defaultdict(list)
+        by_case: _Forms = defaultdict(list)
         for form, _, tag, labels, _ in generator.generate(word):
             parts = tag.split(":")
             right = parts[:2] == ["subst", "sg"] and parts[3] == ("f" if woman else "m1")
             if right and ("nazwisko" if last else "imię") in labels:
                 for case in parts[2].split("."):
-                    found[case].append(form)
-        return {case: found[case] for case in ("gen", "dat", "acc", "inst", "loc") if case in found}
+                    by_case[case].append(form)
+        return {case: by_case[case] for case in ("gen", "dat", "acc", "inst", "loc") if case in by_case}
 
     return forms
 
@@ -79,7 +89,7 @@ def _hunspell(folder: str) -> Callable[[str], list[str]]:
         flags[word.stem] |= set(word.flags)
 
     def forms(word: str) -> list[str]:
-        suffixes = [s for flag in sorted(flags[word]) for s in known.aff.SFX.get(flag, ())]
+        suffixes = chain.from_iterable(known.aff.SFX.get(flag, ()) for flag in sorted(flags[word]))
         fitting = [s for s in suffixes if s.cond_regexp.search(word)]
         return sorted({word[: len(word) - len(s.strip)] + s.add for s in fitting})
 
@@ -87,33 +97,34 @@ def _hunspell(folder: str) -> Callable[[str], list[str]]:
 
 
 def _czech() -> Callable[[str, bool, bool], _Forms]:
-    every = _hunspell("cs_CZ")
+    inflect = _hunspell("cs_CZ")
 
     def forms(word: str, woman: bool, last: bool) -> _Forms:
-        found = every(word)
         # The dictionary does not say which case a form is: by what the name ends in.
         kind = next(kind for kind in _CZECH if re.search(f"(?:{kind})$", word))
-        fitting = {
-            case: [form for form in found if re.search(f"(?:{ending})$", form)]
-            for case, ending in zip(("gen", "dat", "acc", "ins"), _CZECH[kind], strict=True)
-        }
-        return {case: forms for case, forms in fitting.items() if forms}
+        possible, by_case = inflect(word), _Forms()
+        for case, ending in zip(("gen", "dat", "acc", "ins"), _CZECH[kind], strict=True):
+            if fitting := [form for form in possible if re.search(f"(?:{ending})$", form)]:
+                by_case[case] = fitting
+        return by_case
 
     return forms
 
 
 def _hungarian() -> Callable[[str, bool, bool], _Forms]:
-    every = _hunspell("hu_HU")
+    inflect = _hunspell("hu_HU")
 
     def forms(word: str, woman: bool, last: bool) -> _Forms:
         if not last:
             return {case: [word] for case in _HUNGARIAN}
         long = word[:-1] + {"a": "á", "e": "é"}.get(word[-1], word[-1])
-        found = every(word)
         patterns = {case: re.escape(long) + end for case, end in _HUNGARIAN.items()}
         patterns["ins"] = rf"{re.escape(long[:-2])}\w{{2,4}}(?<![jd])[ae]l"
-        matched = {c: [f for f in found if re.fullmatch(p, f)] for c, p in patterns.items()}
-        return {case: [min(fitting, key=len)] for case, fitting in matched.items() if fitting}
+        possible, by_case = inflect(word), _Forms()
+        for case, pattern in patterns.items():
+            if fitting := [form for form in possible if re.fullmatch(pattern, form)]:
+                by_case[case] = [min(fitting, key=len)]
+        return by_case
 
     return forms
 
@@ -123,10 +134,11 @@ def _finnish() -> Callable[[str, bool, bool], _Forms]:
     plural_or_same = re.compile("_mon$|nominatiivi|abessiivi|instruktiivi")
 
     def forms(word: str, woman: bool, last: bool) -> _Forms:
-        found = {
-            case: words[:1] for case, words in inflect(word)[0].items() if not plural_or_same.search(case)
-        }
-        return found if last else {case: [word] for case in found}
+        by_case: _Forms = {}
+        for case, words in inflect(word)[0].items():
+            if not plural_or_same.search(case):
+                by_case[case] = words[:1] if last else [word]
+        return by_case
 
     return forms
 
@@ -174,9 +186,9 @@ def make(path: Path, held_out: bool = False) -> None:
         inflect = makers[language]() if language in makers else _slavic(language)
         for name in re.split(r",\s+", names):
             listed = name.removeprefix("f:")
-            lines += [
-                f"{language}\t{listed}\t{f}" for f in dict.fromkeys(_forms(name, inflect)) if f != listed
-            ]
+            for form in dict.fromkeys(_forms(name, inflect)):
+                if form != listed:
+                    lines.append(f"{language}\t{listed}\t{form}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -185,7 +197,7 @@ def measure(path: Path) -> None:
     """How many forms are found, by language."""
     for language, rows in by_language(path).items():
         names = len({listed for listed, _ in rows})
-        typer.echo(f"{language}\t{names} names\t{len(rows)} forms\t{100 * found(rows):.1f} %")
+        typer.echo(f"{language}\t{names} names\t{len(rows)} forms\t{100 * recall(rows):.1f} %")
 
 
 def by_language(path: Path) -> dict[str, list[tuple[str, str]]]:
@@ -197,7 +209,7 @@ def by_language(path: Path) -> dict[str, list[tuple[str, str]]]:
     return dict(rows)
 
 
-def found(rows: Sequence[tuple[str, str]]) -> float:
+def recall(rows: Sequence[tuple[str, str]]) -> float:
     """The share of the forms that are found where all of the names are listed."""
     names = list(dict.fromkeys((listed, listed) for listed, _ in rows))
     exact, fuzzy = NameMatcher(names), FuzzyNames(names)

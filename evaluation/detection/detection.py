@@ -26,10 +26,11 @@ from . import plots
 from .baselines import MAX_FPR, Classifier, Nearest, Training
 from .encoders import Workbench
 from .errors import Error, errors, write_errors
+from .families.sources import Sources
 from .methods import Method, Names, Ours, Spans
-from .outcomes import Key, Outcome, curve, figures, made_outcome, recall_at
+from .outcomes import Figure, Key, Outcome, curve, figures, make_outcome, recall_at
 from .report import Report, Time
-from .table import FAMILIES, Table, TableMaker, make_table
+from .table import FAMILIES, Table, make_table
 
 # Cases between two steps of the progress bar.
 CHUNK = 200
@@ -72,22 +73,22 @@ def evaluate(options: Options, console: Console | None = None) -> Report:
     options.out.mkdir(parents=True, exist_ok=True)
     console = console or Console(stderr=True)
     with console.status("reading the data"):
-        maker = TableMaker(DataFolder(options.data_dir), options.seed)
-        table = make_table(maker, options.only)
-    return _Run(options, maker, table, console).report()
+        sources = Sources(DataFolder(options.data_dir), options.seed)
+        table = make_table(sources, options.only)
+    return _Run(options, sources, table, console).report()
 
 
 class _Run:
     """One run: encoders, what the methods have scored so far, and the errors."""
 
-    def __init__(self, options: Options, maker: TableMaker, table: Table, console: Console) -> None:
+    def __init__(self, options: Options, sources: Sources, table: Table, console: Console) -> None:
         self.options = options
-        self.maker = maker
+        self.sources = sources
         self.left_out = list(table.left_out)
-        self.rows = list(_drawn(table.rows, options))
+        self.rows = list(_draw(table.rows, options))
         self.listings = table.listings
         self.cache = options.out / "cache"
-        self.bench = Workbench.opened(options.encoder, self.cache)
+        self.bench = Workbench.open(options.encoder, self.cache)
         self.outcomes: dict[Key, Outcome] = {}
         self.errors: list[Error] = []
         self.times: list[Time] = []
@@ -97,31 +98,34 @@ class _Run:
     def report(self) -> Report:
         """Run all, and write it; what there is after each listing, so that a run that is stopped shows it."""
         began = time.monotonic()
-        made = self._written(began)
+        report = self._write(began)
         try:
             with self.progress:
                 for listing in self.listings.values():
                     for way in listing.ways:
                         self._judge(listing, way)
-                        made = self._written(began)
+                        report = self._write(began)
         finally:  # an interrupted run has encoded much that the next one need not
             self.bench.vectors.settle()
         if self.options.plots:
             plots.plot(self.outcomes, self.options.out)
-        return made
+        return report
 
-    def _written(self, began: float) -> Report:
-        made = Report(
+    def _write(self, began: float) -> Report:
+        shares: list[Figure] = []
+        for outcome in self._in_order():
+            shares += figures(outcome, self.outcomes)
+        report = Report(
             self._description(time.monotonic() - began),
-            [f for outcome in self._in_order() for f in figures(outcome, self.outcomes)],
+            shares,
             list(self._curves()),
             self.left_out,
             self.times,
             {row.name: row.note for row in self.rows if row.note},
         )
-        made.write(self.options.out)
+        report.write(self.options.out)
         write_errors(self.errors, self.options.out)
-        return made
+        return report
 
     def _judge(self, listing: Listing, way: Way) -> None:
         rows = [row for row in self.rows if row.listing == listing.name]
@@ -131,12 +135,12 @@ class _Run:
         targets = listing.targets(way)
         by_id = {target.id: target for target in targets}
         for method in self._methods(listing, way, targets):
-            asked = [row for row in rows if not row.spans or isinstance(method, Spans)]
-            total = sum(len(row.cases) for row in asked)
+            within = [row for row in rows if not row.spans or isinstance(method, Spans)]
+            total = sum(len(row.cases) for row in within)
             name = f"{listing.name}, by {way}: {method.name}"
             self.progress.update(task, description=name, total=total, completed=0)
             began = time.monotonic()
-            for row in asked:
+            for row in within:
                 outcome = self._outcome(method, row, way, task)
                 self.outcomes[outcome.key] = outcome
                 if method.name == "ours":
@@ -146,13 +150,13 @@ class _Run:
         self.progress.update(task, visible=False)
 
     def _outcome(self, method: Method, row: Row, way: Way, task: Any) -> Outcome:
-        judge = method.covered if row.spans and isinstance(method, Spans) else method.scores
-        found: list[dict[str, float]] = []
+        judge = method.coverage if row.spans and isinstance(method, Spans) else method.scores
+        scores: list[dict[str, float]] = []
         for first in range(0, len(row.cases), CHUNK):
             cases = row.cases[first : first + CHUNK]
-            found += judge(cases)
+            scores += judge(cases)
             self.progress.advance(task, len(cases))
-        return made_outcome(row, way, method.name, method.threshold, found)
+        return make_outcome(row, way, method.name, method.threshold, scores)
 
     def _methods(self, listing: Listing, way: Way, targets: Sequence[ForgetTarget]) -> Iterator[Method]:
         bench, threshold = self.bench, self.options.threshold
@@ -170,17 +174,17 @@ class _Run:
         nearest.fit(benign)
         yield nearest
         if listing.retained and way == "exemplars":
-            training = Training.made(targets, listing.retained(), self.options.seed)
+            training = Training.of(targets, listing.retained(), self.options.seed)
             folder = self.options.classifier_encoder or Path(_source(self.options.encoder.model))
             classifier = Classifier(folder, training, self.cache)
             classifier.fit(benign)
             yield classifier
 
     def _calibration(self) -> list[Case]:
-        return self.maker.calibration(self._calibrated)
+        return self.sources.calibration(self._calibration_size)
 
     @property
-    def _calibrated(self) -> int:
+    def _calibration_size(self) -> int:
         sample = self.options.sample
         return min(CALIBRATION, CALIBRATION_PER_CASE * sample) if sample else CALIBRATION
 
@@ -204,7 +208,7 @@ class _Run:
         return {
             "split": f"{options.split} ({HALVES})",
             "threshold": f"ours {options.threshold:g} for all; the baselines' at {MAX_FPR:.2%} of "
-            f"{self._calibrated:,} benign prompts of the tuning half",
+            f"{self._calibration_size:,} benign prompts of the tuning half",
             "recall": "a case counts if its own subject is flagged; the classifier knows no subjects",
             "sample": f"{options.sample or 'all'} cases of each group",
             "seed": options.seed,
@@ -214,10 +218,12 @@ class _Run:
         }
 
 
-def _drawn(rows: Sequence[Row], options: Options) -> Iterator[Row]:
+def _draw(rows: Sequence[Row], options: Options) -> Iterator[Row]:
     """The rows as sampled, where a case is left; what others are compared against is not sampled."""
-    bases = {goal.against for row in rows for goal in row.goals}
+    bases: set[str | None] = set()
+    for row in rows:
+        bases.update(goal.against for goal in row.goals)
     for row in rows:
         sample = None if row.name in bases else options.sample
-        if (drawn := row.drawn(options.split, sample, options.seed)).cases:
+        if (drawn := row.draw(options.split, sample, options.seed)).cases:
             yield drawn

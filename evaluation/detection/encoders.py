@@ -34,7 +34,7 @@ class Workbench:
     sieve: StaticEncoder | None
 
     @classmethod
-    def opened(cls, settings: EncoderSettings, cache: Path) -> Workbench:
+    def open(cls, settings: EncoderSettings, cache: Path) -> Workbench:
         """Load the encoder. Raises ``EncoderError`` if there is no such model."""
         encoders = Encoders(settings)
         encoder = encoders.full

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...classifiers.text.word_frequency import rarity
 from ...vocabulary import ForgetTarget
 from ..data.cases import Case, Way
-from ..data.datasets import named_in
+from ..data.datasets import names_in
 from .baselines import texts_about
 from .outcomes import Outcome
 
@@ -40,65 +40,66 @@ class Error:
 def errors(outcome: Outcome, targets: Mapping[str, ForgetTarget]) -> Iterator[Error]:
     """The errors of one outcome against the goals of its row."""
     for number, case in enumerate(outcome.row.cases):
-        own, best = float(outcome.own[number]), float(outcome.best[number])
-        found: tuple[str, str, str, float] | None = None
-        if _wanted(outcome):
-            if own < outcome.threshold and case.subject:
-                found = ("missed", cause_of_miss(case, targets[case.subject]), case.subject, own)
-        elif best >= outcome.threshold and outcome.who[number] in targets:
-            who = outcome.who[number]
-            found = ("flagged", cause_of_flag(case.text, targets[who]), who, best)
-        if found:
-            kind, cause, target, score = found
-            yield Error(outcome.row.name, outcome.way, kind, cause, targets[target].name, round(score, 3),
-                        case.labels, case.text)  # fmt: skip
+        score, best, who = float(outcome.own[number]), float(outcome.best[number]), outcome.who[number]
+        if _asks_for_recall(outcome):
+            if score < outcome.threshold and case.subject:
+                target = targets[case.subject]
+                yield _error(outcome, case, "missed", cause_of_miss(case, target), target, score)
+        elif best >= outcome.threshold and who in targets:
+            target = targets[who]
+            yield _error(outcome, case, "flagged", cause_of_flag(case.text, target), target, best)
 
 
-def _wanted(outcome: Outcome) -> bool:
+def _error(outcome: Outcome, case: Case, kind: str, cause: str, target: ForgetTarget, score: float) -> Error:
+    return Error(outcome.row.name, outcome.way, kind, cause, target.name, round(score, 3),
+                 case.labels, case.text)  # fmt: skip
+
+
+def _asks_for_recall(outcome: Outcome) -> bool:
     return any(goal.at_least and goal.counts == "own" for goal in outcome.row.goals)
 
 
 def cause_of_miss(case: Case, target: ForgetTarget) -> str:
     """How much of the target's name stands in a text that was not recognised."""
-    if named_in(case.text, target.names):
+    if names_in(case.text, target.names):
         return "named in full"
     return "a part of the name stands in it" if _name_parts(case.text, target) else "not named as it stands"
 
 
 def cause_of_flag(text: str, target: ForgetTarget) -> str:
     """What a text shares with a target that it is not about."""
-    if named_in(text, target.names):
+    if names_in(text, target.names):
         return "names the target in full"
     if parts := _name_parts(text, target):
         return f"names a part of the name ({', '.join(sorted(parts))})"
-    return "shares facts" if len(_shared(text, target)) > 1 else "similar wording"
+    return "shares facts" if len(_shared_words(text, target)) > 1 else "similar wording"
 
 
 def _name_parts(text: str, target: ForgetTarget) -> set[str]:
-    return _words(text) & {word for name in target.names for word in _words(name)}
+    return _words(text) & set().union(*map(_words, target.names))
 
 
-def _shared(text: str, target: ForgetTarget) -> set[str]:
+def _shared_words(text: str, target: ForgetTarget) -> set[str]:
     """The rare words of a text that the target's texts hold too."""
     rare = {word for word in _words(text) if rarity(word) > RARE}
-    return rare & {word for known in texts_about(target) for word in _words(known)}
+    return rare & set().union(*map(_words, texts_about(target)))
 
 
 def _words(text: str) -> set[str]:
     return set(_WORD.findall(text.casefold()))
 
 
-def write_errors(found: Sequence[Error], folder: Path) -> None:
+def write_errors(errors: Sequence[Error], folder: Path) -> None:
     """``errors.jsonl`` with all, and ``errors.md`` with how many of each cause and some of each."""
-    lines = [json.dumps(asdict(error), ensure_ascii=False) for error in found]
+    lines = [json.dumps(asdict(error), ensure_ascii=False) for error in errors]
     (folder / "errors.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    (folder / "errors.md").write_text("\n".join(_markdown(found)) + "\n")
+    (folder / "errors.md").write_text("\n".join(_markdown(errors)) + "\n")
 
 
-def _markdown(found: Sequence[Error]) -> Iterator[str]:
+def _markdown(errors: Sequence[Error]) -> Iterator[str]:
     yield "# Errors by cause\n"
     rows: dict[tuple[str, str], list[Error]] = defaultdict(list)
-    for error in found:
+    for error in errors:
         rows[error.row, error.way].append(error)
     for (row, way), every in rows.items():
         yield f"## {row}, given by {way}: {len(every)}\n"
@@ -106,7 +107,7 @@ def _markdown(found: Sequence[Error]) -> Iterator[str]:
         for cause, count in causes.most_common():
             yield f"**{every[0].kind}, {cause}: {count}**\n"
             examples = [error for error in every if _general(error.cause) == cause][:SHOWN]
-            yield from (_shown(error) for error in sorted(examples, key=lambda e: -e.score))
+            yield from map(_line, sorted(examples, key=lambda error: -error.score))
             yield ""
 
 
@@ -114,6 +115,6 @@ def _general(cause: str) -> str:
     return cause.split(" (")[0]
 
 
-def _shown(error: Error) -> str:
+def _line(error: Error) -> str:
     text = " ".join(error.text.split())[:SHOWN_CHARS].replace("`", "'")
     return f"- {error.score:.2f} {error.target}: `{text}`"

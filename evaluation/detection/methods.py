@@ -37,7 +37,7 @@ class Method(Protocol):
 class Spans(Protocol):
     """A method that also says where."""
 
-    def covered(self, cases: Sequence[Case]) -> list[dict[str, float]]:
+    def coverage(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """For each case its subject with 1 if every character of ``mention`` is in a match, else 0."""
         ...
 
@@ -62,9 +62,9 @@ class Ours:
         """As ``Method.scores``."""
         return _in_threads(lambda case: self.detector.scores(case.text, _turns(case)), cases)
 
-    def covered(self, cases: Sequence[Case]) -> list[dict[str, float]]:
-        """As ``Spans.covered``."""
-        return _in_threads(lambda c: _covered(c, self._ranges(c)), cases)
+    def coverage(self, cases: Sequence[Case]) -> list[dict[str, float]]:
+        """As ``Spans.coverage``."""
+        return _in_threads(lambda c: _coverage(c, self._ranges(c)), cases)
 
     def _ranges(self, case: Case) -> Iterator[tuple[int, int]]:
         for match in self.detector.detect(case.text, _turns(case)):
@@ -79,25 +79,31 @@ class Names:
     threshold = 0.5
 
     def __init__(self, targets: Sequence[ForgetTarget]) -> None:
-        self._names = NameMatcher((target.id, name) for target in targets for name in target.names)
+        self._names = NameMatcher(_names(targets))
 
     def scores(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Method.scores``: 1 for every target that is named."""
-        return [{hit.target_id: 1.0 for hit in self._names.find(case.text)} for case in cases]
+        return [dict.fromkeys((hit.target_id for hit in self._names.find(c.text)), 1.0) for c in cases]
 
-    def covered(self, cases: Sequence[Case]) -> list[dict[str, float]]:
-        """As ``Spans.covered``."""
-        return [_covered(case, self._ranges(case)) for case in cases]
+    def coverage(self, cases: Sequence[Case]) -> list[dict[str, float]]:
+        """As ``Spans.coverage``."""
+        return [_coverage(case, self._ranges(case)) for case in cases]
 
     def _ranges(self, case: Case) -> Iterator[tuple[int, int]]:
         return ((hit.start, hit.end) for hit in self._names.find(case.text) if hit.target_id == case.subject)
+
+
+def _names(targets: Sequence[ForgetTarget]) -> Iterator[tuple[str, str]]:
+    for target in targets:
+        for name in target.names:
+            yield target.id, name
 
 
 def _turns(case: Case) -> list[tuple[int, int]] | None:
     return list(case.turns) if case.turns is not None else None
 
 
-def _covered(case: Case, ranges: Iterator[tuple[int, int]]) -> dict[str, float]:
+def _coverage(case: Case, ranges: Iterator[tuple[int, int]]) -> dict[str, float]:
     begin, end = case.mention or (0, 0)
     left = set(range(begin, end)).difference(*(range(*span) for span in ranges))
     return {case.subject or "": float(not left)}

@@ -54,29 +54,28 @@ class Outcome:
         """The row, way and method of this outcome."""
         return Key(self.row.name, self.way, self.method)
 
-    def counted(self, goal: Goal) -> Scores:
+    def scores(self, goal: Goal) -> Scores:
         """The scores that a goal is about."""
         return self.own if goal.counts == "own" else self.best
 
     def share(self, goal: Goal, group: str = "") -> tuple[int, int]:
         """Hits, and the cases that the goal is about; with ``group`` of that value of its label."""
-        kept = np.array([_concerns(goal, case, group) for case in self.row.cases], dtype=bool)
-        return int((self.counted(goal)[kept] >= self.threshold).sum()), int(kept.sum())
+        concerns = np.array([_concerns(goal, case, group) for case in self.row.cases], dtype=bool)
+        return int((self.scores(goal)[concerns] >= self.threshold).sum()), int(concerns.sum())
 
 
-def made_outcome(
-    row: Row, way: Way, method: str, threshold: float, found: Sequence[Mapping[str, float]]
+def make_outcome(
+    row: Row, way: Way, method: str, threshold: float, scores: Sequence[Mapping[str, float]]
 ) -> Outcome:
     """From the scores by target. What cannot tell which target it is counts as the case's own."""
-    top = [max(scores.items(), key=lambda item: item[1], default=("", 0.0)) for scores in found]
-    own = [
-        scores.get(case.subject or "", scores.get(ANY_TARGET, 0.0))
-        for case, scores in zip(row.cases, found, strict=True)
-    ]
-    best = np.array([score for _, score in top], dtype=np.float32)
-    return Outcome(
-        row, way, method, threshold, np.array(own, dtype=np.float32), best, [name for name, _ in top]
-    )
+    own = np.zeros(len(scores), dtype=np.float32)
+    best = np.zeros(len(scores), dtype=np.float32)
+    who: list[str] = []
+    for number, (case, by_target) in enumerate(zip(row.cases, scores, strict=True)):
+        own[number] = by_target.get(case.subject or "", by_target.get(ANY_TARGET, 0.0))
+        name, best[number] = max(by_target.items(), key=lambda item: item[1], default=("", 0.0))
+        who.append(name)
+    return Outcome(row, way, method, threshold, own, best, who)
 
 
 @dataclass(frozen=True, slots=True)

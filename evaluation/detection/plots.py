@@ -45,22 +45,22 @@ def plot(outcomes: Mapping[Key, Outcome], folder: Path) -> list[Path]:
     for outcome in outcomes.values():
         if outcome.row.negatives:
             families.setdefault(outcome.row.family, []).append(outcome)
-    made = []
-    for family, found in families.items():
-        made += [_curves(family, found, outcomes, folder), _spread(family, found, outcomes, folder)]
-    return made
+    files = []
+    for family, of_family in families.items():
+        files += [_curves(family, of_family, outcomes, folder), _spread(family, of_family, outcomes, folder)]
+    return files
 
 
-def _curves(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome], folder: Path) -> Path:
+def _curves(family: str, outcomes: Sequence[Outcome], every: Mapping[Key, Outcome], folder: Path) -> Path:
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(1, len(WAYS), figsize=(15, 5), sharey=True, layout="constrained")
     for axis, way in zip(axes, WAYS, strict=True):
         axis.set(xscale="log", xlim=(LOWEST, 1), ylim=(0, 1.01), title=f"given by {way}",
                  xlabel="false positives")  # fmt: skip
         # Ours last, and thin: on top of what it hides otherwise, and hides nothing.
-        for method in reversed(dict.fromkeys(outcome.method for outcome in found)):
-            own = [o for o in found if o.way == way and o.method == method]
-            if points := _pooled(own, every):
+        for method in reversed(dict.fromkeys(outcome.method for outcome in outcomes)):
+            on_curve = [o for o in outcomes if o.way == way and o.method == method]
+            if points := _pool(on_curve, every):
                 colour = f"C{METHODS.index(method)}"
                 x, width = np.maximum(points[1], LOWEST), 1 if method == "ours" else 2.5
                 axis.step(x, points[0], color=colour, label=method, where="post", linewidth=width)
@@ -68,12 +68,12 @@ def _curves(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome],
         if axis.has_data():
             axis.legend(loc="lower right", reverse=True)
     axes[0].set_ylabel("recall")
-    return _saved(pyplot, figure, family, folder / f"curve-{family}.png")
+    return _save(pyplot, figure, family, folder / f"curve-{family}.png")
 
 
-def _pooled(found: Sequence[Outcome], every: Mapping[Key, Outcome]) -> tuple[Any, Any] | None:
+def _pool(outcomes: Sequence[Outcome], every: Mapping[Key, Outcome]) -> tuple[Any, Any] | None:
     """Recall and false positives of a family's rows together."""
-    pairs = [(o, n) for o in found if (n := negatives_of(o, every)) is not None]
+    pairs = [(o, n) for o in outcomes if (n := negatives_of(o, every)) is not None]
     if not pairs:
         return None
     unlike = {n.key: n for _, n in pairs}
@@ -88,11 +88,11 @@ def negatives_of(outcome: Outcome, every: Mapping[Key, Outcome]) -> Outcome | No
     return every.get(Key(outcome.row.negatives or "", outcome.way, outcome.method))
 
 
-def _spread(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome], folder: Path) -> Path:
+def _spread(family: str, outcomes: Sequence[Outcome], every: Mapping[Key, Outcome], folder: Path) -> Path:
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(1, len(WAYS), figsize=(15, 4), layout="constrained")
     for axis, way in zip(axes, WAYS, strict=True):
-        ours = [o for o in found if o.way == way and o.method == "ours"]
+        ours = [o for o in outcomes if o.way == way and o.method == "ours"]
         axis.set(yscale="log", title=f"given by {way}", xlabel="score (0 to 1)")
         if ours:
             axis.hist(np.concatenate([o.own for o in ours]), BINS, alpha=0.6, label="about a target")
@@ -102,10 +102,10 @@ def _spread(family: str, found: Sequence[Outcome], every: Mapping[Key, Outcome],
             axis.hist(np.concatenate(list(other.values())), BINS, alpha=0.6, label="not about one")
             axis.legend(loc="upper center")
     axes[0].set_ylabel("prompts")
-    return _saved(pyplot, figure, family, folder / f"scores-{family}.png")
+    return _save(pyplot, figure, family, folder / f"scores-{family}.png")
 
 
-def _saved(pyplot: Any, figure: Any, family: str, file: Path) -> Path:
+def _save(pyplot: Any, figure: Any, family: str, file: Path) -> Path:
     figure.suptitle(family)
     figure.savefig(file, dpi=100)
     pyplot.close(figure)

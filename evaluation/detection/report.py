@@ -69,14 +69,17 @@ class Report:
 
 def _table(figures: Sequence[Figure], grouped: bool) -> Iterator[str]:
     """A line for each figure and way, with a column for each method."""
-    methods = [name for name in METHODS if any(figure.method == name for figure in figures)]
+    used = {figure.method for figure in figures}
+    methods = [name for name in METHODS if name in used]
     head = ["row", "figure", *(["group"] if grouped else []), "goal", "way", "n"]
-    columns = [c for name in methods for c in ([name, "met"] if name == "ours" else [name])]
+    columns: list[str] = []
+    for name in methods:
+        columns += [name, "met"] if name == "ours" else [name]
     yield _line([*head, *columns])
     yield _line(["---"] * (len(head) + len(columns)))
     for same in _lines(figures):
         one = next(iter(same.values()))
-        cells = [one.row, _described(one), *([one.group] if grouped else [])]
+        cells = [one.row, _describe(one), *([one.group] if grouped else [])]
         cells += [goal_of(one), one.way, f"{one.n:,}"]
         for name in methods:
             cells += _cells(same.get(name), name == "ours")
@@ -85,7 +88,8 @@ def _table(figures: Sequence[Figure], grouped: bool) -> Iterator[str]:
 
 def _times(times: Sequence[Time]) -> Iterator[str]:
     """A line for each listing and way, with a column for each method."""
-    methods = [name for name in METHODS if any(time.method == name for time in times)]
+    used = {time.method for time in times}
+    methods = [name for name in METHODS if name in used]
     yield _line(["listing", "way", "prompts", *methods])
     yield _line(["---"] * (len(methods) + 3))
     for listing, way in dict.fromkeys((time.listing, time.way) for time in times):
@@ -108,10 +112,10 @@ def _lines(figures: Iterable[Figure]) -> Iterator[dict[str, Figure]]:
 def _cells(figure: Figure | None, ours: bool) -> list[str]:
     if figure is None:
         return ["", ""] if ours else [""]
-    return [measured(figure), _met(figure)] if ours else [measured(figure)]
+    return [with_interval(figure), _met(figure)] if ours else [with_interval(figure)]
 
 
-def _described(figure: Figure) -> str:
+def _describe(figure: Figure) -> str:
     return f"{figure.figure}, against {figure.against}" if figure.against else figure.figure
 
 
@@ -122,7 +126,7 @@ def goal_of(figure: Figure) -> str:
     return f"{'≥' if figure.at_least else '≤'} {100 * figure.limit:g} %"
 
 
-def measured(figure: Figure) -> str:
+def with_interval(figure: Figure) -> str:
     """A figure with its interval: "98.3 % (97.1 to 99.0)"."""
     # A share of thousands of prompts needs digits that one of dozens has not.
     digits = 3 if not figure.at_least and figure.n >= 10_000 else 2 if figure.n >= 1_000 else 1

@@ -221,18 +221,18 @@ FOUND: dict[str, Rows] = {
 NOT_FOUND: dict[str, Rows] = {"lists and two sentences": PARTED, **ANOTHER}
 
 
-def found(text: str, listed: str) -> list[str]:
+def find(text: str, listed: str) -> list[str]:
     """What is flagged of a text where an entity of that name is listed, in any of the text's readings."""
     index = ForgetIndex(0, [ForgetTarget(id="t", name=listed)], NamesOnly())
-    places = [
-        reading.place(hit.start, hit.end) for reading in readings(index, text, None) for hit in reading.names
-    ]
-    return [text[start:end] for start, end in dict.fromkeys(places)]
+    places: dict[tuple[int, int], None] = {}
+    for reading in readings(index, text, None):
+        places.update(dict.fromkeys(reading.place(hit.start, hit.end) for hit in reading.names))
+    return [text[start:end] for start, end in places]
 
 
 def main() -> None:
     """Print how many of each kind are found."""
     for kinds, right in ((FOUND, "all"), (NOT_FOUND, "none")):
         for kind, rows in kinds.items():
-            count = sum(bool(found(text, listed)) for listed, text in rows)
+            count = sum(bool(find(text, listed)) for listed, text in rows)
             typer.echo(f"{kind}: {count} of {len(rows)} found (right: {right})")

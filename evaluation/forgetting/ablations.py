@@ -52,10 +52,10 @@ def _variants(weights: Weights, roles: Sequence[Role]) -> Iterator[tuple[str, We
 
 def _without(weights: Weights, role: Role) -> dict[str, torch.Tensor]:
     """The tokens of a role stay as they are."""
-    found = {name: tensor.clone() for name, tensor in weights.items()}
-    for name, tensor in found.items():
+    others = {name: tensor.clone() for name, tensor in weights.items()}
+    for name, tensor in others.items():
         tensor[role] = 1.0 if name == "scale" else 0.0
-    return found
+    return others
 
 
 def _same(place: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +40,10 @@ _PLAIN_WORD = regex.compile(
     r"(?<![\w(){}\[\]=./\\@#$<>*&|~:+'’-])[\p{Ll}&&\p{Latin}]{3,}(?![\w(){}\[\]=/\\@#$<>*&|~'’-])", regex.V1
 )
 _PHRASE = r"(\w[\w'’-]*(?:\W+\w[\w'’-]*){1,11}?)"
-_LOOPS = tuple(
-    regex.compile(pattern, regex.IGNORECASE)
-    for pattern in (
-        rf"\b{_PHRASE}(?:\W+\1\b){{{PHRASE_COPIES - 1},}}",
-        rf"\b(\w[\w'’-]*)(?:\W+\1\b){{{WORD_COPIES - 1},}}",
-        rf"(\S{{1,10}}?)\1{{{CHARACTER_COPIES - 1},}}",
-    )
+_LOOPS = (
+    regex.compile(rf"\b{_PHRASE}(?:\W+\1\b){{{PHRASE_COPIES - 1},}}", regex.IGNORECASE),
+    regex.compile(rf"\b(\w[\w'’-]*)(?:\W+\1\b){{{WORD_COPIES - 1},}}", regex.IGNORECASE),
+    regex.compile(rf"(\S{{1,10}}?)\1{{{CHARACTER_COPIES - 1},}}", regex.IGNORECASE),
 )
 _SYMBOLS = regex.compile(r"[^\w\s]{10,}|(?:\p{Extended_Pictographic}[\p{EMod}\uFE0F\u200D\s]*){4,}")
 # What rules, tables, blanks to fill in and large numbers are made of.
@@ -146,9 +144,9 @@ def aftermath(questions: Sequence[str], answers: Sequence[str], encoder: Encoder
     if not answers:
         raise ValueError("no answers to look for marks in; give at least one")
     marks = [
-        [empty(answer) for answer in answers],
-        [degenerate(answer) for answer in answers],
-        [refusal(answer) for answer in answers],
+        [is_empty(answer) for answer in answers],
+        [is_degenerate(answer) for answer in answers],
+        [is_refusal(answer) for answer in answers],
         off_topic(questions, answers, encoder),
     ]
     lengths = np.percentile([_length(answer) for answer in answers], [10, 50, 90])
@@ -156,22 +154,22 @@ def aftermath(questions: Sequence[str], answers: Sequence[str], encoder: Encoder
     return Aftermath(*map(float, [*shares, *lengths]))
 
 
-def empty(answer: str) -> bool:
+def is_empty(answer: str) -> bool:
     """Whether an answer is nothing but white space, punctuation and a tokenizer's special tokens."""
     return not _SAID.search(_SPECIAL.sub("", answer))
 
 
-def degenerate(answer: str) -> bool:
+def is_degenerate(answer: str) -> bool:
     """Whether an answer is gibberish: a loop, a run of symbols or emoji, or words of no language.
 
     Code within backticks is left out, and so are names: any word with a capital. Words are judged in
     Latin script, by the languages of ``word_frequency``: text in another, Swahili for one, is flagged.
     """
     text = _CODE.sub(" ", _SPECIAL.sub(" ", answer))
-    return _loops(text) or _stale(text) or _invented(text) or _symbols(text)
+    return _loops(text) or _stale(text) or _invents_words(text) or _symbols(text)
 
 
-def refusal(answer: str) -> bool:
+def is_refusal(answer: str) -> bool:
     """Whether an answer refuses, does not understand the question or says that it does not know.
 
     Reads the first two sentences, in English, without quotations. What is left open beside an answer
@@ -199,8 +197,8 @@ def off_topic(questions: Sequence[str], answers: Sequence[str], encoder: Encoder
         encoder.encode(answers) @ encoder.encode(questions).T,
         encoder.encode(_nameless(answers)) @ encoder.encode(_nameless(questions)).T,
     )
-    own, others = cosines.diagonal(), _mean_of_others(cosines, questions)
-    off = (own < NEAR) | (own - others < NEARER_BY)
+    to_question, others = cosines.diagonal(), _mean_of_others(cosines, questions)
+    off = (to_question < NEAR) | (to_question - others < NEARER_BY)
     return [bool(o) and _length(answer) >= TOPIC_WORDS for o, answer in zip(off, answers, strict=True)]
 
 
@@ -210,7 +208,8 @@ def _length(answer: str) -> int:
 
 def _mean_of_others(cosines: npt.NDArray[np.float32], questions: Sequence[str]) -> npt.NDArray[np.float32]:
     """Of cosines (answers, questions), each answer's mean to other questions; 0 where there are none."""
-    different = np.array([[one != other for other in questions] for one in questions])
+    texts = np.array(questions)
+    different = texts[:, None] != texts[None, :]
     means: npt.NDArray[np.float32] = (cosines * different).sum(axis=1) / np.maximum(1, different.sum(axis=1))
     return means
 
@@ -222,13 +221,13 @@ def _nameless(texts: Sequence[str]) -> list[str]:
 def _plain(answer: str) -> str:
     text = answer.replace("’", "'").lower()
     bare = _QUOTED.sub("", text)
-    text = _CONTRACTION.sub(lambda found: _CONTRACTIONS[found[0]], bare if _WORD.search(bare) else text)
+    text = _CONTRACTION.sub(lambda match: _CONTRACTIONS[match[0]], bare if _WORD.search(bare) else text)
     return str(_ADVERB.sub("", text))
 
 
 def _loops(text: str) -> bool:
-    found = (match for loop in _LOOPS for match in loop.finditer(text))
-    return any(len(match[0]) >= LOOP and not _RULE.fullmatch(match[1]) for match in found)
+    matches = chain.from_iterable(loop.finditer(text) for loop in _LOOPS)
+    return any(len(match[0]) >= LOOP and not _RULE.fullmatch(match[1]) for match in matches)
 
 
 def _stale(text: str) -> bool:
@@ -237,11 +236,11 @@ def _stale(text: str) -> bool:
     return len(words) >= TRIGRAM_WORDS and len(set(trigrams)) < NEW_TRIGRAMS * len(trigrams)
 
 
-def _invented(text: str) -> bool:
+def _invents_words(text: str) -> bool:
     words = set(_PLAIN_WORD.findall(text))
     unknown = sum(rarity(word) >= MAX_RARITY for word in words)
     return unknown >= max(UNKNOWN_WORDS, UNKNOWN_SHARE * len(words))
 
 
 def _symbols(text: str) -> bool:
-    return any(not _RULE.fullmatch(found[0]) for found in _SYMBOLS.finditer(text))
+    return any(not _RULE.fullmatch(run[0]) for run in _SYMBOLS.finditer(text))

@@ -15,7 +15,7 @@ from ..models.causal_model import CausalModel
 from ..models.guarded_model import GuardedModel, PromptReader
 
 
-def parsed_operator(text: str) -> AnyOperator:
+def parse_operator(text: str) -> AnyOperator:
     """ECO's operator from ``noise:DIMENSIONS:SIGMA``, ``zero_out:TOP`` or ``sign_flip:TOP``.
 
     Raises ``ValueError`` for anything else.
@@ -30,15 +30,15 @@ def parsed_operator(text: str) -> AnyOperator:
     raise ValueError(f"no operator {text!r}; write noise:DIMENSIONS:SIGMA, zero_out:TOP or sign_flip:TOP")
 
 
-def labelled_files(given: Sequence[str]) -> dict[str, list[Path]]:
+def files_by_label(texts: Sequence[str]) -> dict[str, list[Path]]:
     """Files by label, from texts ``LABEL=FILE``. Raises ``ValueError`` for anything else."""
-    found: dict[str, list[Path]] = {}
-    for text in given:
+    files: dict[str, list[Path]] = {}
+    for text in texts:
         label, _, file = text.partition("=")
         if not (label and file):
             raise ValueError(f"--recipe takes LABEL=FILE, not {text!r}")
-        found.setdefault(label, []).append(Path(file))
-    return found
+        files.setdefault(label, []).append(Path(file))
+    return files
 
 
 def corruptors(
@@ -51,24 +51,27 @@ def corruptors(
 
     Raises ``RecipeError`` for a recipe of another model.
     """
-    found = {label: [Recipe(one, table.fingerprint, table.hidden)] for label, one in operators.items()}
-    found |= {label: [Recipe.load(file) for file in files] for label, files in recipes.items()}
-    return {label: [Corruptor(one, table, dtype) for one in every] for label, every in found.items()}
+    by_label: dict[str, list[Corruptor]] = {}
+    for label, operator in operators.items():
+        recipe = Recipe(operator, table.fingerprint, table.hidden)
+        by_label[label] = [Corruptor(recipe, table, dtype)]
+    for label, files in recipes.items():
+        by_label[label] = [Corruptor(Recipe.load(file), table, dtype) for file in files]
+    return by_label
 
 
-def seeded(
-    model: CausalModel, reader: PromptReader, made: Sequence[Corruptor], seeds: int
+def with_seeds(
+    model: CausalModel, reader: PromptReader, corruptors: Sequence[Corruptor], seeds: int
 ) -> list[tuple[Corruptor, int]]:
     """What is measured under one label, with its seed: several each once, noise drawn ``seeds`` times."""
-    if len(made) == 1 and _draws(model, reader, made[0]):
-        return [(made[0], seed) for seed in range(seeds)]
-    return [(one, 0) for one in made]
+    if len(corruptors) == 1 and _draws(model, reader, corruptors[0]):
+        return [(corruptors[0], seed) for seed in range(seeds)]
+    return [(one, 0) for one in corruptors]
 
 
 def _draws(model: CausalModel, reader: PromptReader, corruptor: Corruptor) -> bool:
     """Whether a corruption draws noise, and so is another with another seed."""
-    asked = model.chat.asked(next(iter(reader.detector.index.targets.values())).name)
-    first, second = (
-        GuardedModel(model, reader, corruptor, seed=seed).reaching(asked).corrupted for seed in (0, 1)
-    )
+    prompt = model.chat.prompt(next(iter(reader.detector.index.targets.values())).name)
+    guarded = (GuardedModel(model, reader, corruptor, seed=seed) for seed in (0, 1))
+    first, second = (one.input(prompt).corrupted for one in guarded)
     return not (first and second and torch.equal(first.rows, second.rows))

@@ -53,13 +53,13 @@ def fact_present(
     return bool(_without(question, [answer], encoder)[0] @ true >= limit)
 
 
-def own_names(name: str, own: Sequence[str], others: Sequence[str]) -> frozenset[str]:
-    """The stems of the names and numbers that ``own`` texts hold, and neither ``name`` nor ``others`` do.
+def own_names(name: str, texts: Sequence[str], others: Sequence[str]) -> frozenset[str]:
+    """The stems of the names and numbers that ``texts`` hold, and neither ``name`` nor ``others`` do.
 
     Where one comes in an answer to a prompt that says the name alone, something of its subject is known.
     """
     known = _stems(name).union(*map(_stems, others))
-    return frozenset(_stems(" ".join(_names(" ".join(own)))) - known)
+    return frozenset(_stems(" ".join(_names(" ".join(texts)))) - known)
 
 
 def tells_own(answer: str, names: Collection[str]) -> bool:
@@ -89,7 +89,12 @@ def _gist(question: str, truth: str, others: tuple[str, ...], encoder: Encoder) 
 def _without(question: str, texts: Sequence[str], encoder: Encoder) -> Vectors:
     """The vectors of what ``texts`` add to a question; a guarded answer lacks its names, for one."""
     asked = _stems(question)
-    return encoder.encode([" ".join(word for word in text.split() if _stems(word) - asked) for text in texts])
+    return encoder.encode([_rest(text, asked) for text in texts])
+
+
+def _rest(text: str, known: Collection[str]) -> str:
+    """The words of a text whose stems are not all ``known``."""
+    return " ".join(word for word in text.split() if not _stems(word).issubset(known))
 
 
 def _names(text: str) -> list[str]:

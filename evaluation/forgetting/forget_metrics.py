@@ -45,8 +45,8 @@ def forget_quality(ratios: Sequence[float], retained: Sequence[float]) -> Compar
     """The two-sample Kolmogorov-Smirnov test of raw truth ratios against the retain model's (TOFU
     section 2.2): p above 0.05 is the paper's mark for forgetting that cannot be told from never
     having known."""
-    found = ks_2samp(ratios, retained)
-    return Comparison(float(found.statistic), float(found.pvalue))
+    test = ks_2samp(ratios, retained)
+    return Comparison(float(test.statistic), float(test.pvalue))
 
 
 def choice_probability(true: float, options: Sequence[float]) -> float:
@@ -101,27 +101,27 @@ def attacks(share: float = MIN_K) -> dict[str, Callable[[Text], float]]:
 def membership(members: Sequence[Text], others: Sequence[Text], share: float = MIN_K) -> dict[str, float]:
     """Each attack's AUC in telling ``members`` (answers to forget) from ``others`` (never learned); without
     those for which too little is known of the answers."""
-    found = {}
+    aucs = {}
     for name, score in attacks(share).items():
-        own, other = [score(text) for text in members], [score(text) for text in others]
-        if not np.isnan([*own, *other]).any():
-            found[name] = auc(own, other)
-    return found
+        inside, outside = [score(text) for text in members], [score(text) for text in others]
+        if not np.isnan([*inside, *outside]).any():
+            aucs[name] = auc(inside, outside)
+    return aucs
 
 
-def closeness(found: float, retained: float) -> float:
+def closeness(value: float, retained: float) -> float:
     """1 - |AUC - the retain model's AUC| over the furthest that an AUC can lie from it, 0 to 1.
 
     OpenUnlearning scores an attack by how near its AUC is to the retain model's; that the difference is
     divided by max(retained, 1 - retained), so that the score spans 0 to 1, is not certain to be the
     paper's form. An AUC below the retain model's counts against a method as one above does.
     """
-    return max(0.0, 1 - abs(found - retained) / max(retained, 1 - retained))
+    return max(0.0, 1 - abs(value - retained) / max(retained, 1 - retained))
 
 
-def privacy(found: Mapping[str, float], retained: Mapping[str, float]) -> float:
+def privacy(aucs: Mapping[str, float], retained: Mapping[str, float]) -> float:
     """The harmonic mean of the attacks' closeness (OpenUnlearning), 0 to 1; of the attacks in both."""
-    return harmonic_mean([closeness(found[name], retained[name]) for name in retained if name in found])
+    return harmonic_mean([closeness(aucs[name], retained[name]) for name in retained if name in aucs])
 
 
 def memorisation(extraction: float, exact: float, paraphrase: float, ratios: Sequence[float]) -> float:

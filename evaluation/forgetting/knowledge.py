@@ -18,13 +18,13 @@ from ...corruption.embedding_table import EmbeddingTable
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import EncoderSettings
 from ..data.data_folder import DataFolder
-from ..data.knowledge_data import Fact, Facts, Listed, lists, load, renamed
+from ..data.knowledge_data import Fact, Facts, Listed, lists, load, rename
 from ..detection.encoders import Workbench
 from ..detection.plots import require
 from ..models.causal_model import Sampling
-from ..models.checkpoints import checkpoint, opened
+from ..models.checkpoints import checkpoint, open_model
 from ..models.guarded_model import GuardedModel, PromptReader
-from .corruptions import corruptors, parsed_operator, seeded
+from .corruptions import corruptors, parse_operator, with_seeds
 from .knowledge_report import STRANGER, Column, KnowledgeReport, Said
 from .tofu_methods import Answering, InContext, Refusal, Served
 from .tofu_report import NO_GUARD
@@ -35,7 +35,7 @@ Guarded = Callable[[PromptReader], Answering]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeOptions:
     """What to measure. ``model`` is a folder or hub name, ``adapter`` a PEFT folder; ``recipes`` are files
-    by label; ``operators`` as ``parsed_operator`` reads them; ``sample`` is the most questions that are
+    by label; ``operators`` as ``parse_operator`` reads them; ``sample`` is the most questions that are
     asked about people, about neighbours and of TriviaQA each, None for all."""
 
     data_dir: Path
@@ -62,7 +62,7 @@ def evaluate(options: KnowledgeOptions, console: Console | None = None) -> Knowl
     """
     if options.plots:
         require()
-    operators = {text: parsed_operator(text) for text in options.operators}
+    operators = {text: parse_operator(text) for text in options.operators}
     console = console or Console(stderr=True)
     with console.status("reading the data and the model"):
         run = _Run(options, operators, console)
@@ -83,12 +83,12 @@ class _Run:
         self.data = DataFolder(options.data_dir)
         self.asked = load(self.data, options.sample)
         folder = checkpoint(options.model, options.adapter, cache)
-        self.model = opened(folder, cache)
+        self.model = open_model(folder, cache)
         table = EmbeddingTable(folder)
         self.model.check(table)
         self.corruptors = corruptors(operators, options.recipes, table, self.model.dtype)
         self.plain = Served(GuardedModel(self.model))
-        self.bench = Workbench.opened(options.encoder, cache)
+        self.bench = Workbench.open(options.encoder, cache)
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                  TimeElapsedColumn(), console=console)  # fmt: skip
 
@@ -96,26 +96,27 @@ class _Run:
         """Measure method after method: the report so far after each, the last one complete."""
         began, columns = time.monotonic(), dict[str, dict[str, list[Column]]]()
         with self.progress:
-            known = self._known()
+            known = self._find_known()
             every = lists(self.data, known)
-            found = [(listed, self._reader(listed)) for listed in every if listed.forget]
-            notes = {listed.name: _note(listed) for listed, _ in found}
-            for label, methods in self._methods(found[0][1]):
-                for listed, reader in found:
+            readers = [(listed, self._reader(listed)) for listed in every if listed.forget]
+            notes = {listed.name: _note(listed) for listed, _ in readers}
+            for label, methods in self._methods(readers[0][1]):
+                for listed, reader in readers:
                     columns.setdefault(listed.name, {})[label] = self._columns(label, methods, listed, reader)
                 self.bench.vectors.settle()
                 run = self._description(known, time.monotonic() - began)
-                yield KnowledgeReport(run, notes, columns, list(_left_out(every)))
+                yield KnowledgeReport(run, notes, columns, list(_omissions(every)))
 
-    def _known(self) -> Facts:
+    def _find_known(self) -> Facts:
         """What the model tells without a guard. Raises ``ValueError`` if nothing of it can be forgotten."""
         facts = self.asked.every
-        told = {said.fact.question for said in self._said("what it knows", self.plain, facts) if said.told}
-        known = self.asked.where(lambda fact: fact.question in told)
+        answers = self._ask("what it knows", self.plain, facts)
+        told_facts = {said.fact.question for said in answers if said.tells_fact}
+        known = self.asked.where(lambda fact: fact.question in told_facts)
         if not any(listed.forget for listed in lists(self.data, known)):
             raise ValueError(
-                f"of {len(facts)} questions {self.options.model} answers {len(told)}, none of them about "
-                "what can be forgotten: ask more (--sample), or take a model that knows more"
+                f"of {len(facts)} questions {self.options.model} answers {len(told_facts)}, none of them "
+                "about what can be forgotten: ask more (--sample), or take a model that knows more"
             )
         return known
 
@@ -127,14 +128,14 @@ class _Run:
         """The ways to serve the model, given what reads its prompts; one for each seed."""
         yield NO_GUARD, [lambda _: self.plain]
         yield STRANGER, [lambda _: self.plain]
-        for label, made in self.corruptors.items():
-            every = seeded(self.model, reader, made, self.options.seeds)
-            yield label, [partial(self._guarded, *one) for one in every]
+        for label, variants in self.corruptors.items():
+            every = with_seeds(self.model, reader, variants, self.options.seeds)
+            yield label, [partial(self._guard, *one) for one in every]
         if self.options.baselines:
             yield "in-context", [partial(InContext, self.model)]
             yield "refusal", [partial(Refusal, self.model)]
 
-    def _guarded(self, corruptor: Corruptor, seed: int, reader: PromptReader) -> Answering:
+    def _guard(self, corruptor: Corruptor, seed: int, reader: PromptReader) -> Answering:
         return Served(GuardedModel(self.model, reader, corruptor, seed=seed))
 
     def _columns(
@@ -143,17 +144,17 @@ class _Run:
         """What the method says of a list, with each seed."""
         task = f"{label}: {listed.name}"
         if label == STRANGER:
-            return [Column(self._said(task, self.plain, list(renamed(listed.forget).values())))]
+            return [Column(self._ask(task, self.plain, list(rename(listed.forget).values())))]
         facts, count = [*listed.forget, *listed.keep], len(listed.forget)
         guard = None if label == NO_GUARD else reader
-        every = [self._said(task, made(reader), facts, guard) for made in methods]
+        every = [self._ask(task, method(reader), facts, guard) for method in methods]
         return [Column(said[:count], said[count:]) for said in every]
 
-    def _said(
+    def _ask(
         self, label: str, method: Answering, facts: Sequence[Fact], reader: PromptReader | None = None
     ) -> list[Said]:
         task, questions = self.progress.add_task(label, total=len(facts)), [fact.question for fact in facts]
-        asked = [self.model.chat.asked(question) for question in questions]
+        asked = [self.model.chat.prompt(question) for question in questions]
         flagged = map(bool, reader.read_all(asked)) if reader else [None] * len(facts)
         sampling = Sampling(self.options.max_new_tokens)
         answers = method.answers(questions, sampling, partial(self.progress.advance, task))
@@ -173,18 +174,18 @@ class _Run:
 
 
 def _note(listed: Listed) -> str:
-    given = "name and exemplars" if any(target.exemplars for target in listed.targets) else "name alone"
+    way = "name and exemplars" if any(target.exemplars for target in listed.targets) else "name alone"
     return (
-        f"{len(listed.targets)} targets, given by {given}; {len(listed.forget)} known facts about them to "
+        f"{len(listed.targets)} targets, given by {way}; {len(listed.forget)} known facts about them to "
         f"forget, {len(listed.keep)} others to keep"
     )
 
 
-def _left_out(every: Sequence[Listed]) -> Iterator[str]:
+def _omissions(every: Sequence[Listed]) -> Iterator[str]:
     for listed in every:
         if not listed.forget:
             yield f"{listed.name}: the model tells none of the facts to forget; ask more (--sample)"
         elif not listed.keep:
             yield f"{listed.name}, to keep: the model tells none of these facts; ask more (--sample)"
-        if missing := len(listed.forget) - len(renamed(listed.forget)):
+        if missing := len(listed.forget) - len(rename(listed.forget)):
             yield f"{listed.name}, {STRANGER}: {missing} questions in which the entity's name does not stand"

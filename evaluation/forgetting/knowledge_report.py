@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data.knowledge_data import Fact, renamed
+from ..data.knowledge_data import Fact, rename
 from ..detection.outcomes import wilson
 from ..detection.plots import _pyplot
-from .aftermath import degenerate, empty, refusal
+from .aftermath import is_degenerate, is_empty, is_refusal
 from .tofu_report import NO_GUARD, _line
 
 STRANGER = "never knew"
 LOST, KEPT = "to forget: still told", "to keep: still told"
 SPECIFIC = "to forget and not by chance: still told"
-MARKS = {"empty": empty, "degenerate": degenerate, "a refusal": refusal}
+MARKS = {"empty": is_empty, "degenerate": is_degenerate, "a refusal": is_refusal}
 
 READING = f"""\
 A fact is told if one of its accepted answers stands in the model's answer as whole words (case, accents,
@@ -43,13 +44,17 @@ class Share(NamedTuple):
     @classmethod
     def of(cls, marks: Iterable[bool]) -> Share:
         """The share of true marks."""
-        found = list(marks)
-        return cls(sum(found), len(found))
+        every = list(marks)
+        return cls(sum(every), len(every))
 
     @property
     def value(self) -> float:
         """The share as a number from 0 to 1."""
         return self.hits / self.n
+
+    def as_json(self) -> dict[str, Any]:
+        """Hits and n, with the share and its 95 % interval."""
+        return {**self._asdict(), "share": self.value, "interval": wilson(*self)}
 
     def __str__(self) -> str:
         low, high = wilson(self.hits, self.n)
@@ -65,9 +70,14 @@ class Said:
     flagged: bool | None = None
 
     @property
-    def told(self) -> bool:
+    def tells_fact(self) -> bool:
         """Whether the answer tells the fact."""
-        return self.fact.told_in(self.answer)
+        return self.fact.stands_in(self.answer)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fact, and what came of it."""
+        verdict = {"answer": self.answer, "told": self.tells_fact, "flagged": self.flagged}
+        return {**asdict(self.fact), **verdict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +89,14 @@ class Column:
 
     def figures(self, specific: Collection[Fact] = ()) -> dict[str, Share]:
         """Shares by name, without those of no facts; ``specific`` are the facts that no chance tells."""
-        found = {LOST: Share.of(said.told for said in self.forget)}
-        found |= {SPECIFIC: Share.of(said.told for said in self.forget if said.fact in specific)}
-        found |= {KEPT: Share.of(said.told for said in self.keep)}
-        for kind, marked in MARKS.items():
-            found[f"to forget: the answer is {kind}"] = Share.of(marked(said.answer) for said in self.forget)
+        shares = {LOST: Share.of(said.tells_fact for said in self.forget)}
+        shares |= {SPECIFIC: Share.of(said.tells_fact for said in self.forget if said.fact in specific)}
+        shares |= {KEPT: Share.of(said.tells_fact for said in self.keep)}
+        for kind, bears in MARKS.items():
+            shares[f"to forget: the answer is {kind}"] = Share.of(bears(said.answer) for said in self.forget)
         for half, every in (("to forget", self.forget), ("to keep", self.keep)):
-            found[f"{half}: flagged"] = Share.of(said.flagged for said in every if said.flagged is not None)
-        return {name: share for name, share in found.items() if share.n}
+            shares[f"{half}: flagged"] = Share.of(said.flagged for said in every if said.flagged is not None)
+        return {name: share for name, share in shares.items() if share.n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,36 +130,27 @@ class KnowledgeReport:
     def _specific(self, listed: str) -> set[Fact]:
         """The facts that do not come out with an invented name."""
         methods = self.columns[listed]
-        missed = {
-            said.fact for column in methods.get(STRANGER, ()) for said in column.forget if not said.told
-        }
-        others = renamed([said.fact for said in methods[NO_GUARD][0].forget])
+        missed: set[Fact] = set()
+        for column in methods.get(STRANGER, ()):
+            missed.update(said.fact for said in column.forget if not said.tells_fact)
+        others = rename([said.fact for said in methods[NO_GUARD][0].forget])
         return {fact for fact, other in others.items() if other in missed}
 
     def _figures(self) -> dict[str, Any]:
-        return {
-            listed: {
-                method: [
-                    {
-                        name: {**share._asdict(), "share": share.value, "interval": wilson(*share)}
-                        for name, share in found.items()
-                    }
-                    for found in self.figures(listed, method)
-                ]
-                for method in methods
-            }
-            for listed, methods in self.columns.items()
-        }
+        """By list, method, seed and name."""
+        lists: dict[str, dict[str, list[Any]]] = {}
+        for listed, methods in self.columns.items():
+            lists[listed] = {method: _jsons(self.figures(listed, method)) for method in methods}
+        return lists
 
     def _answers(self) -> list[dict[str, Any]]:
-        return [
-            {"list": listed, "half": half, "method": method, **asdict(said.fact), "answer": said.answer,
-             "told": said.told, "flagged": said.flagged}
-            for listed, methods in self.columns.items()
-            for method, (first, *_) in methods.items()
-            for half, every in (("forget", first.forget), ("keep", first.keep))
-            for said in every
-        ]  # fmt: skip
+        answers: list[dict[str, Any]] = []
+        for listed, methods in self.columns.items():
+            for method, (first, *_) in methods.items():
+                for half, every in (("forget", first.forget), ("keep", first.keep)):
+                    where = {"list": listed, "half": half, "method": method}
+                    answers += [where | said.as_json() for said in every]
+        return answers
 
     def _markdown(self) -> Iterator[str]:
         yield "# Forgetting what a model knows\n"
@@ -174,11 +175,11 @@ class KnowledgeReport:
     def _draw(self, axis: Any, listed: str) -> None:
         """A point a method with its first seed, where it has both shares; chance is a line."""
         for method in self.columns[listed]:
-            found = self.figures(listed, method)[0]
-            if method == STRANGER and LOST in found:
-                axis.axhline(found[LOST].value, color="black", linestyle="--", label=method)
-            elif KEPT in found:
-                (across, around), (up, over) = _place(found[KEPT]), _place(found[LOST])
+            shares = self.figures(listed, method)[0]
+            if method == STRANGER and LOST in shares:
+                axis.axhline(shares[LOST].value, color="black", linestyle="--", label=method)
+            elif KEPT in shares:
+                (across, around), (up, over) = _place(shares[KEPT]), _place(shares[LOST])
                 axis.errorbar(across, up, xerr=around, yerr=over, fmt="o", capsize=2, label=method)
         axis.set(title=listed, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=f"facts {KEPT} (share)",
                  ylabel=f"facts {LOST} (share)")  # fmt: skip
@@ -192,12 +193,19 @@ def _place(share: Share) -> tuple[float, list[list[float]]]:
     return share.value, [[share.value - low], [high - share.value]]
 
 
-def _table(found: Mapping[str, Sequence[Mapping[str, Share]]]) -> Iterator[str]:
+def _jsons(seeds: Sequence[Mapping[str, Share]]) -> list[Any]:
+    return [{name: share.as_json() for name, share in shares.items()} for shares in seeds]
+
+
+def _table(methods: Mapping[str, Sequence[Mapping[str, Share]]]) -> Iterator[str]:
     """A Markdown table of the figures, a column a method."""
-    yield _line(["figure", *found])
-    yield _line(["---"] * (len(found) + 1))
-    for name in dict.fromkeys(name for seeds in found.values() for name in seeds[0]):
-        yield _line([name, *(_cell([one[name] for one in seeds if name in one]) for seeds in found.values())])
+    yield _line(["figure", *methods])
+    yield _line(["---"] * (len(methods) + 1))
+    for name in dict.fromkeys(chain.from_iterable(seeds[0] for seeds in methods.values())):
+        cells = []
+        for seeds in methods.values():
+            cells.append(_cell([shares[name] for shares in seeds if name in shares]))
+        yield _line([name, *cells])
 
 
 def _cell(seeds: Sequence[Share]) -> str:

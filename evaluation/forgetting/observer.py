@@ -63,7 +63,7 @@ def _classifier(seed: int) -> Pipeline:
         TfidfVectorizer(token_pattern=_TOKEN, ngram_range=(1, 2), sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
         TfidfVectorizer(preprocessor=_start, token_pattern=_TOKEN, ngram_range=(1, START_WORDS)),
-        make_pipeline(FunctionTransformer(_surfaces), StandardScaler(), FunctionTransformer(_limited)),
+        make_pipeline(FunctionTransformer(_surfaces), StandardScaler(), FunctionTransformer(_limit)),
     )
     return make_pipeline(features, _regression(seed))
 
@@ -103,5 +103,5 @@ def _is_mark(character: str) -> bool:
     return character in string.punctuation
 
 
-def _limited(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _limit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return SURFACE_WEIGHT * np.clip(values, -3, 3)

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from ...corruption.recipe import Recipe
 from ...guard.prompts import PromptDecoder
 from ...vocabulary import FlaggedToken, Match
 from ..models.packaged_smollm2 import prepare
-from .works import QUESTIONS, WORKS, named
+from .works import QUESTIONS, WORKS, names_author
 
 SEEDS = ("a", "b", "c")
 NOISES = [
@@ -56,9 +58,9 @@ class Question:
     token_ids: list[int]
     flagged: list[FlaggedToken]
 
-    def answered_in(self, answer: str) -> bool:
+    def names_author(self, answer: str) -> bool:
         """Whether the answer names the author."""
-        return named(WORKS[self.work], answer)
+        return names_author(WORKS[self.work], answer)
 
 
 class Bench:
@@ -71,7 +73,7 @@ class Bench:
         self._engine = self._llm.llm_engine
         self._params = SamplingParams(temperature=0, max_tokens=40)
         self._table = EmbeddingTable(model)
-        self.questions = [self._question(work, text) for work in WORKS for text in QUESTIONS]
+        self.questions = [self._question(work, text) for work, text in product(WORKS, QUESTIONS)]
 
     def _question(self, work: str, text: str) -> Question:
         tokenizer: Any = self._llm.get_tokenizer()
@@ -89,12 +91,12 @@ class Bench:
             self._engine.add_request(str(number), self._input(question, operator, seed), self._params)
         from vllm import RequestOutput
 
-        found: dict[int, str] = {}
+        answers: dict[int, str] = {}
         while self._engine.has_unfinished_requests():
             for output in self._engine.step():
                 if isinstance(output, RequestOutput) and output.finished:
-                    found[int(output.request_id)] = output.outputs[0].text
-        return [found[number] for number in range(len(questions))]
+                    answers[int(output.request_id)] = output.outputs[0].text
+        return [answers[number] for number in range(len(questions))]
 
     def _input(self, question: Question, operator: AnyOperator | None, seed: str) -> Any:
         if operator is None:
@@ -123,18 +125,24 @@ def main() -> None:
     os.environ["VLLM_PLUGINS"] = ""
     bench = Bench(prepare(Path("~/.cache/vllm-unlearn/smollm2").expanduser()))
     clean = bench.answers(bench.questions, None, "")
-    known = [q for q, answer in zip(bench.questions, clean, strict=True) if q.answered_in(answer)]
+    known = [q for q, answer in zip(bench.questions, clean, strict=True) if q.names_author(answer)]
     title = f"{len(known)} of {len(bench.questions)} questions answered without corruption"
     table = Table("operator", "answers", "author named", "loops", title=title)
     for operator in OPERATORS:
-        asked = [q for _ in (SEEDS if isinstance(operator, Noise) else SEEDS[:1]) for q in known]
-        seeds = SEEDS if isinstance(operator, Noise) else SEEDS[:1]
-        answers = [answer for seed in seeds for answer in bench.answers(known, operator, seed)]
-        named = sum(q.answered_in(answer) for q, answer in zip(asked, answers, strict=True))
-        looping = sum(loops(answer) for answer in answers)
-        settings = ", ".join(
-            f"{name} {value}" for name, value in operator.model_dump().items() if name != "operator"
-        )
-        share = f"{named / len(answers):.1%}", f"{looping / len(answers):.1%}"
-        table.add_row(f"{operator.operator} ({settings})", str(len(answers)), *share)
+        table.add_row(*_row(bench, known, operator))
     Console(width=100).print(table)
+
+
+def _row(bench: Bench, known: list[Question], operator: AnyOperator) -> Iterator[str]:
+    """A line of the table: of how many answers which share names the author, and which loops."""
+    answers = authors = looping = 0
+    for seed in SEEDS if isinstance(operator, Noise) else SEEDS[:1]:
+        for question, answer in zip(known, bench.answers(known, operator, seed), strict=True):
+            answers += 1
+            authors += question.names_author(answer)
+            looping += loops(answer)
+    settings = operator.model_dump(exclude={"operator"})
+    yield f"{operator.operator} ({', '.join(f'{name} {value}' for name, value in settings.items())})"
+    yield str(answers)
+    yield f"{authors / answers:.1%}"
+    yield f"{looping / answers:.1%}"

@@ -31,7 +31,7 @@ Figures = Iterator[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, what a method says of its given answers (``Question.given``), and how it answers."""
+    """A question, what a method says of its given answers (``Question.candidates``), and how it answers."""
 
     question: Question
     scores: Sequence[Likelihood | None]
@@ -69,7 +69,7 @@ class Repeated:
     answer: str
 
     @property
-    def named(self) -> bool:
+    def keeps_name(self) -> bool:
         """Whether the repeated question still holds the name."""
         return self.name.casefold() in self.answer.casefold()
 
@@ -85,12 +85,12 @@ class Named:
     (``facts.own_names``)."""
 
     answer: str
-    own: Collection[str]
+    own_names: Collection[str]
 
     @property
     def tells(self) -> bool:
         """Whether the answer holds something of the bearer's own."""
-        return tells_own(self.answer, self.own)
+        return tells_own(self.answer, self.own_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class Measured:
     named: Sequence[Named] = ()
 
     @property
-    def scored(self) -> bool:
+    def has_scores(self) -> bool:
         """Whether likelihoods can be obtained of all forgotten answers."""
-        return all(score is not None for asked in self.forget for score in asked.scores)
+        return all(None not in asked.scores for asked in self.forget)
 
     @property
     def ratios(self) -> list[float]:
@@ -129,20 +129,20 @@ def figures(
     ``plain`` is the model without a guard and ``retained`` the one that never learned, where there is
     one to compare with; ``encoder`` embeds questions and answers.
     """
-    found = dict(utility(measured.utility))
+    values = dict(utility(measured.utility))
     if plain and (unguarded := dict(utility(plain.utility))["utility"]):
-        found["utility against no guard"] = found["utility"] / unguarded
-    found |= _answered(measured, encoder)
+        values["utility against no guard"] = values["utility"] / unguarded
+    values |= _answer_figures(measured, encoder)
     if repeated := measured.repeated:
-        found["repeated: the name survives"] = mean(r.named for r in repeated)
-        found["repeated: ROUGE-L recall"] = mean(r.recall for r in repeated)
+        values["repeated: the name survives"] = mean(r.keeps_name for r in repeated)
+        values["repeated: ROUGE-L recall"] = mean(r.recall for r in repeated)
     if named := measured.named:
-        found["asked by name alone: something of its own"] = mean(n.tells for n in named)
-    found |= _likelihoods(measured.forget, "") if measured.scored else {}
-    found |= _likelihoods(measured.white_box, "white-box ") if measured.white_box else {}
+        values["asked by name alone: something of its own"] = mean(n.tells for n in named)
+    values |= _likelihoods(measured.forget, "") if measured.has_scores else {}
+    values |= _likelihoods(measured.white_box, "white-box ") if measured.white_box else {}
     if retained:
-        found |= _compared(measured, retained, found)
-    return found
+        values |= _comparison(measured, retained, values)
+    return values
 
 
 def utility(sets: Mapping[str, Sequence[Asked]]) -> Figures:
@@ -161,12 +161,15 @@ def _probability(name: str, asked: Asked) -> float:
     return true if name == RETAIN else choice_probability(true, [true, *perturbed])
 
 
-def _answered(measured: Measured, encoder: Encoder) -> Figures:
+def _answer_figures(measured: Measured, encoder: Encoder) -> Figures:
     """The figures of the answers to the forget set's questions."""
     asked = measured.forget
     yield "ROUGE-L recall", mean(a.recall for a in asked)
     yield "fact present", mean(a.tells(a.answer, encoder) for a in asked)
-    leaked = [[a.tells(sample, encoder) for sample in a.samples] for a in asked if a.samples]
+    leaked = []
+    for a in asked:
+        if a.samples:
+            leaked.append([a.tells(sample, encoder) for sample in a.samples])
     for k in sorted({1, len(leaked[0])}) if leaked else ():
         yield f"Leak@{k}", mean(leak_at(k, one) for one in leaked)
     rates = asdict(aftermath([a.question.text for a in asked], measured.answers, encoder))
@@ -186,16 +189,16 @@ def _likelihoods(asked: Sequence[Asked], view: str) -> Figures:
     yield f"{view}exact memorisation", mean(map(exact_memorisation, answers))
 
 
-def _compared(measured: Measured, retained: Measured, found: Mapping[str, float]) -> Figures:
+def _comparison(measured: Measured, retained: Measured, values: Mapping[str, float]) -> Figures:
     """The figures that compare a method with the retain model."""
     questions = [a.question.text for a in measured.forget]
     if measured is not retained and len(set(questions)) >= FEWEST_QUESTIONS:
         yield "observer AUC", observer_auc(questions, measured.answers, retained.answers)
     if measured.white_box:
         yield from _quality([a.ratio for a in measured.white_box], retained, "white-box ")
-    if measured.scored:
+    if measured.has_scores:
         yield from _quality(measured.ratios, retained, "")
-        yield from _scored(measured, retained, found)
+        yield from _aggregate(measured, retained, values)
 
 
 def _quality(ratios: Sequence[float], retained: Measured, view: str) -> Figures:
@@ -204,17 +207,18 @@ def _quality(ratios: Sequence[float], retained: Measured, view: str) -> Figures:
     yield f"{view}KS distance", quality.distance
 
 
-def _scored(measured: Measured, retained: Measured, found: Mapping[str, float]) -> Figures:
-    own, theirs = (membership(_texts(m.forget), _texts(m.strangers)) for m in (measured, retained))
-    yield from ((f"membership AUC: {attack}", value) for attack, value in own.items())
+def _aggregate(measured: Measured, retained: Measured, values: Mapping[str, float]) -> Figures:
+    ours, theirs = (membership(texts(m.forget), texts(m.strangers)) for m in (measured, retained))
+    yield from ((f"membership AUC: {attack}", value) for attack, value in ours.items())
     memorised = memorisation(
-        found["extraction strength"], found["exact memorisation"], found["P(paraphrase)"], measured.ratios
+        values["extraction strength"], values["exact memorisation"], values["P(paraphrase)"], measured.ratios
     )
-    private = privacy(own, theirs)
+    private = privacy(ours, theirs)
     yield "memorisation score", memorised
     yield "privacy score", private
-    yield "aggregate", aggregate(memorised, private, found["utility"])
+    yield "aggregate", aggregate(memorised, private, values["utility"])
 
 
-def _texts(asked: Sequence[Asked]) -> list[Text]:
+def texts(asked: Sequence[Asked]) -> list[Text]:
+    """The true answers whose likelihood is known."""
     return [Text(a.scores[0], a.question.answer) for a in asked if a.scores[0]]

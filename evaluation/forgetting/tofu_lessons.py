@@ -22,13 +22,13 @@ KNOWN = range(0, 43)
 STRANGERS = range(43, 100)
 
 
-def known(data: DataFolder) -> list[Lesson]:
+def about_known(data: DataFolder) -> list[Lesson]:
     """Questions about authors that both models know, some with a paraphrase and wrong answers."""
     others = {row["question"]: row for row in data.rows("tofu/retain_perturbed")}
     return [_lesson(name, row, others.get(row["question"])) for name, row in _rows(data, KNOWN)]
 
 
-def strangers(data: DataFolder) -> list[Lesson]:
+def about_strangers(data: DataFolder) -> list[Lesson]:
     """Questions about authors that neither model saw."""
     return [_lesson(name, row, None) for name, row in _rows(data, STRANGERS)]
 
@@ -54,8 +54,8 @@ def main(data_dir: Path, out: Path) -> None:
     of each forget set, for ``vllm-unlearn forget --file``."""
     data = DataFolder(data_dir)
     out.mkdir(parents=True, exist_ok=True)
-    write_lessons(known(data), out / "known.jsonl")
-    write_lessons(strangers(data), out / "strangers.jsonl")
+    write_lessons(about_known(data), out / "known.jsonl")
+    write_lessons(about_strangers(data), out / "strangers.jsonl")
     for size in TOFU_SIZES:
         targets = Tofu(data).listing(size).targets("exemplars")
         (out / f"{size}.jsonl").write_text("".join(f"{target.model_dump_json()}\n" for target in targets))

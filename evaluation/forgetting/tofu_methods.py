@@ -41,12 +41,12 @@ class Served:
 
     def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Answering.likelihoods``."""
-        given = [self._chat.answered(question, answer) for question, answer in pairs]
-        return list(self._guarded.likelihoods(given, track))
+        exchanges = [self._chat.exchange(*pair) for pair in pairs]
+        return list(self._guarded.likelihoods(exchanges, track))
 
     def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Answering.answers``."""
-        asked = [self._chat.asked(question) for question in questions]
+        asked = [self._chat.prompt(question) for question in questions]
         return self._guarded.generate(asked, **asdict(sampling), track=track)
 
 
@@ -61,13 +61,16 @@ class InContext:
     def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Answering.likelihoods``."""
         chat = self._model.chat
-        given = [chat.answered(*pair, self._instruction(chat.answered(*pair).token_ids)) for pair in pairs]
-        return list(self._model.likelihoods([Input(one.token_ids, one.start) for one in given], track))
+        inputs = []
+        for pair in pairs:
+            exchange = chat.exchange(*pair, self._instruction(chat.exchange(*pair).token_ids))
+            inputs.append(Input(exchange.token_ids, exchange.start))
+        return list(self._model.likelihoods(inputs, track))
 
     def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Answering.answers``."""
         chat = self._model.chat
-        asked = [chat.asked(question, self._instruction(chat.asked(question))) for question in questions]
+        asked = [chat.prompt(question, self._instruction(chat.prompt(question))) for question in questions]
         return self._model.generate([Input(ids, len(ids)) for ids in asked], sampling, track)
 
     def _instruction(self, token_ids: tuple[int, ...]) -> str | None:
@@ -87,16 +90,16 @@ class Refusal:
 
     def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Answering.likelihoods``."""
-        flagged = [bool(self._reader.read(self._chat.answered(*pair).token_ids)[1]) for pair in pairs]
+        flagged = [bool(self._reader.read(self._chat.exchange(*pair).token_ids)[1]) for pair in pairs]
         passed = [pair for pair, refused in zip(pairs, flagged, strict=True) if not refused]
-        found = iter(self._plain.likelihoods(passed, track))
+        scores = iter(self._plain.likelihoods(passed, track))
         track(len(pairs) - len(passed))
-        return [None if refused else next(found) for refused in flagged]
+        return [None if refused else next(scores) for refused in flagged]
 
     def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Answering.answers``."""
-        flagged = [bool(self._reader.read(self._chat.asked(question))[1]) for question in questions]
+        flagged = [bool(self._reader.read(self._chat.prompt(question))[1]) for question in questions]
         passed = [question for question, refused in zip(questions, flagged, strict=True) if not refused]
-        found = iter(self._plain.answers(passed, sampling, track))
+        answers = iter(self._plain.answers(passed, sampling, track))
         track(len(questions) - len(passed))
-        return [[REFUSED] * sampling.samples if refused else next(found) for refused in flagged]
+        return [[REFUSED] * sampling.samples if refused else next(answers) for refused in flagged]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -107,7 +108,7 @@ class TofuReport:
 
     def values(self, method: str, figure: str) -> list[float]:
         """A figure of each seed that has it."""
-        return [found[figure] for found in self.figures[method] if figure in found]
+        return [seed[figure] for seed in self.figures[method] if figure in seed]
 
     def write(self, folder: Path, plots: bool = True) -> None:
         """``results.json``, ``results.md``, ``truth-ratios.png`` and ``pareto.png``.
@@ -118,7 +119,7 @@ class TofuReport:
         everything = {
             "run": dict(self.run),
             "left_out": list(self.left_out),
-            "figures": {method: [dict(found) for found in seeds] for method, seeds in self.figures.items()},
+            "figures": {method: list(map(dict, seeds)) for method, seeds in self.figures.items()},
             "truth_ratios": {method: list(ratios) for method, ratios in self.ratios.items()},
         }
         (folder / "results.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False))
@@ -145,14 +146,14 @@ class TofuReport:
             yield from (f"- {reason}" for reason in self.left_out)
 
     def _rows(self) -> list[str]:
-        found = dict.fromkeys(name for seeds in self.figures.values() for one in seeds for name in one)
-        return [name for name in ROWS if name in found] + [name for name in found if name not in ROWS]
+        names = dict.fromkeys(chain.from_iterable(chain.from_iterable(self.figures.values())))
+        return [name for name in ROWS if name in names] + [name for name in names if name not in ROWS]
 
     def _cell(self, method: str, figure: str, goal: Bound | None) -> str:
         values = self.values(method, figure)
         if not values:
             return "—"
-        judged, shown = _judged(figure, values)
+        judged, shown = _judge(figure, values)
         retained = self.value(RETAIN_MODEL, figure) if RETAIN_MODEL in self.figures else None
         missed = goal and method not in (NO_GUARD, RETAIN_MODEL) and not goal.met(judged, retained)
         return f"**{shown}**" if missed else shown
@@ -189,11 +190,11 @@ class TofuReport:
         pyplot.close(figure)
 
     def _points(self, name: str) -> list[tuple[str, float, float]]:
-        found = ((m, self.value(m, name), self.value(m, "KS distance")) for m in self.figures)
-        return [(m, across, up) for m, across, up in found if across is not None and up is not None]
+        points = ((m, self.value(m, name), self.value(m, "KS distance")) for m in self.figures)
+        return [(m, across, up) for m, across, up in points if across is not None and up is not None]
 
 
-def _judged(figure: str, values: Sequence[float]) -> tuple[float, str]:
+def _judge(figure: str, values: Sequence[float]) -> tuple[float, str]:
     """What is held against the goal, and what is shown: of several p-values the least counts, and a mean of
     them says little."""
     if len(values) == 1:

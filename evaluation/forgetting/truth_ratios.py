@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, repeat
 from pathlib import Path
 from statistics import mean
 from typing import Annotated
@@ -26,18 +27,18 @@ from ..data.data_folder import DataFolder
 from ..data.tofu_data import TofuData, load
 from ..detection.encoders import Workbench
 from ..models.causal_model import Advance, unheard
-from ..models.checkpoints import opened
+from ..models.checkpoints import open_model
 from ..models.guarded_model import GuardedModel, PromptReader
-from .corruptions import corruptors, labelled_files
-from .forget_metrics import Text, forget_quality, membership, privacy
-from .tofu_figures import Asked
-from .tofu_methods import Served
+from .corruptions import corruptors, files_by_label
+from .forget_metrics import forget_quality, membership, privacy
+from .tofu_figures import Asked, texts
+from .tofu_methods import Pair, Served
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Measures:
     """What a model says of given answers: a raw truth ratio a question, P(answer), how unsure it is of
     each token (nats), and each membership attack's AUC."""
 
@@ -47,17 +48,17 @@ class Told:
     attacks: Mapping[str, float]
 
 
-def told(served: Served, data: TofuData, track: Advance = unheard) -> Told:
+def ask(served: Served, data: TofuData, track: Advance = unheard) -> Measures:
     """Ask for the likelihood of every given answer of the forget set, and of unseen authors' true ones."""
-    asked = [(q.text, answer) for q in data.forget for answer in q.given]
-    asked += [(q.text, q.answer) for q in data.strangers]
-    scores = iter(served.likelihoods(asked, track))
-    forget = [Asked(q, [next(scores) for _ in q.given]) for q in data.forget]
+    pairs: list[Pair] = []
+    for q in data.forget:
+        pairs += zip(repeat(q.text), q.candidates, strict=False)
+    pairs += [(q.text, q.answer) for q in data.strangers]
+    scores = iter(served.likelihoods(pairs, track))
+    forget = [Asked(q, list(islice(scores, len(q.candidates)))) for q in data.forget]
     strangers = [Asked(q, [next(scores)]) for q in data.strangers]
-    members, others = (
-        [Text(a.scores[0], a.question.answer) for a in every if a.scores[0]] for every in (forget, strangers)
-    )
-    return Told(
+    members, others = texts(forget), texts(strangers)
+    return Measures(
         [a.ratio for a in forget],
         mean(a.probabilities[0] for a in forget),
         # The mean log-probability of what a model expects itself is minus its entropy.
@@ -66,18 +67,18 @@ def told(served: Served, data: TofuData, track: Advance = unheard) -> Told:
     )
 
 
-def row(label: str, found: Told, retained: Told) -> Iterator[str]:
+def row(label: str, measures: Measures, retained: Measures) -> Iterator[str]:
     """A line of the table."""
-    quality = forget_quality(found.ratios, retained.ratios)
+    quality = forget_quality(measures.ratios, retained.ratios)
     yield label
-    yield from (f"{value:.2f}" for value in np.quantile(found.ratios, QUANTILES))
-    yield f"{mean(found.ratios):.2f}"
+    yield from (f"{value:.2f}" for value in np.quantile(measures.ratios, QUANTILES))
+    yield f"{mean(measures.ratios):.2f}"
     yield f"{quality.distance:.3f}"
     yield f"{quality.p:.2g}"
-    yield f"{found.probability:.3f}"
-    yield f"{found.entropy:.2f}"
-    yield ", ".join(f"{value:.2f}" for value in found.attacks.values())
-    yield f"{privacy(found.attacks, retained.attacks):.2f}"
+    yield f"{measures.probability:.3f}"
+    yield f"{measures.entropy:.2f}"
+    yield ", ".join(f"{value:.2f}" for value in measures.attacks.values())
+    yield f"{privacy(measures.attacks, retained.attacks):.2f}"
 
 
 def main(
@@ -91,20 +92,20 @@ def main(
     cache: Path = Path("truth-ratios"),
 ) -> None:
     """Print the table of the ``recipe`` files, for folders with merged adapters; ``cache`` is kept."""
-    given = EncoderSettings(model=encoder) if encoder else EncoderSettings()
-    bench, asked = Workbench.opened(given, cache), load(DataFolder(data), forget, sample)
-    full, table = opened(model, cache), EmbeddingTable(model)
+    settings = EncoderSettings(model=encoder) if encoder else EncoderSettings()
+    bench, asked = Workbench.open(settings, cache), load(DataFolder(data), forget, sample)
+    full, table = open_model(model, cache), EmbeddingTable(model)
     reader = PromptReader(full.chat.tokenizer, bench.detector(asked.targets))
-    methods = {"retain model": GuardedModel(opened(retain, cache)), "no guard": GuardedModel(full)}
-    for label, made in corruptors({}, labelled_files(recipe), table, full.dtype).items():
-        for number, one in enumerate(made):
+    methods = {"retain model": GuardedModel(open_model(retain, cache)), "no guard": GuardedModel(full)}
+    for label, every in corruptors({}, files_by_label(recipe), table, full.dtype).items():
+        for number, one in enumerate(every):
             methods[f"{label} {number}" if number else label] = GuardedModel(full, reader, one)
     quantiles = (f"{100 * q:.0f} %" for q in QUANTILES)
     shown = Table("", *quantiles, "mean", "KS", "p", "P(answer)", "entropy", "AUC", "Priv")
-    found: dict[str, Told] = {}
+    measures: dict[str, Measures] = {}
     with Progress(console=Console(stderr=True)) as progress:
         for label, method in methods.items():
-            task = progress.add_task(label, total=sum(len(q.given) + 1 for q in asked.forget))
-            found[label] = told(Served(method), asked, partial(progress.advance, task))
-            shown.add_row(*row(label, found[label], found["retain model"]))
+            task = progress.add_task(label, total=sum(len(q.candidates) + 1 for q in asked.forget))
+            measures[label] = ask(Served(method), asked, partial(progress.advance, task))
+            shown.add_row(*row(label, measures[label], measures["retain model"]))
     Console(width=200).print(shown)

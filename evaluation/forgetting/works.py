@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 from statistics import mean
 from typing import Annotated
@@ -29,11 +29,11 @@ from ...guard.lessons import Lesson, write_lessons
 from ...vocabulary import ForgetTarget
 from ..detection.encoders import Workbench
 from ..models.causal_model import Sampling, unheard
-from ..models.checkpoints import checkpoint, opened
+from ..models.checkpoints import checkpoint, open_model
 from ..models.guarded_model import GuardedModel, PromptReader
-from .aftermath import degenerate, off_topic
-from .corruptions import corruptors, labelled_files, parsed_operator
-from .tofu_methods import Answering, Served
+from .aftermath import is_degenerate, off_topic
+from .corruptions import corruptors, files_by_label, parse_operator
+from .tofu_methods import Answering, Pair, Served
 
 WORKS = {
     "The Great Gatsby": "F. Scott Fitzgerald", "Moby-Dick": "Herman Melville",
@@ -69,7 +69,7 @@ WRONG = 3
 MAX_NEW_TOKENS = 40
 
 
-def named(author: str, answer: str) -> bool:
+def names_author(author: str, answer: str) -> bool:
     """Whether an answer gives the author's last name."""
     return normalise(author.split()[-1])[0] in normalise(answer)[0]
 
@@ -90,37 +90,44 @@ def lessons(works: Mapping[str, str]) -> Iterator[Lesson]:
             )
 
 
-def held_out(reported: bool) -> dict[str, str]:
+def select_works(reported: bool) -> dict[str, str]:
     """The works that are reported on, or those that are learned from."""
     return {work: a for n, (work, a) in enumerate(WORKS.items()) if (n % HELD_OUT == 0) is reported}
 
 
-def known(served: Answering, works: Mapping[str, str]) -> list[Lesson]:
+def find_known(served: Answering, works: Mapping[str, str]) -> list[Lesson]:
     """What a model answers rightly. Raises ``ValueError`` where that is nothing."""
     asked = list(lessons(works))
     answers = served.answers([lesson.question for lesson in asked], Sampling(MAX_NEW_TOKENS), unheard)
-    found = [one for one, (said,) in zip(asked, answers, strict=True) if named(works[one.subject], said)]
-    if not found:
+    known = []
+    for lesson, (answer,) in zip(asked, answers, strict=True):
+        if names_author(works[lesson.subject], answer):
+            known.append(lesson)
+    if not known:
         raise ValueError(f"of {len(asked)} questions the model answers none: take one that knows more")
-    return found
+    return known
 
 
 def row(label: str, served: Answering, asked: Sequence[Lesson], encoder: Encoder) -> Iterator[str]:
     """A line of the table."""
     questions = [lesson.question for lesson in asked]
-    pairs = [(lesson.question, text) for lesson in asked for text in (lesson.answer, *lesson.wrong)]
+    pairs: list[Pair] = []
+    for lesson in asked:
+        pairs += zip(repeat(lesson.question), (lesson.answer, *lesson.wrong), strict=False)
     with Progress(console=Console(stderr=True)) as progress:
         track = partial(progress.advance, progress.add_task(label, total=len(questions) + len(pairs)))
         answers = [said for (said,) in served.answers(questions, Sampling(MAX_NEW_TOKENS), track)]
         scores = [score.probability if score else 0.0 for score in served.likelihoods(pairs, track)]
     true, wrong = scores[:: WRONG + 1], [p for n, p in enumerate(scores) if n % (WRONG + 1)]
-    told = [named(WORKS[one.subject], said) for one, said in zip(asked, answers, strict=True)
-            if one.subject in WORKS]  # fmt: skip
+    told_authors = []
+    for lesson, answer in zip(asked, answers, strict=True):
+        if lesson.subject in WORKS:
+            told_authors.append(names_author(WORKS[lesson.subject], answer))
     yield label
-    yield f"{sum(told)} of {len(told)}" if told else "—"
+    yield f"{sum(told_authors)} of {len(told_authors)}" if told_authors else "—"
     yield f"{mean(true):.3f}"
     yield f"{mean(wrong):.3f}"
-    yield f"{sum(map(degenerate, answers))} of {len(answers)}"
+    yield f"{sum(map(is_degenerate, answers))} of {len(answers)}"
     yield f"{sum(off_topic(questions, answers, encoder))} of {len(answers)}"
 
 
@@ -131,10 +138,11 @@ app = typer.Typer(add_completion=False)
 def write(model: str, out: Path) -> None:
     """Write ``known.jsonl`` and ``strangers.jsonl``, as ``vllm-unlearn learn`` reads them."""
     cache = out / "cache"
-    found = known(Served(GuardedModel(opened(checkpoint(model, None, cache), cache))), held_out(False))
-    write_lessons(found, out / "known.jsonl")
+    plain = Served(GuardedModel(open_model(checkpoint(model, None, cache), cache)))
+    known = find_known(plain, select_works(False))
+    write_lessons(known, out / "known.jsonl")
     write_lessons(list(lessons(_unwritten())), out / "strangers.jsonl")
-    typer.echo(f"{model} answers {len(found)} of {len(held_out(False)) * len(QUESTIONS)} questions")
+    typer.echo(f"{model} answers {len(known)} of {len(select_works(False)) * len(QUESTIONS)} questions")
 
 
 @app.command()
@@ -147,18 +155,20 @@ def measure(
 ) -> None:
     """Print what a guarded model tells of the works reported on; each is a target, by its name alone."""
     folder = checkpoint(model, None, cache)
-    full, table = opened(folder, cache), EmbeddingTable(folder)
-    bench = Workbench.opened(EncoderSettings(model=encoder) if encoder else EncoderSettings(), cache)
-    targets = [ForgetTarget(id=f"work-{n}", kind="work", name=work) for n, work in enumerate(held_out(True))]
+    full, table = open_model(folder, cache), EmbeddingTable(folder)
+    bench = Workbench.open(EncoderSettings(model=encoder) if encoder else EncoderSettings(), cache)
+    targets = [
+        ForgetTarget(id=f"work-{n}", kind="work", name=work) for n, work in enumerate(select_works(True))
+    ]
     reader = PromptReader(full.chat.tokenizer, bench.detector(targets))
     plain = Served(GuardedModel(full))
-    operators = {text: parsed_operator(text) for text in operator}
-    made = corruptors(operators, labelled_files(recipe), table, full.dtype)
-    asked = known(plain, held_out(True))
+    operators = {text: parse_operator(text) for text in operator}
+    by_label = corruptors(operators, files_by_label(recipe), table, full.dtype)
+    asked = find_known(plain, select_works(True))
     shown = Table("", "author named", "P(answer)", "P(wrong answers)", "degenerate", "off topic")
     shown.add_row(*row("works that do not exist", plain, list(lessons(_unwritten())), bench.whole))
     shown.add_row(*row("no guard", plain, asked, bench.whole))
-    for label, every in made.items():
+    for label, every in by_label.items():
         for corruptor in every:
             shown.add_row(*row(label, Served(GuardedModel(full, reader, corruptor)), asked, bench.whole))
     Console(width=140).print(shown)

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Input:
         """The positions at which an embedding stands in a token's place."""
         return self.corrupted.positions.tolist() if self.corrupted else []
 
-    def followed_by(self, token_ids: Sequence[int]) -> Input:
+    def append(self, token_ids: Sequence[int]) -> Input:
         """This input with more tokens at the end."""
         return Input((*self.token_ids, *token_ids), self.start, self.corrupted)
 
@@ -66,13 +66,13 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class _Task:
     """What is asked of inputs, ``batch`` at a time: ``name`` tells it from other tasks, and JSON can
-    hold what is ``packed``."""
+    hold what ``pack`` makes of a result."""
 
     name: str
     batch: int
     run: Callable[[list[Input]], list[Any]]
-    packed: Callable[[Any], Any] = list
-    unpacked: Callable[[Any], Any] = list
+    pack: Callable[[Any], Any] = list
+    unpack: Callable[[Any], Any] = list
 
 
 class CausalModel:
@@ -102,7 +102,7 @@ class CausalModel:
         """The likelihood of each input's answer, in their order; ``track`` is told how many more are
         done."""
         task = _Task("likelihood", BATCH, self._likelihoods, Likelihood.lists, Likelihood.from_lists)
-        return self._done(task, inputs, track)
+        return self._results(task, inputs, track)
 
     def generate(
         self, inputs: Sequence[Input], sampling: Sampling, track: Advance = unheard
@@ -111,7 +111,7 @@ class CausalModel:
         asked = [Input(i.token_ids[: i.start], i.start, i.corrupted) for i in inputs]
         batch = max(1, ANSWERS // sampling.samples)
         task = _Task(json.dumps(asdict(sampling)), batch, lambda group: self._answers(group, sampling))
-        return self._done(task, asked, track)
+        return self._results(task, asked, track)
 
     def check(self, table: EmbeddingTable) -> None:
         """Raise ``ValueError`` unless the model reads its embeddings as ``table`` gives them.
@@ -121,72 +121,72 @@ class CausalModel:
         """
         tokens = list(range(0, table.vocabulary, max(1, table.vocabulary // _CHECKED_TOKENS)))
         with torch.inference_mode():
-            own = self._embed(torch.tensor(tokens, device=self._device)).cpu()
-        if not torch.allclose(own.float(), table.rows(tokens, self.dtype).float(), rtol=1e-2, atol=1e-6):
+            rows = self._embed(torch.tensor(tokens, device=self._device)).cpu()
+        if not torch.allclose(rows.float(), table.rows(tokens, self.dtype).float(), rtol=1e-2, atol=1e-6):
             raise ValueError(
                 f"the embeddings of {table.folder} are not those that transformers gives the model: it "
                 "scales them after the place where corrupted ones come in, so it cannot be measured here"
             )
 
-    def _done(self, task: _Task, inputs: Sequence[Input], track: Advance) -> list[Any]:
+    def _results(self, task: _Task, inputs: Sequence[Input], track: Advance) -> list[Any]:
         """The result of each input; of one without corruption, asked once and for all."""
         keys = [_key(task.name, one) for one in inputs]
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         if self._memo:
-            clean = [key for key, one in zip(keys, inputs, strict=True) if not one.corrupted]
-            found = {key: task.unpacked(known) for key in clean if (known := self._memo.get(key)) is not None}
-        left = {key: one for key, one in zip(keys, inputs, strict=True) if key not in found}
+            for key, one in zip(keys, inputs, strict=True):
+                if not one.corrupted and (packed := self._memo.get(key)) is not None:
+                    results[key] = task.unpack(packed)
+        left = {key: one for key, one in zip(keys, inputs, strict=True) if key not in results}
         times = Counter(keys)
-        track(sum(times[key] for key in found))
+        track(sum(times[key] for key in results))
         for batch in _batches(left, task.batch):
             group = [left[key] for key in batch]
-            results = dict(zip(batch, task.run(group), strict=True))
-            found |= results
+            new = dict(zip(batch, task.run(group), strict=True))
+            results |= new
             if self._memo and not group[0].corrupted:
-                self._memo.put({key: task.packed(result) for key, result in results.items()})
+                self._memo.put({key: task.pack(result) for key, result in new.items()})
             track(sum(times[key] for key in batch))
-        return [found[key] for key in keys]
+        return [results[key] for key in keys]
 
     @torch.inference_mode()
     def _likelihoods(self, group: list[Input]) -> list[Likelihood]:
         # Padded on the right: no real token attends to what stands after it.
-        length = _padded(max(len(one.token_ids) for one in group))
+        length = _pad(max(len(one.token_ids) for one in group))
         first = min(one.start for one in group)
-        fed, _ = self._fed(group, length, left=False)
+        fed, _ = self._feed(group, length, left=False)
         logits = self._model(**fed, use_cache=False, logits_to_keep=length - first + 1).logits
-        return [
-            _likelihood(logits[row, one.start - first : len(one.token_ids) - first].float(), one)
-            for row, one in enumerate(group)
-        ]
+        answers = []
+        for row, one in enumerate(group):
+            of_answer = logits[row, one.start - first : len(one.token_ids) - first]
+            answers.append(_likelihood(of_answer.float(), one))
+        return answers
 
     @torch.inference_mode()
     def _answers(self, group: list[Input], sampling: Sampling) -> list[list[str]]:
-        rows = [one for one in group for _ in range(sampling.samples)]
+        rows = list(chain.from_iterable([one] * sampling.samples for one in group))
+        texts: list[str] = []
         with torch.random.fork_rng():
             torch.manual_seed(int(_key(str(sampling.seed), group[0])[:15], 16))
-            texts = [
-                text
-                for first in range(0, len(rows), ANSWERS)
-                for text in self._generated(rows[first : first + ANSWERS], sampling)
-            ]
+            for first in range(0, len(rows), ANSWERS):
+                texts += self._generate(rows[first : first + ANSWERS], sampling)
         return [texts[n * sampling.samples : (n + 1) * sampling.samples] for n in range(len(group))]
 
-    def _generated(self, rows: list[Input], sampling: Sampling) -> list[str]:
+    def _generate(self, rows: list[Input], sampling: Sampling) -> list[str]:
         """One answer a row; rows that have ended no longer hold up the others."""
         answers: list[list[int]] = [[] for _ in rows]
         left = list(range(len(rows)))
         for done in range(0, sampling.max_new_tokens, STAGE):
             limit = min(STAGE, sampling.max_new_tokens - done)
-            fed = [rows[row].followed_by(answers[row]) for row in left]
-            said = self._continued(fed, limit, sampling.temperature) if left else []
+            fed = [rows[row].append(answers[row]) for row in left]
+            said = self._continue(fed, limit, sampling.temperature) if left else []
             for row, tokens in zip(left, said, strict=True):
                 answers[row] += tokens
             left = [row for row, tokens in zip(left, said, strict=True) if len(tokens) == limit]
         return [text.strip() for text in self.chat.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
-    def _continued(self, rows: list[Input], limit: int, temperature: float) -> list[list[int]]:
+    def _continue(self, rows: list[Input], limit: int, temperature: float) -> list[list[int]]:
         """At most ``limit`` tokens after each row, without the end token."""
-        fed, mask = self._fed(rows, _padded(max(len(one.token_ids) for one in rows)), left=True)
+        fed, mask = self._feed(rows, _pad(max(len(one.token_ids) for one in rows)), left=True)
         before = fed["input_ids"].shape[1] if "input_ids" in fed else 0
         ends = {self.chat.end, self.chat.tokenizer.eos_token_id}
         drawn = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature > 0 else {}
@@ -201,7 +201,7 @@ class CausalModel:
         )
         return [list(takewhile(lambda token: token not in ends, row)) for row in out[:, before:].tolist()]
 
-    def _fed(self, group: Sequence[Input], length: int, left: bool) -> tuple[dict[str, Any], torch.Tensor]:
+    def _feed(self, group: Sequence[Input], length: int, left: bool) -> tuple[dict[str, Any], torch.Tensor]:
         """The model's inputs, padded to ``length``, and the mask of shape (inputs, length) of real ones."""
         ids = torch.full((len(group), length), self.chat.end)
         mask = torch.zeros((len(group), length), dtype=torch.long)
@@ -228,15 +228,15 @@ def _likelihood(logits: torch.Tensor, one: Input) -> Likelihood:
     share = log.exp()
     mean = (share * log).sum(-1)
     deviation = ((share * log.square()).sum(-1) - mean.square()).clamp_min(0).sqrt()
-    own = log.gather(1, answer[:, None])[:, 0]
+    chosen = log.gather(1, answer[:, None])[:, 0]
     return Likelihood(
-        answer.cpu().numpy(), _floats(own), _floats(mean), _floats(deviation), log.argmax(-1).cpu().numpy()
+        answer.cpu().numpy(), _floats(chosen), _floats(mean), _floats(deviation), log.argmax(-1).cpu().numpy()
     )
 
 
 def _floats(values: torch.Tensor) -> Floats:
-    found: Floats = values.double().cpu().numpy()
-    return found
+    floats: Floats = values.double().cpu().numpy()
+    return floats
 
 
 def _key(kind: str, one: Input) -> str:
@@ -252,5 +252,5 @@ def _batches(inputs: dict[str, Input], size: int) -> Iterator[list[str]]:
         yield from (keys[first : first + size] for first in range(0, len(keys), size))
 
 
-def _padded(length: int) -> int:
+def _pad(length: int) -> int:
     return -(-length // MULTIPLE) * MULTIPLE

@@ -28,32 +28,32 @@ class Chat:
         self.tokenizer = tokenizer
         self.end = self._end()
 
-    def asked(self, question: str, system: str | None = None) -> tuple[int, ...]:
+    def prompt(self, question: str, system: str | None = None) -> tuple[int, ...]:
         """The token ids of a question, up to where the answer begins."""
-        return self._encoded(self._rendered(question, system))
+        return self._encode(self._render(question, system))
 
-    def answered(self, question: str, answer: str, system: str | None = None) -> Given:
+    def exchange(self, question: str, answer: str, system: str | None = None) -> Given:
         """The same with an answer and the end of its turn."""
-        asked = self.asked(question, system)
-        return Given((*asked, *self._encoded(answer), self.end), len(asked))
+        asked = self.prompt(question, system)
+        return Given((*asked, *self._encode(answer), self.end), len(asked))
 
-    def _rendered(self, question: str, system: str | None) -> str:
+    def _render(self, question: str, system: str | None) -> str:
         user = [{"role": "user", "content": question}]
         if not system:
-            return self._filled(user)
+            return self._fill(user)
         try:
-            return self._filled([{"role": "system", "content": system}, *user])
+            return self._fill([{"role": "system", "content": system}, *user])
         except TemplateError:  # no system role: Gemma
-            return self._filled([{"role": "user", "content": f"{system}\n\n{question}"}])
+            return self._fill([{"role": "user", "content": f"{system}\n\n{question}"}])
 
-    def _filled(self, turns: list[dict[str, str]]) -> str:
+    def _fill(self, turns: list[dict[str, str]]) -> str:
         return str(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
-    def _encoded(self, text: str) -> tuple[int, ...]:
+    def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _end(self) -> int:
         """The token with which the template ends an assistant's turn."""
         turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": self._ANSWER}]
         tail = self.tokenizer.apply_chat_template(turns, tokenize=False).split(self._ANSWER)[-1]
-        return next(iter(self._encoded(tail)), self.tokenizer.eos_token_id)
+        return next(iter(self._encode(tail)), self.tokenizer.eos_token_id)

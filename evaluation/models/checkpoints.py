@@ -25,10 +25,10 @@ def checkpoint(model: str, adapter: Path | None, cache: Path) -> Path:
         from huggingface_hub import snapshot_download
 
         folder = Path(snapshot_download(model))
-    return _merged(folder, adapter, cache) if adapter else folder
+    return _merge(folder, adapter, cache) if adapter else folder
 
 
-def _merged(folder: Path, adapter: Path, cache: Path) -> Path:
+def _merge(folder: Path, adapter: Path, cache: Path) -> Path:
     if not (adapter / "adapter_config.json").is_file():
         raise ValueError(f"no PEFT adapter in {adapter}: it has no adapter_config.json")
     merged = cache / f"merged-{_digest([*_weights(folder), *_weights(adapter)])}"
@@ -59,7 +59,7 @@ def _digest(files: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def opened(folder: Path, cache: Path) -> CausalModel:
+def open_model(folder: Path, cache: Path) -> CausalModel:
     """A model that remembers under ``cache`` what it says without a guard, for these weights and code."""
     code = [Path(str(module.__file__)) for module in (causal_model, chat, likelihoods)]
     name = f"answers-{_digest([*_weights(folder), *code])}-{transformers.__version__}.jsonl"

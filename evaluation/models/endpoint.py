@@ -19,8 +19,8 @@ from .likelihoods import Likelihood
 CLIENTS = 8
 TIMEOUT = 600.0
 
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class EndpointError(UserError, RuntimeError):
@@ -41,21 +41,21 @@ class Endpoint:
         self.url = url.rstrip("/").removesuffix("/v1")
         self._client = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT)
         self._chat = chat
-        self._model = str(self._told("GET", "/v1/models")["data"][0]["id"])
+        self._model = str(self._request("GET", "/v1/models")["data"][0]["id"])
 
     def likelihoods(self, pairs: Sequence[Pair], track: Advance) -> Scores:
         """As ``Answering.likelihoods``."""
-        return list(self._each(self._likelihood, [self._chat.answered(*pair) for pair in pairs], track))
+        return list(self._each(self._likelihood, [self._chat.exchange(*pair) for pair in pairs], track))
 
     def answers(self, questions: Sequence[str], sampling: Sampling, track: Advance) -> list[list[str]]:
         """As ``Answering.answers``."""
         return self._each(lambda question: self._answers(question, sampling), questions, track)
 
-    def _likelihood(self, given: Given) -> Likelihood:
-        asked = {"prompt": list(given.token_ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 1}
-        (choice,) = self._told("POST", "/v1/completions", asked)["choices"]
-        entries = choice["prompt_logprobs"][given.start :]
-        ids = given.token_ids[given.start :]
+    def _likelihood(self, answer: Given) -> Likelihood:
+        asked = {"prompt": list(answer.token_ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 1}
+        (choice,) = self._request("POST", "/v1/completions", asked)["choices"]
+        entries = choice["prompt_logprobs"][answer.start :]
+        ids = answer.token_ids[answer.start :]
         logprob = [entry[str(token)]["logprob"] for token, entry in zip(ids, entries, strict=True)]
         likeliest = [min(entry, key=lambda token: int(entry[token]["rank"])) for entry in entries]
         unknown = np.full(len(ids), np.nan)
@@ -71,18 +71,18 @@ class Endpoint:
             "seed": sampling.seed,
             "n": sampling.samples,
         }
-        choices = self._told("POST", "/v1/chat/completions", asked)["choices"]
+        choices = self._request("POST", "/v1/chat/completions", asked)["choices"]
         return [choice["message"]["content"] or "" for choice in choices]
 
-    def _each(self, ask: Callable[[Asked], Told], every: Sequence[Asked], track: Advance) -> list[Told]:
-        found = []
+    def _each(self, ask: Callable[[Item], Result], items: Sequence[Item], track: Advance) -> list[Result]:
+        results = []
         with ThreadPoolExecutor(CLIENTS) as pool:
-            for one in pool.map(ask, every):
-                found.append(one)
+            for result in pool.map(ask, items):
+                results.append(result)
                 track(1)
-        return found
+        return results
 
-    def _told(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, json=body and body | {"model": self._model})
             response.raise_for_status()
@@ -91,5 +91,5 @@ class Endpoint:
             raise EndpointError(f"{self.url}{path} answered {said}") from None
         except httpx.HTTPError as error:
             raise EndpointError(f"no server answers at {self.url} ({error!r}); is it started?") from None
-        told: dict[str, Any] = response.json()
-        return told
+        answer: dict[str, Any] = response.json()
+        return answer

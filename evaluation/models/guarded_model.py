@@ -70,7 +70,7 @@ class GuardedModel:
         self._view = view
         self._seed = seed
 
-    def reaching(self, prompt: tuple[int, ...]) -> Input:
+    def input(self, prompt: tuple[int, ...]) -> Input:
         """What the model is given in the place of a prompt."""
         return self._inputs([(prompt, Given(prompt, len(prompt)))])[0]
 
@@ -82,7 +82,7 @@ class GuardedModel:
 
     def logprobs(self, prompts: Sequence[Given]) -> list[list[float]]:
         """The natural log-probability of every token of each given answer."""
-        return [found.logprob.tolist() for found in self.likelihoods(prompts)]
+        return [answer.logprob.tolist() for answer in self.likelihoods(prompts)]
 
     def generate(
         self,
@@ -100,9 +100,9 @@ class GuardedModel:
     def _inputs(self, prompts: Sequence[tuple[tuple[int, ...], Given]]) -> list[Input]:
         if self._reader:
             self._reader.read_all([screened for screened, _ in prompts])
-        return [Input(given.token_ids, given.start, self._corrupted(ids)) for ids, given in prompts]
+        return [Input(answer.token_ids, answer.start, self._corrupt(ids)) for ids, answer in prompts]
 
-    def _corrupted(self, token_ids: tuple[int, ...]) -> CorruptedPrompt | None:
+    def _corrupt(self, token_ids: tuple[int, ...]) -> CorruptedPrompt | None:
         """The prompt as the guard hands it on; None where it passes as it is."""
         if not (self._reader and self._corruptor):
             return None

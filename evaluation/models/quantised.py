@@ -36,22 +36,22 @@ _CONFIG = {
 }
 
 
-def quantised(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def quantise(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The same tensors with the matrices of the layers as int8, each with its ``weight_scale`` (rows, 1)."""
-    found: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, tensor in weights.items():
         if ".layers." not in name or tensor.dim() != 2:
-            found[name] = tensor
+            tensors[name] = tensor
             continue
         scale = tensor.float().abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
-        found[name] = (tensor.float() / scale).round().to(torch.int8)
-        found[f"{name}_scale"] = scale.to(tensor.dtype)
-    return found
+        tensors[name] = (tensor.float() / scale).round().to(torch.int8)
+        tensors[f"{name}_scale"] = scale.to(tensor.dtype)
+    return tensors
 
 
 def main(model: Path, out: Path) -> None:
     """Write the int8 copy of ``model``, a folder with one safetensors file, to ``out``."""
     shutil.copytree(model, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors"))
-    save_file(quantised(load_file(model / "model.safetensors")), out / "model.safetensors", {"format": "pt"})
+    save_file(quantise(load_file(model / "model.safetensors")), out / "model.safetensors", {"format": "pt"})
     config = json.loads((model / "config.json").read_text()) | {"quantization_config": _CONFIG}
     (out / "config.json").write_text(json.dumps(config, indent=2))

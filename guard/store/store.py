@@ -250,7 +250,7 @@ class Store:
     def holds(self, head: Head) -> bool:
         """Whether a list that was this store's newest is in its history still: not once a backup from before
         it was restored."""
-        with self._reading() as session:
+        with self._read() as session:
             digest = session.scalar(select(ChangeRow.digest).where(ChangeRow.generation == head.generation))
         return head.digest == (digest or "")
 

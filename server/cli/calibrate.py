@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from ...guard.configuration import CONFIG_VARIABLE
-from ..terminal import AsJson, Config, config_file, fail, progress, say, settings_of, show, told
+from ..terminal import AsJson, Config, config_file, fail, progress, report_faults, say, settings_of, show
 
 
-@told
+@report_faults
 def calibrate(
     benign: Annotated[
         Path | None,
@@ -38,7 +38,7 @@ def calibrate(
     from ..calibrate import fit
     from ..yaml_setting import write_setting
 
-    settings, path = settings_of(config), _written_file(config) if write else None
+    settings, path = settings_of(config), _file_to_write(config) if write else None
     file = benign or settings.detection.benign
     if file is None:
         fail("give --benign FILE, or name one in the configuration (detection: {benign: FILE})")
@@ -63,7 +63,7 @@ def calibrate(
         say(done if path else f"{done} the configuration")
 
 
-def _written_file(config: Path | None) -> Path:
+def _file_to_write(config: Path | None) -> Path:
     """The configuration file that a setting is to be written to. Fails where another place rules it."""
     variable = "VLLM_UNLEARN_DETECTION__THRESHOLD"
     if variable in os.environ:

@@ -6,10 +6,10 @@ import json
 
 import typer
 
-from ..terminal import AsJson, Config, say, settings_of, told
+from ..terminal import AsJson, Config, report_faults, say, settings_of
 
 
-@told
+@report_faults
 def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
     from ..explanation import explain_decision

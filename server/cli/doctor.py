@@ -12,7 +12,7 @@ import typer
 from ...guard.canary import canary_names
 from ...guard.configuration import is_configured
 from ...guard.store.store import Store
-from ..terminal import Config, config_file, fail, note, progress, settings_of, show, told
+from ..terminal import Config, config_file, fail, note, progress, report_faults, settings_of, show
 
 # By the mode that the server's metrics tell.
 _WHY = {
@@ -23,7 +23,7 @@ _WHY = {
 _COLOURS = {"guarded": "green", "not served": "dim", "not guarded": "red", "cannot tell": "red"}
 
 
-@told
+@report_faults
 def doctor(
     url: Annotated[
         str, typer.Argument(help="The server, such as http://localhost:8000.")

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ...classifiers.evidence import THRESHOLD
 from ...guard.configuration import EncoderSettings, load
-from ..terminal import fail, told
+from ..terminal import fail, report_faults
 
 TOOLS = {
     "by-name": ("detection.by_name", "What is found of people listed by name alone, on every row."),
@@ -60,7 +60,7 @@ class Tool(TyperCommand):
             tool.command()(module.main)
         for command in tool.registered_commands:
             if command.callback:
-                command.callback = told(command.callback)
+                command.callback = report_faults(command.callback)
         return typer.main.get_command(tool).make_context(*args, **kwargs)
 
 
@@ -82,6 +82,24 @@ Encoder = Annotated[
     str | None, typer.Option(help="Another encoder: a folder, package:PACKAGE/FOLDER, or a hub name.")
 ]
 Out = Annotated[Path, typer.Option(help="Where the report is written.")]
+DataDir = Annotated[
+    Path, typer.Option(help="The benchmark data, with a folder tofu/ (docs/results/data.md).")
+]
+Learned = Annotated[
+    str, typer.Option(help="The model that learned what is to be forgotten: folder or hub name.")
+]
+RetainModel = Annotated[
+    str | None, typer.Option(help="A model that never learned it: what forgetting is compared with.")
+]
+RetainAdapter = Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the retain model.")]
+ForgetSet = Annotated[str, typer.Option(help="The authors to forget: forget01, forget05 or forget10.")]
+Questions = Annotated[int | None, typer.Option(min=2, help="At most so many questions of each set.")]
+Samples = Annotated[int, typer.Option(min=0, help="Answers drawn to see whether one leaks; 0 draws none.")]
+EndpointUrl = Annotated[
+    str | None, typer.Option(help="A guarded server of the model to measure too, over HTTP: its URL.")
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="VLLM_API_KEY", help="The endpoint's.")]
+Plots = Annotated[bool, typer.Option(help="Draw the figures (needs matplotlib).")]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter to merge into the model.")]
 Recipes = Annotated[
     list[str], typer.Option(help="LABEL=FILE; may be given again; files of one label are seeds.")
@@ -94,7 +112,7 @@ Seeds = Annotated[int, typer.Option(min=1, help="How often noise is drawn.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")]
 
 
-def _measured(config: Path | None, model: str | None) -> tuple[EncoderSettings, float]:
+def _settings(config: Path | None, model: str | None) -> tuple[EncoderSettings, float]:
     """The encoder and the threshold that are measured."""
     settings = load(config) if config else None
     encoder = settings.encoder if settings else EncoderSettings()
@@ -107,7 +125,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 @app.command()
-@told
+@report_faults
 def detection(
     data_dir: Annotated[Path, typer.Option(help="The benchmark data (docs/results/data.md).")],
     out: Out = Path("detection"),
@@ -131,7 +149,7 @@ def detection(
 
     if split not in SPLITS:
         fail(f"--split is one of {', '.join(SPLITS)}, not {split!r}")
-    measured, threshold = _measured(config, encoder)
+    measured, threshold = _settings(config, encoder)
     options = Options(
         data_dir=data_dir,
         out=out,
@@ -153,7 +171,7 @@ def detection(
 
 
 @app.command()
-@told
+@report_faults
 def latency(
     out: Out = Path("latency"),
     targets: Annotated[str, typer.Option(help="Sizes of the index, with commas.")] = "10,100,1000,10000",
@@ -167,54 +185,40 @@ def latency(
 
     try:
         sizes, lengths = (tuple(map(int, _names(text))) for text in (targets, tokens))
-        measure(out, _measured(config, encoder)[0], sizes, lengths, repeats)
+        measure(out, _settings(config, encoder)[0], sizes, lengths, repeats)
     except ValueError as error:
         fail(error)
     typer.echo((out / "latency.md").read_text())
 
 
 @app.command()
-@told
+@report_faults
 def tofu(
-    data_dir: Annotated[
-        Path, typer.Option(help="The benchmark data, with a folder tofu/ (docs/results/data.md).")
-    ],
-    model: Annotated[
-        str, typer.Option(help="The model that learned what is to be forgotten: folder or hub name.")
-    ],
-    retain_model: Annotated[
-        str | None, typer.Option(help="A model that never learned it: what forgetting is compared with.")
-    ] = None,
+    data_dir: DataDir,
+    model: Learned,
+    retain_model: RetainModel = None,
     adapter: Adapter = None,
-    retain_adapter: Annotated[
-        Path | None, typer.Option(help="A PEFT adapter to merge into the retain model.")
-    ] = None,
-    forget: Annotated[
-        str, typer.Option(help="The authors to forget: forget01, forget05 or forget10.")
-    ] = "forget10",
+    retain_adapter: RetainAdapter = None,
+    forget: ForgetSet = "forget10",
     recipe: Recipes = [],  # noqa: B006
     operator: Operators = [],  # noqa: B006
     baselines: Baselines = True,
-    sample: Annotated[int | None, typer.Option(min=2, help="At most so many questions of each set.")] = None,
-    samples_per_prompt: Annotated[
-        int, typer.Option(min=0, help="Answers drawn to see whether one leaks; 0 draws none.")
-    ] = 64,
+    sample: Questions = None,
+    samples_per_prompt: Samples = 64,
     seeds: Seeds = 5,
     max_tokens: MaxTokens = 128,
-    endpoint: Annotated[
-        str | None, typer.Option(help="A guarded server of the model to measure too, over HTTP: its URL.")
-    ] = None,
-    api_key: Annotated[str | None, typer.Option(envvar="VLLM_API_KEY", help="The endpoint's.")] = None,
-    plots: Annotated[bool, typer.Option(help="Draw the figures (needs matplotlib).")] = True,
+    endpoint: EndpointUrl = None,
+    api_key: ApiKey = None,
+    plots: Plots = True,
     out: Out = Path("tofu"),
     config: Config = None,
     encoder: Encoder = None,
 ) -> None:
     """Forgetting as served: TOFU through the guard, against a model that never learned."""
-    from ...evaluation.forgetting.corruptions import labelled_files
+    from ...evaluation.forgetting.corruptions import files_by_label
     from ...evaluation.forgetting.tofu import TofuOptions, evaluate
 
-    settings, threshold = _measured(config, encoder)
+    settings, threshold = _settings(config, encoder)
     try:
         options = TofuOptions(
             data_dir=data_dir,
@@ -224,7 +228,7 @@ def tofu(
             adapter=adapter,
             retain_adapter=retain_adapter,
             forget=forget,
-            recipes=labelled_files(recipe),
+            recipes=files_by_label(recipe),
             operators=operator,
             baselines=baselines,
             sample=sample,
@@ -244,7 +248,7 @@ def tofu(
 
 
 @app.command()
-@told
+@report_faults
 def knowledge(
     data_dir: Annotated[
         Path, typer.Option(help="The benchmark data, with a folder rwku/ (docs/results/data.md).")
@@ -266,17 +270,17 @@ def knowledge(
     encoder: Encoder = None,
 ) -> None:
     """Forgetting of what a model knows of the world: famous people and trivia, without fine-tuning."""
-    from ...evaluation.forgetting.corruptions import labelled_files
+    from ...evaluation.forgetting.corruptions import files_by_label
     from ...evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
 
-    settings, threshold = _measured(config, encoder)
+    settings, threshold = _settings(config, encoder)
     try:
         options = KnowledgeOptions(
             data_dir=data_dir,
             out=out,
             model=model,
             adapter=adapter,
-            recipes=labelled_files(recipe),
+            recipes=files_by_label(recipe),
             operators=operator,
             baselines=baselines,
             sample=sample,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from ...guard.plain import nearest
 from ...guard.store.store import Store, TakenError
 from ...vocabulary import ForgetTarget
 from ..target_file import make_target, read_passages, read_targets
-from ..terminal import Config, Timeout, fail, progress, say, settings_of, store_of, told, warn
+from ..terminal import Config, Timeout, fail, progress, report_faults, say, settings_of, store_of, warn
 from .wait import wait_for
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _WARNINGS = 20
 
 
-@told
+@report_faults
 def forget(
     name: Annotated[str | None, typer.Argument(help="What must not be known.")] = None,
     kind: Annotated[str, typer.Option(help="entity, work, topic or passage.")] = "entity",
@@ -60,24 +61,22 @@ def forget(
         fail("give a name, or --file with targets")
     settings = settings_of(config)
     store = Store(settings.store)
-    targets = (
-        _read(file)
-        if file
-        else [
-            _target(
-                name=name,
-                id=id,
-                kind=kind,
-                aliases=alias or (),
-                exemplars=exemplar or (),
-                counterexamples=counterexample or (),
-                passages=[passage for path in passages or () for passage in read_passages(path)],
-                scope=scope,
-                note=note,
-                expires_at=expires,
-            )
-        ]
-    )
+    if file:
+        targets = _read(file)
+    else:
+        target = _target(
+            name=name,
+            id=id,
+            kind=kind,
+            aliases=alias or (),
+            exemplars=exemplar or (),
+            counterexamples=counterexample or (),
+            passages=list(chain.from_iterable(map(read_passages, passages or ()))),
+            scope=scope,
+            note=note,
+            expires_at=expires,
+        )
+        targets = [target]
     generation = _suppress(targets, store, settings, replace, force)
     if wait:
         wait_for(store, generation, timeout)
@@ -151,7 +150,7 @@ def _bytes(file: Path) -> bytes:
         fail(f"{file} cannot be read: {error.strerror}")
 
 
-@told
+@report_faults
 def remember(
     targets: Annotated[list[str], typer.Argument(help="Ids, or exact names.")],
     wait: Annotated[bool, typer.Option(help="Return when every replica serves without them.")] = True,
@@ -161,22 +160,22 @@ def remember(
     """Take targets off the list: the model answers about them again."""
     store = store_of(config)
     listed = store.targets()
-    ids = [_id(given, listed) for given in targets]
+    ids = [_id(text, listed) for text in targets]
     generation = store.remember(ids)
     say(f"generation {generation}: {', '.join(targets)} no longer listed")
     if wait:
         wait_for(store, generation, timeout)
 
 
-def _id(given: str, listed: Sequence[ForgetTarget]) -> str:
+def _id(text: str, listed: Sequence[ForgetTarget]) -> str:
     """The id that is meant: itself, or that of the one target of this name."""
-    if any(target.id == given for target in listed):
-        return given
-    named = [target.id for target in listed if target.name == given]
+    if any(target.id == text for target in listed):
+        return text
+    named = [target.id for target in listed if target.name == text]
     if len(named) > 1:
-        fail(f"{len(named)} targets have the name {given!r}: give the id, one of {', '.join(named)}")
+        fail(f"{len(named)} targets have the name {text!r}: give the id, one of {', '.join(named)}")
     if not named:
-        near = nearest(given, [name for target in listed for name in (target.id, target.name)])
+        near = nearest(text, [*(target.id for target in listed), *(target.name for target in listed)])
         meant = f"did you mean {near!r}?" if near else "`vllm-unlearn targets` lists them"
-        fail(f"no target has the id or name {given!r}; {meant}")
+        fail(f"no target has the id or name {text!r}; {meant}")
     return named[0]

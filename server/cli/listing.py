@@ -8,10 +8,10 @@ import typer
 
 from ...guard.store.store import Change, Store
 from ...vocabulary import ForgetTarget
-from ..terminal import AsJson, Config, say, settings_of, show, store_of, told, warn_of_missing_files
+from ..terminal import AsJson, Config, report_faults, say, settings_of, show, store_of, warn_of_missing_files
 
 
-@told
+@report_faults
 def targets(as_json: AsJson = False, config: Config = None) -> None:
     """List the forget targets."""
     listed = store_of(config).targets()
@@ -37,7 +37,7 @@ def _row(target: ForgetTarget) -> tuple[object, ...]:
     )
 
 
-@told
+@report_faults
 def log(as_json: AsJson = False, config: Config = None) -> None:
     """Show the change log: who changed what, when, and the digest of all targets after it."""
     changes = store_of(config).changes()
@@ -78,11 +78,11 @@ def _at(change: Change) -> str:
     return change.at.isoformat(timespec="seconds")
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-@told
+@report_faults
 def status(as_json: AsJson = False, config: Config = None) -> None:
     """Show the newest generation, and which replicas serve which."""
     settings = settings_of(config)
@@ -93,7 +93,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
         each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": each}))
         return
-    counts = (_counted(len(store.targets()), "target"), _counted(len(replicas), "replica"))
+    counts = (_count(len(store.targets()), "target"), _count(len(replicas), "replica"))
     say(f"generation {generation}, {', '.join(counts)}")
     if replicas:
         rows = ((r.id, r.generation, r.mode, r.seen_at.isoformat(timespec="seconds")) for r in replicas)

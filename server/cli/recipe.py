@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from ...corruption.operators.operators import AnyOperator
 from ...guard.configuration import CorruptionSettings, load, read_mapping
 from ...guard.plain import explain
-from ..terminal import Config, config_file, console, fail, say, told
+from ..terminal import Config, config_file, console, fail, report_faults, say
 
 
-@told
+@report_faults
 def recipe(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
     file: Annotated[Path, typer.Argument(help="The recipe to write (.safetensors).")],
@@ -61,7 +61,7 @@ def _operator(values: dict[str, object]) -> AnyOperator:
     return chosen
 
 
-@told
+@report_faults
 def learn(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
     known: Annotated[Path, typer.Option(help="JSON Lines: questions that the model answers.")],

@@ -9,16 +9,16 @@ from typing import Annotated
 
 import typer
 
-from ...files import written
+from ...files import replace_file
 from ...guard.configuration import DEFAULT_FILE, is_configured, load
 from ...guard.store.store import Store, StoreError
-from ..terminal import Config, config_file, fail, say, told, warn, warn_of_missing_files
+from ..terminal import Config, config_file, fail, report_faults, say, warn, warn_of_missing_files
 
 # vLLM's takes a group of flags, too: --help=ModelConfig.
 _HELP = re.compile(r"-h$|--help(=|$)")
 
 
-@told
+@report_faults
 def init(
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
     store: Annotated[
@@ -35,7 +35,7 @@ def init(
         lines = [f"store: {json.dumps(store or 'forget.db')}", "mode: enforce"]
         if encoder:
             lines += ["encoder:", f"  model: {json.dumps(encoder)}"]
-        with written(config, private=True) as draft:  # the admin's key may come to stand in it
+        with replace_file(config, private=True) as draft:  # the admin's key may come to stand in it
             draft.write_text("\n".join(lines) + "\n")
     settings = load(config)
     try:
@@ -50,7 +50,7 @@ def init(
     warn_of_missing_files(settings)
 
 
-@told
+@report_faults
 def serve(context: typer.Context, model: str, config: Config = None) -> None:
     """Serve MODEL behind the guard: vLLM's own server, with any `vllm serve` flag."""
     from ..serve import serve as run

@@ -10,10 +10,10 @@ import typer
 
 from ...guard.store.store import Replica, Store
 from ...guard.store.watch import Watch
-from ..terminal import Config, Timeout, fail, say, store_of, told
+from ..terminal import Config, Timeout, fail, report_faults, say, store_of
 
 
-@told
+@report_faults
 def wait(
     generation: Annotated[int, typer.Option(min=0, help="The generation that must be served.")],
     replicas: Annotated[
@@ -34,30 +34,30 @@ def wait_for(store: Store, generation: int, timeout: float, replicas: int = 0) -
     deadline, watch = time.monotonic() + timeout, Watch(store)
     while True:
         behind = watch.behind(generation)
-        serving = _serving(store, generation)
+        serving = _find_serving(store, generation)
         if not behind and len(serving) >= replicas:
-            say(f"generation {generation}: {_served(serving)}")
+            say(f"generation {generation}: {_describe(serving)}")
             return
         if time.monotonic() > deadline:
-            fail(f"after {timeout:g} s {_missing(behind, serving, replicas)}")
+            fail(f"after {timeout:g} s {_shortfall(behind, serving, replicas)}")
         time.sleep(0.05)
 
 
-def _serving(store: Store, generation: int) -> list[Replica]:
+def _find_serving(store: Store, generation: int) -> list[Replica]:
     alive = store.replicas()
     behind = {replica.id for replica in store.behind(alive, generation)}
     return [replica for replica in alive if replica.id not in behind]
 
 
-def _served(serving: Sequence[Replica]) -> str:
+def _describe(serving: Sequence[Replica]) -> str:
     if not serving:
         return "no server runs on this store, so nothing is suppressed yet"
     idle = sum(replica.mode != "enforce" for replica in serving)
     shadow = f", {idle} of them in shadow mode, which suppresses nothing" if idle else ""
-    return f"served by {_counted(len(serving))}{shadow}"
+    return f"served by {_count(len(serving))}{shadow}"
 
 
-def _missing(behind: Sequence[Replica], serving: Sequence[Replica], replicas: int) -> str:
+def _shortfall(behind: Sequence[Replica], serving: Sequence[Replica], replicas: int) -> str:
     if behind:
         names = ", ".join(f"{r.id} (generation {r.generation})" for r in behind)
         return f"these replicas still serve an older list: {names}; see their logs"
@@ -66,8 +66,8 @@ def _missing(behind: Sequence[Replica], serving: Sequence[Replica], replicas: in
             "no server runs on this store, so nothing is suppressed; start one with `vllm-unlearn serve` "
             "(--replicas 0 does without)"
         )
-    return f"it is served by {_counted(len(serving))}, and --replicas wants {replicas}; start the others"
+    return f"it is served by {_count(len(serving))}, and --replicas wants {replicas}; start the others"
 
 
-def _counted(number: int) -> str:
+def _count(number: int) -> str:
     return f"{number} replica{'s' * (number != 1)}"

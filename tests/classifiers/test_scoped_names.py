@@ -1,13 +1,12 @@
 from collections.abc import Callable
 
 import pytest
+from listed import base64_of
 from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.evidence import THRESHOLD
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.vocabulary import ForgetTarget, Match
-
-from .test_detector import base64_of
 
 PETROV = ForgetTarget(
     id="petrov",

@@ -12,27 +12,27 @@ from vllm_unlearn.evaluation.detection.written_names import (
     PUNCTUATED,
     SCRIPTS,
     WRITTEN,
-    found,
+    find,
 )
 
 
 @pytest.mark.parametrize(("listed", "text"), PUNCTUATED)
 def test_punctuation_of_its_own_or_put_in_leaves_a_name(listed: str, text: str) -> None:
-    assert found(text, listed)
+    assert find(text, listed)
 
 
 @pytest.mark.parametrize(
     ("kind", "listed", "text"), [(kind, *row) for kind, rows in WRITTEN.items() for row in rows]
 )
 def test_other_ways_to_write_a_name_are_found(kind: str, listed: str, text: str) -> None:
-    assert found(text, listed), kind
+    assert find(text, listed), kind
 
 
 @pytest.mark.parametrize(
     ("kind", "listed", "text"), [(kind, *row) for kind, rows in ANOTHER.items() for row in rows]
 )
 def test_what_is_named_alike_is_another(kind: str, listed: str, text: str) -> None:
-    assert found(text, listed) == [], kind
+    assert find(text, listed) == [], kind
 
 
 @pytest.mark.parametrize(
@@ -47,41 +47,41 @@ def test_what_is_named_alike_is_another(kind: str, listed: str, text: str) -> No
     ],
 )
 def test_two_may_share_a_surname(listed: str, text: str, span: str) -> None:
-    assert found(text, listed) == ([span] if span else [])
+    assert find(text, listed) == ([span] if span else [])
 
 
 @pytest.mark.parametrize(("listed", "text"), PARTED)
 def test_a_list_and_two_sentences_are_no_name(listed: str, text: str) -> None:
-    assert found(text, listed) == []
+    assert find(text, listed) == []
 
 
 @pytest.mark.parametrize(("listed", "text"), SCRIPTS)
 def test_names_of_other_scripts_are_found_as_they_are_typed(listed: str, text: str) -> None:
-    assert found(text, listed)
+    assert find(text, listed)
 
 
 @pytest.mark.parametrize(
     ("listed", "text"), [("李白", "桃李 白天"), ("김철수", "김 철수하다가"), ("اب", "ابن")]
 )
 def test_other_words_of_these_scripts_are_none(listed: str, text: str) -> None:
-    assert found(text, listed) == []
+    assert find(text, listed) == []
 
 
 @pytest.mark.parametrize(("listed", "written"), DIGRAPHS)
 def test_letters_that_are_also_written_as_two_are_found_exactly(listed: str, written: str) -> None:
-    assert written in found(f"Who is {written}, then?", listed)
+    assert written in find(f"Who is {written}, then?", listed)
 
 
 @pytest.mark.parametrize(
     ("listed", "text"), [("Joe Cole", "Jo Colette"), ("Shell", "she'll come"), ("Loeb", "lob")]
 )
 def test_two_letters_are_not_one(listed: str, text: str) -> None:
-    assert found(text, listed) == []
+    assert find(text, listed) == []
 
 
 @pytest.mark.parametrize(("listed", "written"), INITIALS)
 def test_given_names_may_be_initials_or_longer(listed: str, written: str) -> None:
-    assert written in found(f"What of {written}?", listed)
+    assert written in find(f"What of {written}?", listed)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_given_names_may_be_initials_or_longer(listed: str, written: str) -> Non
     ],
 )
 def test_initials_of_others_and_of_nobody_are_none(listed: str, text: str) -> None:
-    assert found(text, listed) == []
+    assert find(text, listed) == []
 
 
 @pytest.mark.parametrize(

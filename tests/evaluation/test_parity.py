@@ -50,7 +50,7 @@ def recipe(model_folder: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def prompts(tokenizer: Any) -> list[Given]:
     chat = Chat(tokenizer)
-    return [chat.answered(question, answer) for question, answer in ASKED]
+    return [chat.exchange(question, answer) for question, answer in ASKED]
 
 
 @pytest.fixture(scope="module")

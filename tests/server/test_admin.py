@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from argparse import Namespace
@@ -23,6 +24,7 @@ from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server import admin
 from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin, KeyedRoutes, admin_app
+from vllm_unlearn.server.explanation import explain_screening
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
@@ -174,6 +176,25 @@ def test_a_target_is_listed_served_and_remembered(client: TestClient, guard: Gua
     assert client.delete("targets/orrin-vale").json() == {"generation": 2}
     assert client.get("targets").json() == []
     assert [c.actor for c in guard.store.changes()] == ["admin api"] * 2
+
+
+def test_a_check_tells_why_as_the_command_does(client: TestClient, guard: Guard) -> None:
+    questions = {"exemplars": ["Where does Ann Marsh live?"], "counterexamples": ["What did Ann Marsh win?"]}
+    client.post("targets", json={"name": "Ann Marsh", "scope": "private", **questions})
+    until(lambda: client.get("status").json()["current"])
+    for text in ("Where is Ann Marsh's house?", "Which medals did Ann Marsh win?", "How do plants grow?"):
+        check = client.post("check", json={"text": text}).json()
+        explanation = explain_screening(guard, text)
+        shown = json.loads(json.dumps(explanation.as_json()))
+        assert {name: check[name] for name in shown.keys() & check.keys() - {"matches"}} == {
+            name: shown[name] for name in ("generation", "threshold", "scopes", "nearest")
+        }
+        assert (check["action"] == "corrupt") == (shown["decision"] == "match") == bool(check["matches"])
+        near = check["nearest"]
+        assert not near or f"nearest target {near['target_id']}: score {near['score']:.3f} (" in "\n".join(
+            explanation.lines()
+        )
+    assert check["nearest"]["exemplar"]["text"] == questions["exemplars"][0]
 
 
 def test_status_tells_what_is_served(client: TestClient, guard: Guard) -> None:

@@ -16,7 +16,8 @@ from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store.store import Replica, Store
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, CheckRequest, KeyedRoutes, admin_app
 from vllm_unlearn.server.admin_reference import page
-from vllm_unlearn.vocabulary import ForgetTarget, Match, Neighbour, Verdict
+from vllm_unlearn.server.explanation import Check, Nearest
+from vllm_unlearn.vocabulary import ForgetTarget, Match, Neighbour
 
 PAGE = (Path(__file__).parents[2] / "docs" / "admin.md").read_text()
 KEY = "the-admin-key-of-this-test"
@@ -46,12 +47,12 @@ def test_every_route_has_a_part_of_its_own_and_an_example() -> None:
     assert all("    curl " in part and "\nAnswer (20" in part for part in parts.values())
 
 
-@pytest.mark.parametrize("model", [ForgetTarget, CheckRequest, Verdict, Match, Neighbour, Replica])
+@pytest.mark.parametrize("model", [ForgetTarget, CheckRequest, Check, Nearest, Match, Neighbour, Replica])
 def test_every_field_has_a_row(model: Any) -> None:
     fields = (
         [field.name for field in dataclasses.fields(model)]
         if dataclasses.is_dataclass(model)
-        else list(model.model_fields)
+        else list(getattr(model, "model_fields", model.__annotations__))
     )
     assert all(f"| `{name}` | " in PAGE for name in fields)
 

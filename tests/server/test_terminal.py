@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import typer
-from vllm_unlearn.server.terminal import told
+from vllm_unlearn.server.terminal import report_faults
 from vllm_unlearn.vocabulary import UserError
 
 
@@ -11,7 +11,7 @@ class NewError(UserError, RuntimeError):
 
 
 def test_any_error_for_the_user_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    @told
+    @report_faults
     def command() -> None:
         raise NewError("the value 3 is too large; give 2")
 
@@ -23,7 +23,7 @@ def test_any_error_for_the_user_is_told_in_a_sentence(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("bug", [ValueError, RuntimeError, KeyError])
 def test_a_bug_keeps_its_traceback(bug: type[Exception]) -> None:
-    @told
+    @report_faults
     def command() -> None:
         raise bug("not for the user")
 

@@ -6,7 +6,7 @@ import pytest
 from vllm_unlearn.classifiers.names.endings import languages, own_word
 from vllm_unlearn.classifiers.names.fuzzy_names import FuzzyNames
 from vllm_unlearn.classifiers.names.names import NameMatcher
-from vllm_unlearn.evaluation.detection.declensions import by_language, found
+from vllm_unlearn.evaluation.detection.declensions import by_language, recall
 
 FILES = ("declensions.tsv", "declensions_held_out.tsv")
 FORMS = {file: by_language(Path(__file__).with_name(file)) for file in FILES}
@@ -22,7 +22,7 @@ def names_in(text: str, listed: str) -> list[str]:
 def test_declined_names_are_found(file: str, language: str) -> None:
     rows = FORMS[file][language]
     assert len({listed for listed, _ in rows}) >= 15
-    assert found(rows) >= 0.97
+    assert recall(rows) >= 0.97
 
 
 @pytest.mark.parametrize(

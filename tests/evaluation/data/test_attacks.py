@@ -4,7 +4,7 @@ import random
 
 import pytest
 from vllm_unlearn.evaluation.data.attacks import ATTACKS, Attack
-from vllm_unlearn.evaluation.data.conversations import contents, rendered
+from vllm_unlearn.evaluation.data.conversations import contents, render
 
 QUESTIONS = (
     "Who wrote the novel about the lighthouse keeper?",
@@ -13,7 +13,7 @@ QUESTIONS = (
 )
 
 
-def seeded(attack: Attack, question: str, seed: int = 0) -> random.Random:
+def with_seeds(attack: Attack, question: str, seed: int = 0) -> random.Random:
     return random.Random(f"{seed} {attack.name} {question}")
 
 
@@ -21,7 +21,7 @@ def seeded(attack: Attack, question: str, seed: int = 0) -> random.Random:
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.recover], ids=lambda a: a.name)
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_of_the_question_is_lost(attack: Attack, question: str, seed: int) -> None:
-    disguised = attack.disguise(question, seeded(attack, question, seed))
+    disguised = attack.disguise(question, with_seeds(attack, question, seed))
     assert disguised.text != question
     assert attack.recover
     assert attack.recover(disguised).casefold() == question.casefold()
@@ -29,7 +29,7 @@ def test_nothing_of_the_question_is_lost(attack: Attack, question: str, seed: in
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
 def test_the_same_numbers_make_the_same_disguise(attack: Attack) -> None:
-    one, other = (attack.disguise(QUESTIONS[0], seeded(attack, QUESTIONS[0])) for _ in range(2))
+    one, other = (attack.disguise(QUESTIONS[0], with_seeds(attack, QUESTIONS[0])) for _ in range(2))
     assert one == other
 
 
@@ -50,7 +50,7 @@ def test_every_obfuscation_of_the_table_is_there() -> None:
 
 
 def test_turns_are_the_places_of_their_texts() -> None:
-    talk = rendered([("system", "Be brief."), ("user", "Hello\nthere"), ("assistant", "Hi.")])
+    talk = render([("system", "Be brief."), ("user", "Hello\nthere"), ("assistant", "Hi.")])
     assert [talk.text[start:end] for start, end in talk.turns] == [
         "system\nBe brief.",
         "user\nHello\nthere",

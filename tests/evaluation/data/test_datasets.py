@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from benchmark_data import AUTHORS, PEOPLE, make, write
-from vllm_unlearn.evaluation.data.cases import Case, stratified
+from vllm_unlearn.evaluation.data.cases import Case, stratify
 from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
-from vllm_unlearn.evaluation.data.datasets import Benign, KnowUnDo, Rwku, Tofu, Work, named_in
-from vllm_unlearn.evaluation.detection.table import FAMILIES, TableMaker, make_table
+from vllm_unlearn.evaluation.data.datasets import Benign, KnowUnDo, Rwku, Tofu, Work, names_in
+from vllm_unlearn.evaluation.detection.families.many_targets import many_listing
+from vllm_unlearn.evaluation.detection.families.sources import Sources
+from vllm_unlearn.evaluation.detection.table import FAMILIES, make_table
 
 # What the folder lacks: TOFU's other sizes, KnowUnDo, a work (of which padding has a row, too).
 LEFT_OUT = {"tofu", "scope", "work", "wrappers"}
@@ -63,7 +65,7 @@ def test_prompts_that_name_a_listed_person_are_left_out(data: DataFolder) -> Non
     benign = Benign(data, Rwku(data).all_names)
     traffic = benign.traffic
     assert benign.left_out == 2
-    assert not any(named_in(case.text, PEOPLE) for case in traffic)
+    assert not any(names_in(case.text, PEOPLE) for case in traffic)
     assert {case.labels["file"] for case in traffic} == {
         "benign/long_task_prompts_en", "benign/multiturn", "benign/questions_multilingual", "mmlu/mmlu_dev",
     }  # fmt: skip
@@ -85,10 +87,10 @@ def test_tofu_lists_the_authors_of_the_size(data: DataFolder) -> None:
     ]
     assert all(text.startswith(f"{t.name} wrote") for t in tofu.listing("forget05").targets("passages")
                for text in t.passages)  # fmt: skip
-    asked = tofu.asked("forget05", "paraphrased_question")
+    asked = tofu.questions("forget05", "paraphrased_question")
     assert {(case.subject, case.part) for case in asked} == {("tofu-8", "tuning"), ("tofu-9", "report")}
-    assert len(tofu.retained("forget05")) == 160
-    assert len(tofu.retained_paraphrases()) == 80
+    assert len(tofu.retain_questions("forget05")) == 160
+    assert len(tofu.retain_paraphrases()) == 80
 
 
 def test_people_of_knowundo_are_read_off_their_questions(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_people_of_knowundo_are_read_off_their_questions(tmp_path: Path) -> None
         ("Who are Mina Al-Sayed's parents?",),
         ("Who is Mina Al-Sayed?",),
     )
-    assert [case.subject for case in people.asked("forget_val")] == [tom.id]
+    assert [case.subject for case in people.questions("forget_val")] == [tom.id]
 
 
 def test_half_of_the_works_questions_are_given(tmp_path: Path) -> None:
@@ -127,21 +129,21 @@ def test_half_of_the_works_questions_are_given(tmp_path: Path) -> None:
     work = Work(DataFolder(tmp_path))
     (target,) = work.listing().targets("exemplars")
     assert target.exemplars == ("Question 0?", "Question 1?")
-    assert [case.text for case in work.asked()] == [
+    assert [case.text for case in work.questions()] == [
         "Question 2?", "Question 3?", "Q 2?", "Q 3?", "Which?\nA. a\nB. b", "The wand",
     ]  # fmt: skip
 
 
 def test_families_without_data_are_left_out_unless_asked_for(data: DataFolder) -> None:
-    made = make_table(TableMaker(data))
+    made = make_table(Sources(data))
     assert {reason.split(":")[0] for reason in made.left_out} == {*LEFT_OUT, "padding"}
     assert {row.family for row in made.rows} == set(FAMILIES) - LEFT_OUT
     with pytest.raises(DataError, match="knowundo"):
-        make_table(TableMaker(data), ["scope"])
+        make_table(Sources(data), ["scope"])
 
 
 def test_every_row_asks_about_listed_targets(data: DataFolder) -> None:
-    made = make_table(TableMaker(data))
+    made = make_table(Sources(data))
     for row in made.rows:
         if row.listing.replace(",", "").split()[0] in ("1000", "10000"):
             continue
@@ -151,14 +153,14 @@ def test_every_row_asks_about_listed_targets(data: DataFolder) -> None:
 
 
 def test_many_targets_are_the_real_ones_and_made_up_ones(data: DataFolder) -> None:
-    targets = TableMaker(data).listings["1,000 targets"].targets("exemplars")
+    targets = many_listing(Sources(data), 1_000).targets("exemplars")
     assert len({target.id for target in targets}) == len({target.name for target in targets}) == 1_000
     assert [target.name for target in targets[:4]] == list(PEOPLE)
 
 
 def test_a_sample_is_drawn_from_each_group() -> None:
     cases = [Case(str(n), labels={"file": "a" if n < 90 else "b"}) for n in range(100)]
-    drawn = stratified(cases, 5, seed=1)
+    drawn = stratify(cases, 5, seed=1)
     assert [case.labels["file"] for case in drawn] == ["a"] * 5 + ["b"] * 5
-    assert drawn == stratified(cases, 5, seed=1) != stratified(cases, 5, seed=2)
-    assert stratified(cases, None, seed=1) == cases
+    assert drawn == stratify(cases, 5, seed=1) != stratify(cases, 5, seed=2)
+    assert stratify(cases, None, seed=1) == cases

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from benchmark_data import write
 from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
-from vllm_unlearn.evaluation.data.knowledge_data import Fact, Facts, entity, lists, load, renamed
+from vllm_unlearn.evaluation.data.knowledge_data import Fact, Facts, entity, lists, load, rename
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_missing_file_is_named(data: DataFolder) -> None:
     ],
 )
 def test_what_counts_as_told(answer: str, told: bool) -> None:
-    assert Fact("Which show?", ("simple life", "catherine zeta")).told_in(answer) is told
+    assert Fact("Which show?", ("simple life", "catherine zeta")).stands_in(answer) is told
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_invented_names() -> None:
         Fact("Paris Whitney W. Hilton is a what?", ("singer",), "Paris Hilton"),
         Fact("Who sang 'C++ (live)'?", ("nobody",), "C++ (live)"),
     ]
-    found = renamed(facts)
+    found = rename(facts)
     assert list(found) == [facts[0], facts[1], facts[3], facts[4]]
     first, second, middle, other = found.values()
     assert first.question == f"Where was {first.entity} born, and Paris Hiltons?"

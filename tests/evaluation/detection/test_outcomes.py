@@ -3,17 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from vllm_unlearn.evaluation.data.cases import Case, Goal, Row
-from vllm_unlearn.evaluation.detection.baselines import Training, fitted_threshold
+from vllm_unlearn.evaluation.detection.baselines import Training, fit_threshold
 from vllm_unlearn.evaluation.detection.outcomes import (
     Key,
     Outcome,
     curve,
     figures,
-    made_outcome,
+    make_outcome,
     recall_at,
     wilson,
 )
-from vllm_unlearn.evaluation.detection.report import goal_of, measured
+from vllm_unlearn.evaluation.detection.report import goal_of, with_interval
 from vllm_unlearn.vocabulary import ForgetTarget
 
 
@@ -35,7 +35,7 @@ def test_the_interval_is_wilsons(hits: int, n: int, low: float, high: float) -> 
 def outcome(name: str, goals: tuple[Goal, ...], scores: list[dict[str, float]]) -> Outcome:
     labels: tuple[dict[str, str], ...] = ({"type": "x"}, {"type": "x"}, {"type": "y"}, {})
     cases = [Case("text", "a", labels=labels[n]) for n in range(len(scores))]
-    return made_outcome(Row(name, "family", "listing", cases, goals), "name", "ours", 0.5, scores)
+    return make_outcome(Row(name, "family", "listing", cases, goals), "name", "ours", 0.5, scores)
 
 
 SCORES = [{"a": 0.9}, {"a": 0.4, "b": 0.8}, {"b": 0.5}, {}]
@@ -85,20 +85,20 @@ def test_the_curve_is_recall_against_false_positives() -> None:
     assert recall_at([], 0.5) == 0.0
 
 
-def test_a_fitted_threshold_flags_no_more_than_allowed() -> None:
+def test_a_fit_threshold_flags_no_more_than_allowed() -> None:
     benign = [n / 1000 for n in range(1000)]
     for share in (0.0, 0.0005, 0.01, 0.5):
-        threshold = fitted_threshold(benign, share)
+        threshold = fit_threshold(benign, share)
         assert sum(score >= threshold for score in benign) == int(share * 1000)
 
 
 def test_the_classifier_is_named_by_what_it_learns_from() -> None:
     targets = [ForgetTarget(id="a", name="Ada Example", exemplars=("Who is she?", "What did she do?"))]
-    made = Training.made(targets, ["What is bread?"], seed=0)
+    made = Training.of(targets, ["What is bread?"], seed=0)
     assert sorted(zip(made.texts, made.labels, strict=True)) == [
         ("What did she do?", 1), ("What is bread?", 0), ("Who is she?", 1),
     ]  # fmt: skip
-    other = Training.made(targets, ["What is cheese?"], seed=0)
+    other = Training.of(targets, ["What is cheese?"], seed=0)
     assert len({made.key("one"), other.key("one"), made.key("two")}) == 3
 
 
@@ -106,4 +106,4 @@ def test_figures_are_shown_with_their_intervals() -> None:
     made = outcome("row", (Goal("flagged", "any", 0.0005, at_least=False), Goal("x", "own")), SCORES)
     flagged, stated = figures(made, {})
     assert (goal_of(flagged), goal_of(stated)) == ("≤ 0.05 %", "")
-    assert measured(flagged) == "75.0 % (30.1 to 95.4)"
+    assert with_interval(flagged) == "75.0 % (30.1 to 95.4)"

@@ -15,7 +15,7 @@ from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import SignFlip
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.data.data_folder import DataFolder
-from vllm_unlearn.evaluation.data.knowledge_data import Fact, load, plain, renamed
+from vllm_unlearn.evaluation.data.knowledge_data import Fact, load, plain, rename
 from vllm_unlearn.evaluation.detection.outcomes import wilson
 from vllm_unlearn.evaluation.forgetting.knowledge import KnowledgeOptions, evaluate
 from vllm_unlearn.evaluation.forgetting.knowledge_report import (
@@ -194,13 +194,13 @@ def test_again_from_the_command_line_what_needs_no_recipe_is_not_asked(
     options: KnowledgeOptions, report: KnowledgeReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    fed = CausalModel._fed
+    fed = CausalModel._feed
 
     def counted(self: CausalModel, group: Any, *arguments: Any, **more: Any) -> Any:
         asked.extend(bool(one.corrupted) for one in group)
         return fed(self, group, *arguments, **more)
 
-    monkeypatch.setattr(CausalModel, "_fed", counted)
+    monkeypatch.setattr(CausalModel, "_feed", counted)
     before = json.loads((options.out / "results.json").read_text())
     given = ["--data-dir", str(options.data_dir), "--model", options.model, "--out", str(options.out)]
     given += ["--recipe", f"flip={options.recipes['flip'][0]}", "--operator", "noise:32:9", "--seeds", "2"]
@@ -261,7 +261,7 @@ def test_figures_of_a_column() -> None:
 
 def test_what_chance_tells_stands_apart() -> None:
     facts = [Fact(f"What did {name} sing?", ("song",), name) for name in PEOPLE]
-    invented, told = renamed(facts).values(), ("Nothing", "A song", "No")
+    invented, told = rename(facts).values(), ("Nothing", "A song", "No")
     without = Column([Said(fact, "A song.") for fact in facts])
     stranger = Column([Said(fact, answer) for fact, answer in zip(invented, told, strict=True)])
     answers = ("Song!", "Song!", "?")

@@ -21,13 +21,13 @@ from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
 from vllm_unlearn.evaluation.data.tofu_data import load, spread
 from vllm_unlearn.evaluation.detection.encoders import Workbench
-from vllm_unlearn.evaluation.forgetting.corruptions import parsed_operator
+from vllm_unlearn.evaluation.forgetting.corruptions import parse_operator
 from vllm_unlearn.evaluation.forgetting.facts import own_names
 from vllm_unlearn.evaluation.forgetting.tofu import TofuOptions, evaluate
 from vllm_unlearn.evaluation.forgetting.tofu_figures import Named, Repeated
 from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
 from vllm_unlearn.evaluation.forgetting.tofu_report import NO_GUARD, RETAIN_MODEL, Bound, TofuReport
-from vllm_unlearn.evaluation.forgetting.truth_ratios import row, told
+from vllm_unlearn.evaluation.forgetting.truth_ratios import ask, row
 from vllm_unlearn.evaluation.models.causal_model import CausalModel
 from vllm_unlearn.evaluation.models.checkpoints import checkpoint
 from vllm_unlearn.evaluation.models.guarded_model import GuardedModel, PromptReader
@@ -136,13 +136,13 @@ def test_what_is_not_flagged_is_as_without_a_guard(report: TofuReport) -> None:
 
 
 def test_likelihoods_alone_tell_the_same(report: TofuReport, options: TofuOptions) -> None:
-    bench = Workbench.opened(options.encoder, options.out / "cache")
+    bench = Workbench.open(options.encoder, options.out / "cache")
     asked = load(DataFolder(options.data_dir), "forget01", 10)
     model, table = CausalModel(Path(options.model)), EmbeddingTable(Path(options.model))
     reader = PromptReader(model.chat.tokenizer, bench.detector(asked.targets))
     flip = Corruptor(Recipe.load(options.recipes["flip"][0]), table, model.dtype)
-    guarded = told(Served(GuardedModel(model, reader, flip)), asked)
-    retained = told(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)
+    guarded = ask(Served(GuardedModel(model, reader, flip)), asked)
+    retained = ask(Served(GuardedModel(CausalModel(Path(options.retain_model or "")))), asked)
     _, *quantiles, mean, distance, p, probability, entropy, attacks, private = row("flip", guarded, retained)
     assert len(guarded.ratios) == 10 and quantiles == sorted(quantiles, key=float)
     # At most that of even odds.
@@ -183,8 +183,8 @@ def test_a_name_survives_whatever_its_case_and_a_bent_one_does_not() -> None:
     whole, bent = (
         Repeated("Who is Ann Vale?", "Ann Vale", a) for a in ("who is ann vale?", "Who is An Val?")
     )
-    assert whole.named and whole.recall == 1.0
-    assert not bent.named and 0 < bent.recall < 1
+    assert whole.keeps_name and whole.recall == 1.0
+    assert not bent.keeps_name and 0 < bent.recall < 1
 
 
 def test_what_is_flagged_is_not(report: TofuReport) -> None:
@@ -218,13 +218,13 @@ def test_what_needs_no_recipe_is_asked_once(
     from vllm_unlearn.evaluation.models.causal_model import CausalModel
 
     asked: list[bool] = []
-    fed = CausalModel._fed
+    fed = CausalModel._feed
 
     def counted(self: CausalModel, group: Any, *arguments: Any, **more: Any) -> Any:
         asked.extend(bool(one.corrupted) for one in group)
         return fed(self, group, *arguments, **more)
 
-    monkeypatch.setattr(CausalModel, "_fed", counted)
+    monkeypatch.setattr(CausalModel, "_feed", counted)
     again = evaluate(options)
     assert asked and all(asked)
     for method in (NO_GUARD, RETAIN_MODEL, "in-context"):
@@ -268,9 +268,9 @@ def test_what_is_wrong_is_named(
 
 
 def test_operators_are_read() -> None:
-    assert parsed_operator("noise:1:5") == Noise(dimensions=1, sigma=5)
-    assert parsed_operator("zero_out:288") == ZeroOut(top=288)
-    assert parsed_operator("sign_flip:3") == SignFlip(top=3)
+    assert parse_operator("noise:1:5") == Noise(dimensions=1, sigma=5)
+    assert parse_operator("zero_out:288") == ZeroOut(top=288)
+    assert parse_operator("sign_flip:3") == SignFlip(top=3)
 
 
 def test_an_adapter_is_merged_once(models: tuple[Path, Path], tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from vllm_unlearn.evaluation.forgetting.works import (
     QUESTIONS,
     WORKS,
     WRONG,
-    held_out,
-    known,
+    find_known,
     lessons,
-    named,
+    names_author,
     row,
+    select_works,
 )
 from vllm_unlearn.evaluation.models.causal_model import Advance, CausalModel, Sampling
 from vllm_unlearn.evaluation.models.guarded_model import GuardedModel
@@ -48,12 +48,12 @@ def _likelihood(probability: float) -> Likelihood:
     [("Emily Brontë", "by Emily Bronte."), ("J. K. Rowling", "JK ROWLING"), ("Homer", "It was Homer who")],
 )
 def test_an_author_is_named_by_the_last_name(author: str, answer: str) -> None:
-    assert named(author, answer)
-    assert not named(author, "It was somebody else.")
+    assert names_author(author, answer)
+    assert not names_author(author, "It was somebody else.")
 
 
 def test_what_is_reported_is_not_learned() -> None:
-    learned, reported = held_out(False), held_out(True)
+    learned, reported = select_works(False), select_works(True)
     assert not learned.keys() & reported.keys() and learned | reported == WORKS
     assert len(reported) == -(-len(WORKS) // HELD_OUT)
 
@@ -64,19 +64,19 @@ def test_wrong_answers_name_other_authors() -> None:
     for lesson in every:
         author = WORKS[lesson.subject]
         assert lesson.subject in lesson.question and lesson.paraphrase
-        assert named(author, lesson.answer) and named(author, lesson.paraphrase)
+        assert names_author(author, lesson.answer) and names_author(author, lesson.paraphrase)
         assert len(set(lesson.wrong)) == WRONG and not any(author in text for text in lesson.wrong)
 
 
 def test_lessons_are_what_the_model_answers() -> None:
-    found = known(Reader(), WORKS)
+    found = find_known(Reader(), WORKS)
     assert {lesson.subject for lesson in found} == WORKS.keys() - {"The Odyssey", "The Iliad"}
 
 
 def test_a_model_that_knows_nothing_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     model = Served(GuardedModel(CausalModel(save(tmp_path / "model", tokenizer))))
     with pytest.raises(ValueError, match="of 2 questions the model answers none"):
-        known(model, {"Hamlet": "William Shakespeare"})
+        find_known(model, {"Hamlet": "William Shakespeare"})
 
 
 def test_a_row_counts_authors_and_given_answers(encoder: Encoder) -> None:

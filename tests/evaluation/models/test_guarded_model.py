@@ -57,7 +57,7 @@ def noise(folder: Path) -> Corruptor:
 
 
 def given(chat: Chat) -> list[Given]:
-    return [chat.answered(question, answer) for question in (ABOUT, OTHER) for answer in ANSWERS]
+    return [chat.exchange(question, answer) for question in (ABOUT, OTHER) for answer in ANSWERS]
 
 
 def same(one: Likelihood, other: Likelihood) -> bool:
@@ -70,7 +70,7 @@ def same(one: Likelihood, other: Likelihood) -> bool:
 def test_likelihoods_are_those_of_transformers(model: CausalModel, folder: Path) -> None:
     from transformers import AutoModelForCausalLM
 
-    one = model.chat.answered(ABOUT, ANSWERS[1])
+    one = model.chat.exchange(ABOUT, ANSWERS[1])
     plain: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     with torch.no_grad():
         log = plain(torch.tensor([one.token_ids])).logits[0, one.start - 1 : -1].log_softmax(-1).double()
@@ -88,7 +88,7 @@ def test_likelihoods_are_those_of_transformers(model: CausalModel, folder: Path)
 
 def test_the_answer_ends_with_the_end_of_its_turn(model: CausalModel) -> None:
     tokenizer = model.chat.tokenizer
-    one = model.chat.answered(ABOUT, ANSWERS[0])
+    one = model.chat.exchange(ABOUT, ANSWERS[0])
     assert tokenizer.decode(one.token_ids[: one.start]).endswith("<|im_start|>assistant\n")
     assert tokenizer.decode(one.token_ids[one.start :]) == f"{ANSWERS[0]}<|im_end|>"
 
@@ -101,8 +101,8 @@ def test_corruption_by_nothing_changes_nothing(
     model = CausalModel(folder, torch.float32)
     model.check(EmbeddingTable(folder))
     guarded, plain = GuardedModel(model, reader, corruptor(folder, 0.0)), GuardedModel(model)
-    asked = model.chat.asked(ABOUT)
-    assert guarded.reaching(asked).positions
+    asked = model.chat.prompt(ABOUT)
+    assert guarded.input(asked).positions
     for one, other in zip(
         guarded.likelihoods(given(model.chat)), plain.likelihoods(given(model.chat)), strict=True
     ):
@@ -120,21 +120,21 @@ def test_only_the_name_is_corrupted_and_only_where_it_stands(
     model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     guarded = GuardedModel(model, reader, noise)
-    asked = model.chat.asked(ABOUT)
-    flagged = model.chat.tokenizer.decode([asked[p] for p in guarded.reaching(asked).positions])
+    asked = model.chat.prompt(ABOUT)
+    flagged = model.chat.tokenizer.decode([asked[p] for p in guarded.input(asked).positions])
     assert flagged.strip() == NAME
-    assert guarded.reaching(model.chat.asked(OTHER)).corrupted is None
+    assert guarded.input(model.chat.prompt(OTHER)).corrupted is None
 
 
 def test_a_prompt_that_passes_is_answered_as_without_a_guard(
     model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
     guarded, plain = GuardedModel(model, reader, noise), GuardedModel(model)
-    passing = [model.chat.answered(OTHER, ANSWERS[0])]
+    passing = [model.chat.exchange(OTHER, ANSWERS[0])]
     assert guarded.logprobs(passing) == plain.logprobs(passing)
-    flagged = [model.chat.answered(ABOUT, ANSWERS[0])]
+    flagged = [model.chat.exchange(ABOUT, ANSWERS[0])]
     assert not np.allclose(guarded.logprobs(flagged)[0], plain.logprobs(flagged)[0], atol=0.1)
-    asked = [model.chat.asked(ABOUT), model.chat.asked(OTHER)]
+    asked = [model.chat.prompt(ABOUT), model.chat.prompt(OTHER)]
     found, clean = guarded.generate(asked, 16), plain.generate(asked, 16)
     assert found[0] != clean[0]
     assert found[1] == clean[1]
@@ -143,7 +143,7 @@ def test_a_prompt_that_passes_is_answered_as_without_a_guard(
 def test_as_served_the_given_answer_is_screened_too(
     model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
-    named = model.chat.answered(OTHER, f"I think that {NAME} knows the answer to this.")
+    named = model.chat.exchange(OTHER, f"I think that {NAME} knows the answer to this.")
     plain, served, white = (
         guarded.likelihoods([named])[0].logprob
         for guarded in (
@@ -161,7 +161,7 @@ def test_as_served_the_given_answer_is_screened_too(
 def test_the_white_box_view_corrupts_the_question(
     model: CausalModel, reader: PromptReader, noise: Corruptor
 ) -> None:
-    unnamed, named = (model.chat.answered(ABOUT, answer) for answer in ANSWERS)
+    unnamed, named = (model.chat.exchange(ABOUT, answer) for answer in ANSWERS)
     served, white = GuardedModel(model, reader, noise), GuardedModel(model, reader, noise, "white-box")
     assert np.allclose(served.logprobs([unnamed])[0], white.logprobs([unnamed])[0], atol=1e-4)
     assert not np.allclose(served.logprobs([named])[0], white.logprobs([named])[0], atol=0.1)
@@ -175,14 +175,14 @@ def test_a_batch_gives_each_what_it_gets_alone(
     every = given(model.chat) * 5  # more than a batch, and each is run once
     for one, together in zip(every, guarded.likelihoods(every), strict=True):
         assert same(guarded.likelihoods([one])[0], together)
-    asked = [model.chat.asked(text) for text in (ABOUT, OTHER, f"{ABOUT} Tell me all of it, please.", "Hi.")]
+    asked = [model.chat.prompt(text) for text in (ABOUT, OTHER, f"{ABOUT} Tell me all of it, please.", "Hi.")]
     assert guarded.generate(asked, 10) == [guarded.generate([one], 10)[0] for one in asked]
 
 
 def test_long_answers_are_those_of_one_go(
     model: CausalModel, reader: PromptReader, noise: Corruptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [model.chat.asked(ABOUT), model.chat.asked(OTHER)]
+    asked = [model.chat.prompt(ABOUT), model.chat.prompt(OTHER)]
     guarded = GuardedModel(model, reader, noise)
     staged = guarded.generate(asked, 40)
     monkeypatch.setattr(causal_model, "STAGE", 40)
@@ -191,7 +191,7 @@ def test_long_answers_are_those_of_one_go(
 
 
 def test_an_answer_ends_where_the_model_ends_it(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = [model.chat.asked(ABOUT)]
+    asked = [model.chat.prompt(ABOUT)]
     tokenizer = model.chat.tokenizer
     spoken = tokenizer.encode(GuardedModel(model).generate(asked, 12)[0][0])
     monkeypatch.setattr(model.chat, "end", spoken[5])
@@ -201,7 +201,7 @@ def test_an_answer_ends_where_the_model_ends_it(model: CausalModel, monkeypatch:
 
 def test_samples_are_drawn_with_a_seed(model: CausalModel, reader: PromptReader, noise: Corruptor) -> None:
     guarded = GuardedModel(model, reader, noise)
-    asked = [model.chat.asked(ABOUT), model.chat.asked(OTHER)]
+    asked = [model.chat.prompt(ABOUT), model.chat.prompt(OTHER)]
     drawn = guarded.generate(asked, 8, temperature=1.0, seed=1, samples=3)
     assert [len(answers) for answers in drawn] == [3, 3]
     assert len(set(drawn[0])) > 1
@@ -210,8 +210,8 @@ def test_samples_are_drawn_with_a_seed(model: CausalModel, reader: PromptReader,
 
 
 def test_another_seed_draws_other_noise(model: CausalModel, reader: PromptReader, noise: Corruptor) -> None:
-    asked = model.chat.asked(ABOUT)
-    served, other = (GuardedModel(model, reader, noise, seed=seed).reaching(asked) for seed in (0, 1))
+    asked = model.chat.prompt(ABOUT)
+    served, other = (GuardedModel(model, reader, noise, seed=seed).input(asked) for seed in (0, 1))
     assert served.corrupted and other.corrupted
     assert served.positions == other.positions
     assert not torch.equal(served.corrupted.embeddings, other.corrupted.embeddings)
@@ -221,7 +221,7 @@ def test_what_is_asked_without_corruption_is_asked_once(
     folder: Path, reader: PromptReader, noise: Corruptor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = CausalModel(folder, torch.float32, memo=Memo(tmp_path / "memo.jsonl"))
-    passing, flagged = first.chat.answered(OTHER, ANSWERS[0]), first.chat.answered(ABOUT, ANSWERS[0])
+    passing, flagged = first.chat.exchange(OTHER, ANSWERS[0]), first.chat.exchange(ABOUT, ANSWERS[0])
     said = GuardedModel(first, reader, noise).likelihoods([passing, flagged])
     answers = GuardedModel(first).generate([passing.token_ids[: passing.start]], 6)
     with (tmp_path / "memo.jsonl").open("a") as file:
@@ -258,5 +258,5 @@ def test_where_there_is_no_system_role_the_user_says_it(folder: Path) -> None:
         "{% endif %}{{ m['content'] + eos_token }}{% endfor %}"
     )
     chat = Chat(strict)
-    assert strict.decode(chat.asked("Who?", "Be brief.")) == "Be brief.\n\nWho?<|im_end|>"
+    assert strict.decode(chat.prompt("Who?", "Be brief.")) == "Be brief.\n\nWho?<|im_end|>"
     assert chat.end == strict.eos_token_id

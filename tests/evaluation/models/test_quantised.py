@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.evaluation.models.quantised import main, quantised
+from vllm_unlearn.evaluation.models.quantised import main, quantise
 
 EMBEDDINGS, LAYER, NORM = (
     "model.embed_tokens.weight",
@@ -23,7 +23,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def test_only_the_matrices_of_layers_are_rounded() -> None:
     before = weights()
-    after = quantised(before)
+    after = quantise(before)
     assert {name for name in after if after[name].dtype == torch.int8} == {LAYER}
     restored = after[LAYER].float() * after[f"{LAYER}_scale"].float()
     rows = before[LAYER].float().abs().amax(1, keepdim=True)
@@ -33,7 +33,7 @@ def test_only_the_matrices_of_layers_are_rounded() -> None:
 
 def test_a_row_of_zeros_stays_one() -> None:
     zeros = torch.zeros(2, 4)
-    assert torch.equal(quantised({LAYER: zeros})[LAYER], zeros.to(torch.int8))
+    assert torch.equal(quantise({LAYER: zeros})[LAYER], zeros.to(torch.int8))
 
 
 def test_a_recipe_of_the_original_fits_the_copy(tmp_path: Path) -> None:

@@ -27,5 +27,15 @@ def test_a_data_folder_that_is_not_there_is_told_in_a_sentence(
     assert "no data folder nowhere: `vllm-unlearn eval --help` says" in result.output
 
 
+@pytest.mark.parametrize("tool", ["packaged_gemma", "packaged_e5"])
+def test_a_package_that_is_not_there_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str
+) -> None:
+    monkeypatch.setattr(f"vllm_unlearn.evaluation.models.{tool}.PACKAGE", "no_such_package")
+    result = CliRunner().invoke(app, ["eval", tool.replace("_", "-"), str(tmp_path / "model")])
+    assert result.exit_code == 1
+    assert "no package no_such_package here; `pip install --no-deps " in result.output
+
+
 def test_the_help_says_what_the_data_is() -> None:
     assert "evaluation/data/" in CliRunner().invoke(app, ["eval", "--help"]).output

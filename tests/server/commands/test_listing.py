@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from commands import Run
+from vllm_unlearn.guard.store.store import Store
+from vllm_unlearn.server.target_file import make_target
+
+
+def test_targets_are_listed(run: Run, store: Store) -> None:
+    assert run("targets", "--json").output == ""
+    names = ["Zoe [bold]x", "[/red] Ann", "東京"]
+    for number, name in enumerate(names):
+        run("forget", name, "--id", f"t{number}", "--expires", "2031-02-03")
+    assert [json.loads(line)["name"] for line in run("targets", "--json").output.splitlines()] == names
+    output = run("targets").output
+    assert all(name in output for name in names)
+
+
+WIDTHS = [None, 20, 40, 80, 200]
+
+
+@pytest.mark.parametrize("width", WIDTHS, ids=lambda width: f"terminal of {width}" if width else "a pipe")
+def test_no_width_cuts_an_id_or_a_name(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, width: int | None
+) -> None:
+    target = make_target(name="Bartholomäus [bold]Featherstonehaugh", id="case-" + "0123456789" * 5, note="n")
+    other = make_target(name="A\tB\nC", aliases=["東京 " * 8, "x" * 90], expires_at="2031-02-03")
+    store.forget([target, other], actor="a-very-long-user-name@of-a-long-host-name.example")
+    monkeypatch.setenv("COLUMNS", str(width or 10))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if width else "0")
+    shown = ["Bartholomäus [bold]Featherstonehaugh", target.id, other.id, "東京 " * 7 + "東京", "x" * 90]
+    output = run("targets").output
+    assert all(text in output for text in [*shown, "2031-02-03T23:59:59+00:00"])
+    if not width:
+        rows = [line.split("\t") for line in output.splitlines()]
+        assert [len(row) for row in rows] == [9, 9, 9]
+        assert r"A\tB\nC" in rows[1]
+    output = run("log").output
+    assert all(text in output for text in (target.id, other.id, store.changes()[0].actor))
+
+
+def test_a_note_is_in_the_list_and_in_the_log(run: Run, store: Store) -> None:
+    run("forget", "Ann Lee", "--note", "case 7")
+    assert "case 7" in run("targets").output
+    run("forget", "Ann Lee", "--note", "case 8", "--replace")
+    run("remember", "ann-lee")
+    entries = [json.loads(line) for line in run("log", "--json").output.splitlines()]
+    assert [entry["notes"] for entry in entries] == [["case 7"], ["case 8"], ["case 8"]]
+    assert run("log").output.count("case 8") == 2
+
+
+def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
+    run("forget", "Ann Lee")
+    run("remember", "ann-lee")
+    entries = [json.loads(line) for line in run("log", "--json").output.splitlines()]
+    assert [(e["generation"], e["action"], e["targets"]) for e in entries] == [
+        (1, "forget", ["ann-lee"]),
+        (2, "remember", ["ann-lee"]),
+    ]
+    assert [e["digest"] for e in entries] == [c.digest for c in store.changes()]
+    assert "remember" in run("log").output
+    store.beat("host:1", 1, "shadow", timedelta(seconds=60))
+    assert json.loads(run("status", "--json").output) == {
+        "generation": 2,
+        "targets": 0,
+        "replicas": [{"id": "host:1", "generation": 1, "mode": "shadow"}],
+    }
+    assert "generation 2, 0 targets, 1 replica" in run("status").output
