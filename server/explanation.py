@@ -75,7 +75,7 @@ class Explanation:
             "threshold": self.threshold,
             "matches": [_match_json(match) for match in self.matches],
             "scopes": self.scopes,
-            "nearest": _nearest(self.nearest) if self.nearest else None,
+            "nearest": _near_json(self.nearest) if self.nearest else None,
         }
 
     def as_check(self) -> Check:
@@ -133,6 +133,15 @@ def _match_json(match: Match) -> dict[str, Any]:
     fields = asdict(match)
     fields["reading"] = fields.pop("disguise")
     return fields
+
+
+def _near_json(near: Near) -> dict[str, Any]:
+    evidence = near.evidence
+    texts = {
+        "exemplar": asdict(evidence.exemplar),
+        "counterexample": evidence.counterexample and asdict(evidence.counterexample),
+    }
+    return {**_nearest(near), **texts}
 
 
 def _nearest(near: Near) -> Nearest:
