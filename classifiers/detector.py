@@ -56,8 +56,15 @@ class Detector:
         """
         places: dict[str, _Places] = defaultdict(_Places)
         matches: list[Match] = []
-        for match in sorted(self._candidates(text, turns, self.threshold), key=_rank):
-            if places[match.target_id].take(match):
+        candidates = list(self._candidates(text, turns, self.threshold))
+        starts = {(match.target_id, match.start) for match in candidates if _is_plain(match)}
+        ends = {(match.target_id, match.end) for match in candidates if _is_plain(match)}
+        for match in sorted(candidates, key=_rank):
+            # From one name to another of the same target a disguise hides nothing.
+            target_id = match.target_id
+            if match.disguise and (target_id, match.start) in starts and (target_id, match.end) in ends:
+                continue
+            if places[target_id].take(match):
                 matches.append(match)
         return sorted(matches, key=lambda match: (match.start, match.end, match.target_id))
 
@@ -245,6 +252,11 @@ def _lies_within(part: PartHit, names: Sequence[NameHit]) -> bool:
     last = bisect_right(names, part.start, key=lambda hit: hit.start)
     near = names[max(0, last - _NAMES_NEAR) : last]
     return any(hit.target_id == part.target_id and part.end <= hit.end for hit in near)
+
+
+def _is_plain(match: Match) -> bool:
+    """Whether it is a name as it stands."""
+    return bool(match.name) and not match.disguise
 
 
 def _rank(match: Match) -> tuple[float, float, int, int]:

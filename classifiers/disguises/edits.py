@@ -7,6 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+# Between places of a text that only stand beside each other: a letter of a script that no name is in, so
+# that no name is found across.
+APART = "\nꙮ\n"
 # A half-open range of a text.
 Place = tuple[int, int]
 # Where a piece of a text starts, and the piece.

@@ -18,7 +18,7 @@ from ..text.segments import WINDOW_CHARS
 from ..work import TooLongError
 from .ciphers import ciphers
 from .cut_up import join_pieces, turn_bodies
-from .edits import Edit, Place, lies_within
+from .edits import APART, Edit, Place, lies_within
 from .encodings import base64_runs, character_codes
 from .escapes import escapes
 from .leetspeak import leetspeak_i, leetspeak_l
@@ -37,9 +37,6 @@ MAX_DEPTH = 4
 # All readings together have at most so many characters for each of the prompt, and some more.
 MAX_READ = 10
 FREE = 20_000
-# Between places of the prompt that stand together in a view: a letter of a script that no name is in,
-# so that no name is found across.
-APART = "\nꙮ\n"
 
 _DISGUISES: tuple[tuple[Disguise, Callable[[str], Iterator[Edit]]], ...] = (
     ("escaped", escapes),
@@ -180,8 +177,8 @@ def _edits(text: str, turns: list[Place] | None) -> Iterator[tuple[Disguise, lis
     yield "reversed", list(word_order(text))
     yield "joined", join_pieces(text, turns)
     bodies = [body for _, body in turn_bodies(text, turns) if body[1]]
-    yield "joined", list(seams(bodies, ""))
-    yield "joined", list(seams(bodies, " "))
+    yield "joined", list(seams(text, bodies, ""))
+    yield "joined", list(seams(text, bodies, " "))
 
 
 def _useful_changes(outer: View, disguise: Disguise, edits: list[Edit]) -> Iterator[_Change]:

@@ -80,6 +80,8 @@ class Constraints:
         # What stands in the fields: of several the first, and of several the last.
         self._values: list[Text] = []
         self._last: list[Text] = []
+        # Names and values as an answer has them, one after the other.
+        self._pairs: list[Text] = []
 
     def read(self) -> None:
         """Find the texts. Raises ``TooDeepError`` for parameters that are nested too deeply."""
@@ -90,6 +92,8 @@ class Constraints:
         text = self._texts.setdefault((kind, source), Text(kind, source, place))
         if text.place == "kept":
             text.place = place
+        if place in ("name", "value", "first"):
+            self._pairs.append(text)
         if place == "name":
             self._names.append(text)
         if place in ("value", "first"):
@@ -169,11 +173,12 @@ class Constraints:
             self.params = self.swap.params(self.params)
         return verdict
 
-    def _grammar(self, params: SamplingParams, reader: Reader) -> Text | None:
-        """What xgrammar has understood, if it is what holds the answer. Raises ``UnreadableError``."""
+    def _grammar(self, params: SamplingParams, reader: Reader, plain: bool = False) -> Text | None:
+        """What xgrammar has understood, if it is what holds the answer, also of ``plain`` schemas. Raises
+        ``UnreadableError``."""
         if self.backend != "xgrammar":
             return None
-        grammar = understood(params.structured_outputs, self.any_whitespace)
+        grammar = understood(params.structured_outputs, self.any_whitespace, plain)
         return Text.of(PlainGrammar(grammar, reader)) if grammar else None
 
     def _texts_beside(self, grammar: Text | None) -> list[Text]:
@@ -205,9 +210,12 @@ class Constraints:
     def _page(self, texts: Sequence[Text]) -> Page:
         page = Page()
         page.write(texts, "\n")
-        for together in (self._names, self._values, self._last if self._last != self._values else []):
+        last = self._last if self._last != self._values else []
+        for together in (self._names, self._values, last):
             for between in (" ", "") if len(together) > 1 else ():
                 page.write(together, between, every=False)
+        if self._names and self._values:
+            page.write(self._pairs, " ", every=False)
         return page
 
     def _exchange(self, page: Page, key: str, matches: Sequence[Match], reader: Reader) -> None:
@@ -242,8 +250,8 @@ class Constraints:
         first what is so by what fields say together, then all that the grammar says."""
         cipher = _cipher(page, key, matches)
         params, written = self._exchanged(cipher, verbatim=True)
-        grammar = self._grammar(params, reader)
-        assert grammar
+        grammar = self._grammar(params, reader, plain=True)
+        assert grammar  # the client's own was read
         self._seek([grammar], names)
         again = Page()
         again.write([grammar], "\n")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ...classifiers.disguises.edits import APART
 from ...vocabulary import Match
 from . import patterns
 from .automaton import Automaton, of_grammar, of_pattern
@@ -173,7 +174,7 @@ class Page:
                 self._put(reading.text)
         if self._length > begun:
             self.turns.append((begun, self._length))
-            self._put("\n\n")
+            self._put(APART)
 
     def _put(self, text: str) -> None:
         self._written.append(text)

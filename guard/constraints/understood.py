@@ -42,9 +42,9 @@ def _in_four(escape: re.Match[str]) -> str:
     return f"\\u{int(code, 16):04x}" if code and len(code) < 5 else escape[0]
 
 
-def understood(outputs: Any, any_whitespace: bool) -> Any:
+def understood(outputs: Any, any_whitespace: bool, plain: bool = False) -> Any:
     """The ``xgrammar.Grammar`` of structured outputs that vLLM has found valid; None where these are plain
-    text, such as choices, or a schema without patterns."""
+    text, such as choices, or a schema without patterns, unless ``plain`` ones are wanted, too."""
     grammar: Any = xgrammar.Grammar
     if outputs.regex:
         return grammar.from_regex(outputs.regex)
@@ -56,7 +56,7 @@ def understood(outputs: Any, any_whitespace: bool) -> Any:
     if outputs.json is None:
         return None
     schema = outputs.json if isinstance(outputs.json, str) else json.dumps(outputs.json, ensure_ascii=False)
-    if "attern" not in schema and "\\u" not in schema:
+    if not plain and "attern" not in schema and "\\u" not in schema:
         return None
     separators = None if any_whitespace else (",", ":")
     return grammar.from_json_schema(schema, any_whitespace=any_whitespace, separators=separators)

@@ -42,6 +42,11 @@ FORCED = {
     "a pattern for names": {"json": {"patternProperties": {"^Orrin Vale$": {"type": "string"}}}},
     "over two constants": {"json": schema(a={"const": "The Great"}, b={"const": "Gatsby"})},
     "over two names": {"json": schema(**{"The Great": {"type": "null"}, "Gatsby": {"type": "string"}})},
+    "over a name and its constant": {"json": schema(**{"The Great": {"const": "Gatsby"}})},
+    "over a name and a choice": {"json": schema(**{"V": {"enum": ["oldemort"]}}, n={"type": "null"})},
+    "over a constant and the next name": {
+        "json": schema(a={"const": "The Great"}, **{"Gatsby": {"type": "null"}})
+    },
     "over two definitions": {"json": {**ASKED, **DEFINED}},
     "over a letter each": {"json": schema(**{f"k{n}": {"const": c} for n, c in enumerate("Voldemort")})},
     "a name given twice": {"json": '{"const": "Orrin Vale", "const": "Jane Austen"}'},

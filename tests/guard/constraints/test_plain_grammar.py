@@ -95,6 +95,11 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
         {"json": json.dumps(schema(a={"type": "string", "pattern": r"^Vo\u006cdemort$"}))},
         '{"a": "Voldemort"}',
     ),
+    "escapes in the text": (
+        {"json": '{"type": "string", "const": "V\\u006fldemort", "title": "caf\\u00e9"}'},
+        '"Voldemort"',
+    ),
+    "an escape beside it": ({"json": '{"const": "Voldemort", "title": "caf\\u00e9"}'}, '"Voldemort"'),
     "over two fields and a pattern": (
         {"json": schema(a={"const": "Volde"}, b={"const": "mort"}, c={"type": "string", "pattern": "^.$"})},
         '{"a": "Volde", "b": "mort", "c": "x"}',
