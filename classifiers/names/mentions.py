@@ -80,6 +80,8 @@ _DOING = _set("is was has had did does will would")
 # What stands for a word left out.
 _BLANKS = ("_", "…", "...", "]")
 _CAPITAL_INSIDE = regex.compile(r"\p{Ll}\p{Lu}")
+# Of "Jean-Jean-Jean-…", one word with thousands of hyphens, so much is looked at for each.
+_PARTS = 8
 _AMOUNT = regex.compile(r"\d{1,3}(?:[.,]\d+)?")
 _YEAR = regex.compile(r"1\d\d\d|20\d\d")
 
@@ -113,7 +115,7 @@ def words_of(text: str) -> Iterator[Word]:
     """The words of ``text``, in order."""
     matches = list(_WORD.finditer(text))
     for m, following in zip_longest(matches, matches[1:]):
-        if folded := tuple(normalise(m[0])[0].split()):
+        if folded := tuple(normalise(m[0])[0].split()[:_PARTS]):
             after = text[m.end() : following.start() if following else len(text)]
             yield Word(m[0], folded, m.start(), m.end(), after)
 

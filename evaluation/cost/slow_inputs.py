@@ -104,6 +104,7 @@ PROMPTS = (
     Prompt("one short name", repeat("Bo "), ("Bo",)),
     Prompt("one name in every sentence", repeat("Stephen King wrote it. ")),
     Prompt("one name among other words", in_turn("Stephen King", *QUESTION.split())),
+    Prompt("a name with hyphens", repeat("King-")),
     Prompt("base64 without an end", repeat("QUJD")),
     Prompt("base64 in lines", repeat("QUJDQUJDQUJD\n")),
     Prompt("one letter", repeat("a")),
