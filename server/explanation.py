@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
@@ -12,9 +12,11 @@ from typing_extensions import TypedDict  # pydantic takes no other before Python
 from ..classifiers.detector import Detector, Near
 from ..guard.configuration import Settings
 from ..guard.encoders import Encoders
-from ..guard.guard import Guard
 from ..guard.store.store import Store
 from ..vocabulary import Action, Match, Neighbour
+
+if TYPE_CHECKING:  # it takes PyTorch, which the command does without
+    from ..guard.guard import Guard
 
 
 class Nearest(TypedDict):
