@@ -20,7 +20,7 @@ from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.constraints.constraints import Constraints
 from vllm_unlearn.guard.engine.hook import Hook, UnavailableError
 from vllm_unlearn.guard.store.store import Store
-from vllm_unlearn.vocabulary import ForgetTarget
+from vllm_unlearn.vocabulary import ForgetTarget, Verdict
 
 Configure = Callable[..., Path]
 
@@ -173,6 +173,30 @@ def test_what_finds_no_room_in_the_queue_is_told_that_the_engine_is_busy(
 
     (answer,) = asyncio.run(ask())
     assert answer is listed if opens else "currently busy" in str(answer)
+
+
+def test_the_event_loop_runs_while_a_prompt_is_read(
+    make_hook: Callable[..., Any], listed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard's work waits here for the loop, which could not run if that work held it."""
+    hook = make_hook()
+    hook._shaken = True
+    ran = threading.Event()
+
+    def screen(*_: Any) -> Verdict:
+        assert ran.wait(20), "the loop stood still"
+        return Verdict("pass", 1)
+
+    monkeypatch.setattr(hook.guard, "screen", screen)
+
+    async def ask() -> Any:
+        asked = asyncio.create_task(hook.screen_async(listed, None))
+        while not asked.done():
+            await asyncio.sleep(0.01)
+            ran.set()
+        return asked.result()
+
+    assert asyncio.run(ask()) is listed
 
 
 def test_neutral_tokens_where_they_are_configured(
