@@ -1,0 +1,143 @@
+"""Makes the background: ordinary texts of many kinds, out of templates and WordNet.
+
+    python -m vllm_unlearn.evaluation.data.background.background WORDNET FILE
+
+``WORDNET`` is the folder of WordNet 3.0's data files (Debian's package ``wordnet-base`` has it as
+``/usr/share/wordnet``), ``FILE`` what is written. It comes out the same every time. No text of a benchmark
+goes in: people, works and firms are made up.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from itertools import cycle, islice
+from pathlib import Path
+
+from wordfreq import zipf_frequency
+
+from ....vocabulary import UserError
+from .grammar import Grammar, read_slots
+from .wordnet import Synset, read_synsets
+
+PARTS = {
+    "wordnet": 2500,
+    "glosses": 2500,
+    "statements": 1000,
+    "examples": 1500,
+    "people": 2000,
+    "people_other_forms": 1600,
+    "works": 900,
+    "places": 500,
+    "quizzes": 800,
+    "word_problems": 600,
+    "instructions": 700,
+    "chats": 600,
+    "code": 300,
+    "documents": 700,
+    "other_languages": 800,
+}
+"""How many texts there are of each kind, as far as its ``templates/`` give that many."""
+
+SEED = 20
+# Longer prompts are read in windows.
+MAX_CHARS = 400
+# A word that is met: once in three million words.
+MIN_ZIPF = 2.5
+# What should stand in no file of ours, by its gloss.
+_RUDE = re.compile("slur|vulgar|obscen|offensive|disparag|derogat|sexual|porn|rape|prostitut", re.IGNORECASE)
+# Lexicographer files of WordNet, by their number in lexnames(5WN), that fill a slot.
+FIELDS = {4: "act", 5: "animal", 6: "artifact", 8: "body", 9: "idea", 11: "event", 12: "feeling", 13: "food",
+          18: "role", 20: "plant", 22: "process", 26: "state", 27: "substance"}  # fmt: skip
+LOCATION = 15
+_CITY = ("a city", "a town", "the capital", "the largest city")
+# Of a small vocabulary most draws are repeats.
+DRAWS = 8
+
+
+def background(wordnet: Path, parts: Mapping[str, int] = PARTS) -> list[tuple[str, str]]:
+    """Parts and texts, each text once, in any order: every beginning of it is a mixture, too.
+
+    Raises ``UserError`` where the folder is not WordNet's.
+    """
+    chance = random.Random(SEED)
+    synsets = {kind: _met(read_synsets(wordnet, kind)) for kind in ("noun", "verb", "adj")}
+    grammar = Grammar(_slots(synsets), chance)
+    senses = [sense for sense in synsets["noun"] if not sense.instance]
+    texts: dict[str, str] = {}
+    for part, count in parts.items():
+        new = dict.fromkeys(
+            _draws(grammar, _templates(part), chance.sample(senses, len(senses)), count * DRAWS)
+        )
+        texts.update((text, part) for text in islice((text for text in new if text not in texts), count))
+    pairs = [(part, text) for text, part in texts.items()]
+    chance.shuffle(pairs)
+    return pairs
+
+
+def write(texts: Sequence[str], file: Path) -> None:
+    """One a line, packed; the same bytes for the same texts."""
+    file.write_bytes(gzip.compress("".join(f"{text}\n" for text in texts).encode(), mtime=0))
+
+
+def _draws(grammar: Grammar, templates: Sequence[str], senses: Sequence[Synset], count: int) -> Iterator[str]:
+    """Each template in turn, with one word and its meaning after the other."""
+    for _, template, sense in zip(range(count), cycle(templates), cycle(senses), strict=False):
+        text = grammar.fill(template, {"word": sense.word, "gloss": sense.gloss})
+        if len(text) <= MAX_CHARS:
+            yield text[0].upper() + text[1:] if text.endswith((".", "?")) else text
+
+
+def _met(synsets: Sequence[Synset]) -> list[Synset]:
+    return [
+        synset
+        for synset in synsets
+        if zipf_frequency(synset.word, "en") >= MIN_ZIPF
+        and not _RUDE.search(" ".join((synset.word, synset.gloss, *synset.examples)))
+    ]
+
+
+def _slots(synsets: Mapping[str, Sequence[Synset]]) -> dict[str, list[str]]:
+    slots: dict[str, list[str]] = {}
+    for file in sorted((files(__package__) / "slots").iterdir(), key=lambda file: file.name):
+        slots |= read_slots(file.read_text("utf-8"))
+    for noun in synsets["noun"]:
+        for slot in _nouns_slots(noun):
+            slots.setdefault(slot, []).append(noun.word)
+    slots["gloss"] = [noun.gloss for noun in synsets["noun"] if not noun.instance]
+    slots["verb"] = [verb.word for verb in synsets["verb"]]
+    slots["adjective"] = [adjective.word for adjective in synsets["adj"]]
+    every = [synset for kind in synsets.values() for synset in kind]
+    slots["example"] = [example for synset in every for example in synset.examples]
+    return slots
+
+
+def _nouns_slots(noun: Synset) -> Iterator[str]:
+    if not noun.instance:
+        yield "noun"
+        if noun.field in FIELDS:
+            yield FIELDS[noun.field]
+    elif noun.field == LOCATION and noun.gloss.startswith(
+        ("a city", "a town", "the capital", "the largest city")
+    ):
+        yield "city"
+
+
+def _templates(part: str) -> list[str]:
+    return (files(__package__) / "templates" / f"{part}.txt").read_text("utf-8").splitlines()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Raises ``UserError``."""
+    if len(arguments) != 2:
+        raise UserError("needs two arguments: the folder of WordNet's data files, and the file to write")
+    wordnet, file = map(Path, arguments)
+    write([text for _, text in background(wordnet)], file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
