@@ -182,13 +182,15 @@ class Detector:
                 continue
             part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in certain)))
             score = highest_score(0.0, self.index.exemplars.most_agreement(words), part)
-            if score + highest_score(1.0, 0.0, 0.0) >= least:
+            if score + highest_score(1.0, 0.0, 0.0, self.index.lines.most) >= least:
                 by_words[row], decided[row] = score, certain
         spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
-        similarities = self.index.exemplars.most_similarity(reading.text, spans, list(decided.values()))
+        known = list(decided.values())
+        similarities = self.index.exemplars.most_similarity(reading.text, spans, known)
+        lines = self.index.lines.most_evidence(reading.text, spans, known)
         rows: list[int] = []
-        for (row, score), similarity in zip(by_words.items(), similarities, strict=True):
-            if score + highest_score(float(similarity), 0.0, 0.0) >= least:
+        for (row, score), similarity, line in zip(by_words.items(), similarities, lines, strict=True):
+            if score + highest_score(float(similarity), 0.0, 0.0, line) >= least:
                 rows.append(row)
         return rows
 
@@ -209,7 +211,8 @@ class Detector:
         """For each of these segments the evidence for each target near it."""
         words = [reading.rare_words[row] for row in rows]
         parts = [reading.part_weights[row] for row in rows]
-        return self.index.exemplars.search(self._encode_rows(reading, rows), words, parts)
+        vectors = self._encode_rows(reading, rows)
+        return self.index.exemplars.search(vectors, words, parts, self.index.lines.search(vectors))
 
     def _encode_rows(self, reading: Reading, rows: Sequence[int]) -> Vectors:
         return self._encoder.encode([reading.segments[row].text for row in rows])

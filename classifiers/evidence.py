@@ -1,4 +1,4 @@
-"""How strongly a segment speaks of a target: three kinds of evidence, added up."""
+"""How strongly a segment speaks of a target: four kinds of evidence, added up."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from ..vocabulary import Neighbour
 # What flags. Chosen on the tuning halves that evaluation/detection names; `vllm-unlearn calibrate` fits it
 # to an operator's own traffic.
 THRESHOLD = 0.5
-# They add up to 1. Set by hand on the tuning halves that evaluation/detection/detection.py names, for all
-# encoders, all sets and all ways to give a target alike.
+# The first three add up to 1. Set by hand on the tuning halves that evaluation/detection/detection.py names,
+# for all encoders, all sets and all ways to give a target alike.
 SIMILARITY = 0.44
 AGREEMENT = 0.30
 NAME_PART = 0.26
+# A segment at the bound of a target's line flags by that alone, as few ordinary texts lie there.
+LINE = THRESHOLD
+MOST_LINE = 2.0
 # The more exemplars there are, the nearer one comes to any text by chance, by about the logarithm of
 # their number (the extremes of a sample grow so).
 CROWD = 0.017
@@ -27,8 +30,9 @@ class Evidence:
 
     ``similarity`` is the nearest exemplar's cosine, on a scale where unrelated texts have 0;
     ``agreement`` the share of the segment's rare words that the target's texts hold; ``name_part`` how rare
-    a part of the name it holds, more than 1 for one that says alone who is meant, negative for a stranger's.
-    ``exemplars`` is their number.
+    a part of the name it holds, more than 1 for one that says alone who is meant, negative for a stranger's;
+    ``line`` how far on the target's side of its line it lies, 0 to ``MOST_LINE``
+    (``classifiers.index.lines``). ``exemplars`` is their number.
     """
 
     target_id: str
@@ -38,6 +42,7 @@ class Evidence:
     agreement: float
     name_part: float
     exemplars: int
+    line: float = 0.0
 
     @property
     def score(self) -> float:
@@ -52,10 +57,10 @@ class Evidence:
     def _score(self, name_part: float) -> float:
         if self.counterexample and self.counterexample.similarity >= self.exemplar.similarity:
             return 0.0
-        total = highest_score(self.similarity, self.agreement, name_part)
+        total = highest_score(self.similarity, self.agreement, name_part, self.line)
         return min(1.0, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))
 
 
-def highest_score(similarity: float, agreement: float, name_part: float) -> float:
+def highest_score(similarity: float, agreement: float, name_part: float, line: float = 0.0) -> float:
     """The score that such evidence can reach; with a similarity of 1, before any is measured."""
-    return SIMILARITY * similarity + AGREEMENT * agreement + NAME_PART * name_part
+    return SIMILARITY * similarity + AGREEMENT * agreement + NAME_PART * name_part + LINE * line

@@ -9,6 +9,7 @@ from .encoders.encoder import Encoder
 from .encoders.static_encoder import StaticEncoder
 from .index.exemplar_index import ExemplarIndex, exemplars
 from .index.fact_scopes import FactScopes
+from .index.lines import Backgrounds, Lines
 from .index.name_index import NameIndex
 
 
@@ -20,15 +21,19 @@ class ForgetIndex:
         generation: int,
         targets: Sequence[ForgetTarget],
         encoder: Encoder,
+        *,
         sieve: StaticEncoder | None = None,
+        backgrounds: Backgrounds | None = None,
     ) -> None:
-        """``sieve``, if given, tells cheaply which segments are worth a run of the encoder."""
+        """``sieve``, if given, tells cheaply which segments are worth a run of the encoder; ``backgrounds``,
+        if given, are what the targets' lines are drawn against."""
         self.generation = generation
         self.targets = {target.id: target for target in targets}
         listed = list(self.targets.values())
         texts = {target.id: exemplars(target) for target in listed}
         self.names = NameIndex(listed, texts)
         self.exemplars = ExemplarIndex(listed, texts, self.names.words, encoder, sieve)
+        self.lines = Lines(listed, self.exemplars, backgrounds)
         self.scopes = FactScopes(listed, texts, self.names, encoder)
 
     @property

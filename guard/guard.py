@@ -17,6 +17,7 @@ from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.index.lines import Backgrounds
 from ..classifiers.names.names import NameMatcher
 from ..classifiers.text.word_frequency import preload
 from ..classifiers.work import current
@@ -65,9 +66,11 @@ class Guard:
         self._watch = Watch(self._store, clock)
         preload()
         self._sieve: StaticEncoder | None = None
+        self._backgrounds: Backgrounds | None = None
         if encoder is None:
             encoders = Encoders.from_settings(settings)
             encoder, self._sieve = encoders.full, encoders.sieve
+            self._backgrounds = encoders.backgrounds
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
         self._served = self._store.head()
@@ -122,6 +125,11 @@ class Guard:
         """The encoder of all prompts; it batches the texts of many threads."""
         return self._encoder
 
+    @property
+    def backgrounds(self) -> Backgrounds | None:
+        """What the lines of targets are drawn against; None where the caller brought the encoder."""
+        return self._backgrounds
+
     def screen(self, text: str, turns: Turns | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.
 
@@ -174,7 +182,9 @@ class Guard:
                 self._store.safe_url,
                 self._served.generation,
             )
-        index = ForgetIndex(head.generation, targets, self._vectors, self._sieve)
+        index = ForgetIndex(
+            head.generation, targets, self._vectors, sieve=self._sieve, backgrounds=self._backgrounds
+        )
         self._vectors.settle()
         return head, index
 

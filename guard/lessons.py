@@ -104,7 +104,8 @@ class Classroom:
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._reach = reach
-        self._detector = Detector(ForgetIndex(1, _targets(lessons), encoder, sieve), encoder)
+        index = ForgetIndex(1, _targets(lessons), encoder, sieve=sieve)
+        self._detector = Detector(index, encoder)
 
     def examples(
         self,

@@ -226,7 +226,9 @@ def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> Listed:
     except ValueError as error:
         raise HTTPException(400, f"the body is no target: {error}") from None
     with _as_http():
-        admission = examine([target], guard.store, guard.settings, guard.encoder)
+        admission = examine(
+            [target], guard.store, guard.settings, guard.encoder, backgrounds=guard.backgrounds
+        )
         number = admission.admit(guard.store, replace=replace, force=force, way="force=true", actor=ACTOR)
     listed: Listed = {"id": target.id, "generation": number}
     if admission.notes:

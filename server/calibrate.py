@@ -108,7 +108,7 @@ def fit(
     store = Store(settings.store)
     if not store.targets():
         raise CalibrationError("no target is listed, so no prompt has a score; list targets first")
-    encoders = Encoders.from_settings(settings)
+    encoders = Encoders.from_settings(settings, track)
     index, vectors = encoders.newest_index(store, settings)
     targets = tuple(index.targets.values())
     scorer = _Scorer(Detector(index, SegmentCache(encoders.full)))
@@ -121,7 +121,7 @@ def fit(
         before,
         int((unnamed >= before).sum()),
         dict(names.most_common()),
-        tuple(cross_validate(targets, vectors, encoders.sieve, track=track)),
+        tuple(cross_validate(targets, vectors, encoders.sieve, encoders.backgrounds, track=track)),
         tuple(scorer.about(prompt) for prompt in track("forget file", forget)),
         index.generation,
     )

@@ -18,6 +18,7 @@ from ..classifiers.calibration.scope_check import (
 )
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.vector_cache import VectorCache
+from ..classifiers.index.lines import Backgrounds
 from ..classifiers.names.surnames import lone_notes
 from ..classifiers.word_notes import ordinary_names, word_notes
 from ..guard.configuration import Settings
@@ -71,6 +72,7 @@ def examine(
     settings: Settings,
     encoder: Encoder,
     track: Track = pass_on,
+    backgrounds: Backgrounds | None = None,
 ) -> Admission:
     """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
 
@@ -82,7 +84,14 @@ def examine(
     file = vector_file(store, "benign", settings, encoder)
     vectors = None if isinstance(encoder, NamesOnly) else VectorCache(encoder, file)
     scopes = check_scope(
-        targets, encoder, prompts, detection.max_fpr, detection.threshold, track, vectors or encoder
+        targets,
+        encoder,
+        prompts,
+        detection.max_fpr,
+        detection.threshold,
+        track,
+        vectors or encoder,
+        backgrounds,
     )
     if vectors:
         vectors.settle()

@@ -10,6 +10,7 @@ from ..detector import Detector
 from ..encoders.encoder import Encoder
 from ..encoders.static_encoder import StaticEncoder
 from ..forget_index import ForgetIndex
+from ..index.lines import Backgrounds
 from ..passages import facts, full_names
 from .progress import Track, pass_on
 
@@ -20,6 +21,8 @@ def cross_validate(
     targets: Sequence[ForgetTarget],
     encoder: Encoder,
     sieve: StaticEncoder | None = None,
+    backgrounds: Backgrounds | None = None,
+    *,
     at_most: int = AT_MOST,
     track: Track = pass_on,
 ) -> Iterator[float]:
@@ -32,7 +35,8 @@ def cross_validate(
     texts = {target.id: _texts(target) for target in targets}
     for fold in (0, 1):
         halves = [_half(target, texts[target.id], 1 - fold) for target in targets]
-        detector = Detector(ForgetIndex(0, halves, encoder, sieve), encoder)
+        index = ForgetIndex(0, halves, encoder, sieve=sieve, backgrounds=backgrounds)
+        detector = Detector(index, encoder)
         cases = list(_cases(targets, texts, fold))
         if len(cases) > at_most // 2:
             cases = random.Random(fold).sample(cases, at_most // 2)

@@ -20,6 +20,7 @@ from ..encoders.encoder import Encoder, Vectors
 from ..encoders.segment_cache import SegmentCache
 from ..evidence import THRESHOLD
 from ..forget_index import ForgetIndex
+from ..index.lines import Backgrounds
 from ..names.other_names import names_to_propose
 from ..text.folding import normalise
 from .calibration import CONFIDENCE, lower_bound
@@ -116,6 +117,7 @@ def check_scope(
     threshold: float = THRESHOLD,
     track: Track = pass_on,
     prompt_encoder: Encoder | None = None,
+    backgrounds: Backgrounds | None = None,
 ) -> list[Scope]:
     """What each of ``targets``, whatever else is listed, would flag of ``prompts``, in their order.
 
@@ -127,7 +129,7 @@ def check_scope(
     threshold = inf if isinstance(encoder, NamesOnly) else threshold
     scopes = []
     for first in range(0, len(targets), TOGETHER):
-        index = ForgetIndex(0, targets[first : first + TOGETHER], encoder)
+        index = ForgetIndex(0, targets[first : first + TOGETHER], encoder, backgrounds=backgrounds)
         detector = Detector(index, cached, threshold)
         tallies = {target_id: _Tally() for target_id in index.targets}
         for prompt in track("scope check", prompts):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from .encoder import Vectors
+from .flat_index import FlatIndex, Rows
 from .static_encoder import StaticEncoder
 
 # How much nearer a text can be to an exemplar in the full encoder than in its static form. Measured with
@@ -23,19 +20,14 @@ class Sieve:
     """A static encoder fitted to the exemplars, so that their index can be searched with its vectors."""
 
     def __init__(
-        self, encoder: StaticEncoder, exemplars: Sequence[str], vectors: Vectors, index: Any
+        self, encoder: StaticEncoder, exemplars: Sequence[str], vectors: Vectors, index: FlatIndex
     ) -> None:
-        """``vectors`` has shape (exemplars, dimension); ``index`` is the FAISS index that holds them."""
+        """``vectors`` has shape (exemplars, dimension); ``index`` holds them."""
         step = -(-len(exemplars) // FITTED)
         self._encoder = encoder.fit(exemplars[::step], vectors[::step])
         self._index = index
 
-    def nearest(
-        self, text: str, spans: Sequence[tuple[int, int]], count: int = 1
-    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+    def nearest(self, text: str, spans: Sequence[tuple[int, int]], count: int = 1) -> tuple[Vectors, Rows]:
         """For each ``text[start:end]`` the cosines and rows of so many exemplars, the nearest by this pass
         first; both of shape (spans, count)."""
-        neighbours: tuple[Vectors, npt.NDArray[np.int64]] = self._index.search(
-            self._encoder.encode_spans(text, spans), count
-        )
-        return neighbours
+        return self._index.search(self._encoder.encode_spans(text, spans), count)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
-import faiss
 import numpy as np
-import numpy.typing as npt
 
 from ...vocabulary import ForgetTarget, Neighbour
+from ..background.background import Sides
 from ..encoders.encoder import Encoder, Vectors
+from ..encoders.flat_index import FlatIndex, Rows
 from ..encoders.sieve import SLACK, Sieve
 from ..encoders.static_encoder import StaticEncoder
 from ..evidence import Evidence
@@ -26,12 +26,11 @@ NEIGHBOURS = 256
 SIEVED = 64
 
 Scalar = TypeVar("Scalar", float, Vectors)
-Rows = npt.NDArray[np.int64]
 
 
 def exemplars(target: ForgetTarget) -> list[str]:
     """The sentences of the target's own, and the templates, unless only some of its facts are in scope."""
-    texts = _sentences((*target.exemplars, *facts(target)))
+    texts = sentences_of((*target.exemplars, *facts(target)))
     # Whole: "Who is O. Vale?" is one question.
     return texts + (questions(target) if target.scope == "all" else [])
 
@@ -63,9 +62,8 @@ class ExemplarIndex:
                 self._counterexamples[target.id] = _Texts(against, encoder)
         self._known = frozenset(chain.from_iterable(self._terms.values()))
         self._unrelated = _base_similarity(encoder) if targets else 0.0
-        self._vectors = faiss.IndexFlatIP(encoder.dimension)
         vectors = encoder.encode(self._texts)
-        self._vectors.add(vectors)
+        self._vectors = FlatIndex(vectors)
         self._sieve = Sieve(sieve, self._texts, vectors, self._vectors) if sieve and self._texts else None
 
     def _add(self, target_id: str, texts: Sequence[str]) -> None:
@@ -125,11 +123,13 @@ class ExemplarIndex:
         vectors: Vectors,
         words: Sequence[Mapping[str, float]],
         parts: Sequence[Mapping[str, float]],
+        lines: Sequence[Mapping[str, float]],
     ) -> list[list[Evidence]]:
         """For each segment the evidence for each target near it.
 
-        ``vectors`` has shape (segments, dimension); ``words`` are the segments' rare words (``terms``), and
-        ``parts`` the weights of the parts of names in them, by target id.
+        ``vectors`` has shape (segments, dimension); ``words`` are the segments' rare words (``terms``);
+        ``parts`` the weights of the parts of names in them, and ``lines`` how far past each target's line
+        they lie, by target id.
         """
         if not len(vectors) or not self._texts:
             return [[] for _ in vectors]
@@ -139,11 +139,14 @@ class ExemplarIndex:
             nearest: dict[str, tuple[int, float]] = {}
             for row, cosine in zip(rows[i], cosines[i], strict=True):  # best first
                 nearest.setdefault(self._owners[row], (int(row), float(cosine)))
-            for target_id in parts[i]:
+            for target_id in (*parts[i], *lines[i]):
                 if target_id not in nearest and self._rows[target_id]:
                     nearest[target_id] = self._nearest(target_id, vector)
             every.append(
-                [self._evidence(t, *near, vector, words[i], parts[i]) for t, near in nearest.items()]
+                [
+                    self._evidence(t, *near, vector, words[i], parts[i], lines[i].get(t, 0.0))
+                    for t, near in nearest.items()
+                ]
             )
         return every
 
@@ -153,10 +156,16 @@ class ExemplarIndex:
         """The evidence for one target, which must have exemplars, at a vector of shape (dimension,)."""
         return self._evidence(target_id, *self._nearest(target_id, vector), vector, rare_words, parts)
 
+    def sides(self, target_id: str) -> Sides:
+        """The vectors of a target's exemplars, and of its counterexamples."""
+        rows, against = self._rows[target_id], self._counterexamples.get(target_id)
+        inside = self._vectors.rows(rows)
+        return inside, against.vectors if against else inside[:0]
+
     def _nearest(self, target_id: str, vector: Vectors) -> tuple[int, float]:
         """The row of the target's nearest exemplar, and its cosine."""
         rows = self._rows[target_id]
-        cosines = self._vectors.reconstruct_n(rows.start, len(rows)) @ vector
+        cosines = self._vectors.rows(rows) @ vector
         best = int(cosines.argmax())
         return rows.start + best, float(cosines[best])
 
@@ -168,6 +177,7 @@ class ExemplarIndex:
         vector: Vectors,
         rare_words: Mapping[str, float],
         parts: Mapping[str, float],
+        line: float = 0.0,
     ) -> Evidence:
         similarity, part = float(self._scale(cosine)), parts.get(target_id, 0.0)
         if target_id in self._scoped:  # a name says no more than what is said of it
@@ -181,6 +191,7 @@ class ExemplarIndex:
             agreement(rare_words, self._terms[target_id], self._names[target_id]),
             part,
             len(self._rows[target_id]),
+            line,
         )
 
 
@@ -188,7 +199,7 @@ class _Texts:
     """Texts and their unit vectors, by their sentences."""
 
     def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
-        self.texts = _sentences(texts)
+        self.texts = sentences_of(texts)
         self.vectors = encoder.encode(self.texts)
 
     def nearest(self, vector: Vectors) -> Neighbour:
@@ -198,7 +209,8 @@ class _Texts:
         return Neighbour(self.texts[best], float(similarities[best]))
 
 
-def _sentences(texts: Iterable[str]) -> list[str]:
+def sentences_of(texts: Iterable[str]) -> list[str]:
+    """The sentences of all texts, in order."""
     return list(chain.from_iterable(map(sentences, texts)))
 
 

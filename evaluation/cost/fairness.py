@@ -89,7 +89,7 @@ def measure(out: Path, settings: EncoderSettings, targets: int) -> str:
     vectors = VectorCache(encoder, out / "fairness.vectors")
     numbered = islice(enumerate(names()), targets)
     listed = [synthetic_target(number, name, "exemplars") for number, name in numbered]
-    index = ForgetIndex(1, listed, vectors, encoders.sieve)
+    index = ForgetIndex(1, listed, vectors, sieve=encoders.sieve, backgrounds=encoders.backgrounds)
     vectors.settle()
     every = {how: Arrangement(encoder, index, how == "before") for how in ("before", "now")}
     times: dict[tuple[str, str], list[float]] = defaultdict(list)

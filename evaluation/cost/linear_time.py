@@ -80,7 +80,9 @@ def detection(encoders: Encoders) -> Iterator[Case]:
         listed = tuple(slow.listed)
         if listed not in indexes:
             targets = [ForgetTarget(id=f"t{n}", name=name) for n, name in enumerate(listed)]
-            indexes[listed] = ForgetIndex(1, targets, encoder, encoders.sieve)
+            indexes[listed] = ForgetIndex(
+                1, targets, encoder, sieve=encoders.sieve, backgrounds=encoders.backgrounds
+            )
             Detector(indexes[listed], encoder).detect(DISGUISES[0])  # word lists and tables are read once
 
         def prepare(size: int, make: Any = slow.make, index: ForgetIndex = indexes[listed]) -> Any:

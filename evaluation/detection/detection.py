@@ -160,10 +160,10 @@ class _Run:
 
     def _methods(self, listing: Listing, way: Way, targets: Sequence[ForgetTarget]) -> Iterator[Method]:
         bench, threshold = self.bench, self.options.threshold
-        yield Ours(targets, bench.vectors, bench.prompts, bench.sieve, threshold)
+        yield Ours(targets, bench.vectors, bench.prompts, bench.sieve, threshold, bench.backgrounds)
         if not self.options.baselines:
             return
-        yield Ours(targets, bench.vectors, bench.unsieved, None, threshold)
+        yield Ours(targets, bench.vectors, bench.unsieved, None, threshold, bench.backgrounds)
         yield Names(targets)
         try:
             benign = self._calibration()

@@ -13,6 +13,7 @@ from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.encoders.vector_cache import VectorCache
 from ...classifiers.evidence import THRESHOLD
 from ...classifiers.forget_index import ForgetIndex
+from ...classifiers.index.lines import Backgrounds
 from ...guard.configuration import EncoderSettings
 from ...guard.encoders import Encoders
 from ...vocabulary import ForgetTarget
@@ -25,13 +26,15 @@ REMEMBERED = 360 * 2**20
 class Workbench:
     """``vectors`` encodes what is indexed and keeps it between runs, ``prompts`` what is asked, from
     many threads, ``unsieved`` the same for what is asked without the first pass (so that neither finds
-    what the other paid for), ``whole`` prompts as one vector each; ``sieve`` is the first pass."""
+    what the other paid for), ``whole`` prompts as one vector each; ``sieve`` is the first pass, and
+    ``backgrounds`` what lines are drawn against."""
 
     vectors: VectorCache
     prompts: Encoder
     unsieved: Encoder
     whole: Encoder
     sieve: StaticEncoder | None
+    backgrounds: Backgrounds
 
     @classmethod
     def open(cls, settings: EncoderSettings, cache: Path) -> Workbench:
@@ -41,8 +44,10 @@ class Workbench:
         file = cache / f"{encoder.fingerprint[:12]}.vectors"
         prompts, unsieved = (SegmentCache(BatchingEncoder(encoder)) for _ in range(2))
         whole = SegmentCache(encoder, REMEMBERED)
-        return cls(VectorCache(encoder, file), prompts, unsieved, whole, encoders.sieve)
+        vectors = VectorCache(encoder, file)
+        return cls(vectors, prompts, unsieved, whole, encoders.sieve, encoders.backgrounds)
 
     def detector(self, targets: Sequence[ForgetTarget], threshold: float = THRESHOLD) -> Detector:
         """What finds ``targets`` in prompts, as it is served."""
-        return Detector(ForgetIndex(1, targets, self.vectors, self.sieve), self.prompts, threshold)
+        index = ForgetIndex(1, targets, self.vectors, sieve=self.sieve, backgrounds=self.backgrounds)
+        return Detector(index, self.prompts, threshold)

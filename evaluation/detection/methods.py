@@ -11,6 +11,7 @@ from ...classifiers.encoders.encoder import Encoder
 from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.evidence import THRESHOLD
 from ...classifiers.forget_index import ForgetIndex
+from ...classifiers.index.lines import Backgrounds
 from ...classifiers.names.names import NameMatcher
 from ...vocabulary import ForgetTarget
 from ..data.cases import Case
@@ -52,11 +53,13 @@ class Ours:
         encoder: Encoder,
         sieve: StaticEncoder | None,
         threshold: float = THRESHOLD,
+        backgrounds: Backgrounds | None = None,
     ) -> None:
         """``vectors`` encodes the targets' texts, ``encoder`` the prompts (from many threads)."""
         self.name = "ours" if sieve else "without first pass"
         self.threshold = threshold
-        self.detector = Detector(ForgetIndex(1, targets, vectors, sieve), encoder, threshold)
+        index = ForgetIndex(1, targets, vectors, sieve=sieve, backgrounds=backgrounds)
+        self.detector = Detector(index, encoder, threshold)
 
     def scores(self, cases: Sequence[Case]) -> list[dict[str, float]]:
         """As ``Method.scores``."""

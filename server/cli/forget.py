@@ -111,15 +111,18 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
     """The scope check; where the encoder cannot be loaded, of the names alone."""
     from ...classifiers.calibration.scope_check import NamesOnly
     from ...classifiers.encoders.encoder import Encoder
+    from ...classifiers.index.lines import Backgrounds
     from ...guard.encoders import Encoders
     from ..scope import examine
 
     encoder: Encoder = NamesOnly()
+    backgrounds: Backgrounds | None = None
     try:
-        encoder = Encoders.from_settings(settings).full
+        encoders = Encoders.from_settings(settings, progress)
+        encoder, backgrounds = encoders.full, encoders.backgrounds
     except (ValueError, OSError) as error:
         warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
-    admission = examine(targets, store, settings, encoder, progress)
+    admission = examine(targets, store, settings, encoder, progress, backgrounds)
     for warning in admission.warnings[:_WARNINGS]:
         warn(warning)
     if len(admission.warnings) > _WARNINGS:

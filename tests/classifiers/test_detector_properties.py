@@ -138,7 +138,7 @@ class Counting:
 def test_sparing_the_encoder_where_a_name_decides_changes_no_match(
     cascade: bool, encoder: OnnxEncoder, encoder_folder: Path
 ) -> None:
-    index = ForgetIndex(1, TARGETS, encoder, distil_once(encoder_folder) if cascade else None)
+    index = ForgetIndex(1, TARGETS, encoder, sieve=distil_once(encoder_folder) if cascade else None)
     known = SegmentCache(encoder)
     sparing, thorough = Counting(known), Counting(known)
     chance = random.Random(0)

@@ -45,7 +45,9 @@ def search(index: ForgetIndex, encoder: OnnxEncoder, texts: Sequence[str]) -> li
         for hit in index.names.parts.find(text):
             parts[hit.target_id] = max(hit.weight, parts.get(hit.target_id, -1.0))
         found.append(parts)
-    return index.exemplars.search(encoder.encode(texts), [terms(text) for text in texts], found)
+    return index.exemplars.search(
+        encoder.encode(texts), [terms(text) for text in texts], found, [{}] * len(texts)
+    )
 
 
 def best(evidence: Sequence[Evidence]) -> Evidence:

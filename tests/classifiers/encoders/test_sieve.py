@@ -34,7 +34,9 @@ class Counting:
 def test_the_first_pass_changes_no_match_and_saves_the_encoder(
     encoder: OnnxEncoder, encoder_folder: Path
 ) -> None:
-    plain, sieved = (ForgetIndex(1, [LAB], encoder, sieve) for sieve in (None, distil_once(encoder_folder)))
+    plain, sieved = (
+        ForgetIndex(1, [LAB], encoder, sieve=sieve) for sieve in (None, distil_once(encoder_folder))
+    )
     for text in (ABOUT, f"{OTHER} {ABOUT} {OTHER}", OTHER, "Who is Orrin Vale?"):
         assert Detector(plain, encoder).detect(text) == Detector(sieved, encoder).detect(text)
     assert [match.target_id for match in Detector(sieved, encoder).detect(ABOUT)] == ["lab"]

@@ -1,0 +1,104 @@
+"""Ordinary texts as vectors: what a target's texts are told from."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+
+from ..encoders.encoder import Vectors
+from .line import TAIL, Line
+
+Sides = tuple[Vectors, Vectors]
+"""The vectors of texts about a target, and of near ones that are not: both (texts, dimension)."""
+
+# Chosen on the tuning halves of MMLU's subjects and of Harry Potter's questions, with ordinary prompts of the
+# tuning half: how much of the spread is the texts' own, how stiff a line is, and how much of what it
+# stands apart from are the near texts.
+OWN_SPREAD = 0.3
+RIDGE = 0.01
+AGAINST = 0.5
+# Lines at once: their values over a background of 20,000 texts take 5 MB.
+TOGETHER = 64
+REMEMBERED = 20_000
+
+Double = npt.NDArray[np.floating]
+
+
+class Background:
+    """Fits lines; safe to share by threads. What is shared by all lines is computed once."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        """``vectors`` has shape (texts, dimension)."""
+        self._vectors = vectors
+        self._mean: Double = vectors.mean(axis=0, dtype=np.float64)
+        centred = vectors - self._mean
+        spread = centred.T @ centred / len(vectors)
+        self._spread: Double = (1 - OWN_SPREAD) * spread + RIDGE * np.eye(vectors.shape[1])
+        self._inverse: Double = np.linalg.inv(self._spread)
+        self._known: LRUCache[bytes, Line] = LRUCache(REMEMBERED)
+        self._lock = threading.Lock()
+
+    def fit(self, sides: Sequence[Sides]) -> list[Line]:
+        """A line for each target: Fisher's linear discriminant with the closed form (Fisher 1936; Hastie,
+        Tibshirani, Friedman, "The elements of statistical learning", 4.3), the background's spread
+        shrunk towards a sphere. One is a function of its own texts and of the background alone.
+
+        A target of 100 texts takes about 2 ms, one that was fitted before none.
+        """
+        keys = [_digest(pair) for pair in sides]
+        with self._lock:
+            lines = {key: line for key in keys if (line := self._known.get(key))}
+        new = {key: pair for key, pair in zip(keys, sides, strict=True) if key not in lines}
+        fitted = dict(zip(new, self._fit(list(new.values())), strict=True))
+        with self._lock:
+            self._known.update(fitted)
+        lines |= fitted
+        return [lines[key] for key in keys]
+
+    def _fit(self, sides: Sequence[Sides]) -> Iterator[Line]:
+        for first in range(0, len(sides), TOGETHER):
+            normals = np.stack([self._normal(*pair) for pair in sides[first : first + TOGETHER]])
+            values = (self._vectors @ normals.T.astype(np.float32)).astype(np.float64)
+            scales = np.maximum(values.std(axis=0), 1e-9)
+            normals, values = normals / scales[:, None], values / scales
+            offsets = -(normals @ self._mean)
+            count = ceil(TAIL * len(values))
+            tails = -np.sort(np.partition(-values, count - 1, axis=0)[:count], axis=0) + offsets
+            for normal, offset, tail in zip(normals, offsets, tails.T, strict=True):
+                yield Line(
+                    normal.astype(np.float32), float(offset), tail.astype(np.float32), len(self._vectors)
+                )
+
+    def _normal(self, inside: Vectors, outside: Vectors) -> Double:
+        """The direction in which the two sides lie farthest apart for their spread."""
+        difference = inside.mean(axis=0, dtype=np.float64) - self._mean
+        rows = [(inside - self._mean) * np.sqrt(OWN_SPREAD / len(inside))]
+        if len(outside):
+            difference -= AGAINST * (outside.mean(axis=0, dtype=np.float64) - self._mean)
+            rows.append((outside - self._mean) * np.sqrt(OWN_SPREAD / len(outside)))
+        return self._solve(np.concatenate(rows), difference)
+
+    def _solve(self, rows: Double, difference: Double) -> Double:
+        """The solution for the background's spread and that of ``rows``; of few rows by Woodbury's identity,
+        from the inverse that all share."""
+        if 2 * len(rows) > len(difference):
+            solution: Double = np.linalg.solve(self._spread + rows.T @ rows, difference)
+            return solution
+        turned = rows @ self._inverse
+        inner = np.eye(len(rows)) + turned @ rows.T
+        solution = self._inverse @ difference - turned.T @ np.linalg.solve(inner, turned @ difference)
+        return solution
+
+
+def _digest(sides: Sides) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for vectors in sides:
+        digest.update(len(vectors).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(vectors).tobytes())
+    return digest.digest()

@@ -1,0 +1,133 @@
+"""For each target of a broad kind a line: on which side of it does a segment lie?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...vocabulary import ForgetTarget, Kind
+from ..background.background import Background, Sides
+from ..background.line import NEAR, Line
+from ..encoders.encoder import Vectors
+from ..encoders.flat_index import FlatIndex
+from ..encoders.static_encoder import StaticEncoder
+from ..evidence import MOST_LINE
+from ..passages import facts
+from .exemplar_index import ExemplarIndex, exemplars, sentences_of
+
+# What a line is drawn for. A person's would tell her from ordinary texts, and not from her neighbours: with
+# it RWKU's level 3 is found at 80 instead of 68 %, and of its neighbours' questions 21 instead of 5 % are
+# flagged (docs/lab/lines.md).
+KINDS: Collection[Kind] = ("topic", "work", "passage")
+# Of fewer texts of its own a line would say little that its nearest text does not.
+MIN_TEXTS = 5
+# Of the rate of false positives that is allowed, lines may use so much; the rest is for what else flags.
+SHARE = 0.5
+# How much of the background each line's first pass lets through, and all of them together.
+FIRST_PASS = 0.02
+FIRST_PASSES = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class Backgrounds:
+    """What lines are drawn against: ordinary ``texts``, as vectors of the encoder and of the first pass if
+    there is one, and the share of such texts that may be flagged."""
+
+    texts: tuple[str, ...]
+    full: Background
+    static: Background | None
+    sieve: StaticEncoder | None
+    max_fpr: float
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], vectors: Vectors, sieve: StaticEncoder | None, max_fpr: float
+    ) -> Backgrounds:
+        """``vectors``, shape (len(texts), dimension), are the encoder's."""
+        static = Background(sieve.encode(texts)) if sieve else None
+        return cls(tuple(texts), Background(vectors), static, sieve, max_fpr)
+
+
+class Lines:
+    """Tells which targets a segment is about, by lines that are one FAISS index."""
+
+    def __init__(
+        self, targets: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds | None
+    ) -> None:
+        """Without ``backgrounds`` there is no line."""
+        drawn = [target for target in targets if has_line(target)] if backgrounds else []
+        self._ids = [target.id for target in drawn]
+        self._sieve = backgrounds.sieve if backgrounds else None
+        self._full, self._static = _Sides(()), _Sides(())
+        if not backgrounds or not drawn:
+            return
+        share = SHARE * backgrounds.max_fpr / len(drawn)
+        fitted = backgrounds.full.fit([index.sides(target.id) for target in drawn])
+        self._full = _Sides([(line, line.value(NEAR), line.bound(share)) for line in fitted])
+        if backgrounds.static and backgrounds.sieve:
+            fitted = backgrounds.static.fit([_static_sides(target, backgrounds.sieve) for target in drawn])
+            share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
+            self._static = _Sides([(line, line.value(NEAR), line.value(share)) for line in fitted])
+
+    @property
+    def size(self) -> int:
+        """How many lines there are."""
+        return len(self._ids)
+
+    @property
+    def most(self) -> float:
+        """What no segment's evidence exceeds."""
+        return MOST_LINE if self._ids else 0.0
+
+    def search(self, vectors: Vectors) -> list[dict[str, float]]:
+        """For each segment, ``vectors`` has shape (segments, dimension), by target id how far past the line
+        it lies: 0 where its side begins, 1 at the bound; others are left out."""
+        found: list[dict[str, float]] = []
+        for hits in self._full.search(vectors, 0.0):
+            found.append({self._ids[row]: min(value, MOST_LINE) for row, value in hits})
+        return found
+
+    def most_evidence(
+        self, text: str, spans: Sequence[tuple[int, int]], decided: Sequence[Collection[str]]
+    ) -> list[float]:
+        """What the evidence of each ``text[start:end]`` for a target that is not ``decided`` is unlikely to
+        exceed."""
+        if not self._ids or not self._sieve:
+            return [self.most] * len(spans)
+        most: list[float] = []
+        for hits, known in zip(
+            self._static.search(self._sieve.encode_spans(text, spans), 1.0), decided, strict=True
+        ):
+            open_ids = any(self._ids[row] not in known for row, _ in hits)
+            most.append(MOST_LINE if open_ids else 0.0)
+        return most
+
+
+class _Sides:
+    """Lines as one index, scaled so that each has the value 0 where its side begins, and 1 at its bound."""
+
+    def __init__(self, lines: Sequence[tuple[Line, float, float]]) -> None:
+        """Each with the value at which its side begins, and its bound."""
+        rows = []
+        for line, near, bound in lines:
+            rows.append(np.append(line.normal, line.offset - near) / max(bound - near, 1e-6))
+        self._index = FlatIndex(np.stack(rows)) if rows else None
+
+    def search(self, vectors: Vectors, least: float) -> list[list[tuple[int, float]]]:
+        """For each vector the rows of the lines whose value is more than ``least``, and the values."""
+        if not self._index or not len(vectors):
+            return [[] for _ in vectors]
+        ones = np.ones((len(vectors), 1), dtype=np.float32)
+        return self._index.search_above(np.hstack([vectors, ones]), least)
+
+
+def has_line(target: ForgetTarget) -> bool:
+    """Whether a line is drawn for it: of a broad kind, all of it listed, and with enough texts."""
+    own = len(target.exemplars) + len(facts(target))
+    return target.kind in KINDS and target.scope == "all" and own >= MIN_TEXTS
+
+
+def _static_sides(target: ForgetTarget, sieve: StaticEncoder) -> Sides:
+    return sieve.encode(exemplars(target)), sieve.encode(sentences_of(target.counterexamples))
