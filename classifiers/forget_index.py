@@ -9,7 +9,7 @@ from .encoders.encoder import Encoder
 from .encoders.static_encoder import StaticEncoder
 from .index.exemplar_index import ExemplarIndex, exemplars
 from .index.fact_scopes import FactScopes
-from .index.lines import Backgrounds, Lines
+from .index.lines import Draw, Lines
 from .index.name_index import NameIndex
 
 
@@ -23,7 +23,7 @@ class ForgetIndex:
         encoder: Encoder,
         *,
         sieve: StaticEncoder | None = None,
-        backgrounds: Backgrounds | None = None,
+        backgrounds: Draw | None = None,
     ) -> None:
         """``sieve``, if given, tells cheaply which segments are worth a run of the encoder; ``backgrounds``,
         if given, are what the targets' lines are drawn against."""
@@ -43,5 +43,6 @@ class ForgetIndex:
             "targets": len(self.targets),
             "names": self.names.size,
             "exemplars": self.exemplars.size,
+            "lines": self.lines.size,
             "counterexamples": sum(len(target.counterexamples) for target in self.targets.values()),
         }

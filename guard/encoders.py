@@ -6,6 +6,7 @@ Apart from the guard, so that a command that encodes need not import PyTorch, wh
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..classifiers.background.background_texts import background_texts
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import read_prompts
-from ..classifiers.encoders.encoder import BATCH, Encoder, OnnxEncoder
+from ..classifiers.encoders.encoder import BATCH, Encoder, OnnxEncoder, Vectors
 from ..classifiers.encoders.encoder_export import export_once
 from ..classifiers.encoders.static_encoder import StaticEncoder, distil_once
 from ..classifiers.encoders.vector_cache import VectorCache
@@ -22,6 +23,8 @@ from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.index.lines import Backgrounds
 from .configuration import DetectionSettings, EncoderSettings, Settings
 from .store.store import Store
+
+logger = logging.getLogger(__name__)
 
 # What an ordinary prompt of ours counts for: they are real, the rest of the background is made.
 _WEIGHT = 8
@@ -57,21 +60,50 @@ class Encoders:
         """The first pass; None where it is switched off."""
         return distil_once(self.folder) if self._detection.cascade else None
 
-    @cached_property
     def backgrounds(self) -> Backgrounds:
-        """What lines are drawn against. The vectors are kept beside the encoder's export; to make them takes
-        a minute, once.
+        """What lines are drawn against; it takes seconds, once. Raises as ``prepare``."""
+        return self._backgrounds
 
-        Raises ``PromptFileError`` where the operator's own traffic cannot be read.
-        """
-        texts = _ordinary_texts(self._detection.benign)
+    def prepare(self) -> None:
+        """Encode the ordinary texts, which takes a minute, once: a topic that is listed later on is served
+        soon. Raises ``PromptFileError`` where the operator's own traffic cannot be read."""
+        if not self._ordinary_file.is_file():
+            self._encode_ordinary()
+
+    @cached_property
+    def _backgrounds(self) -> Backgrounds:
+        own, texts = self._ordinary_texts
+        vectors = self._encode_ordinary()
+        max_fpr = self._detection.max_fpr
+        return Backgrounds.of(texts, vectors, self.sieve, max_fpr=max_fpr, private=own)
+
+    def _encode_ordinary(self) -> Vectors:
+        """The vectors of the ordinary texts, kept beside the encoder's export."""
+        _, texts = self._ordinary_texts
+        cache = VectorCache(self.full, self._ordinary_file)
+        if not self._ordinary_file.is_file():
+            logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), self._ordinary_file)
+            for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
+                cache.encode(texts[first : first + BATCH])
+        vectors = cache.encode(texts)
+        cache.settle()
+        return vectors
+
+    @property
+    def _ordinary_file(self) -> Path:
+        _, texts = self._ordinary_texts
         digest = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
-        vectors = VectorCache(self.full, self.folder / f"background-{digest[:8]}.vectors")
-        for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
-            vectors.encode(texts[first : first + BATCH])
-        encoded = vectors.encode(texts)
-        vectors.settle()
-        return Backgrounds.of(texts, encoded, self.sieve, self._detection.max_fpr)
+        return self.folder / f"ordinary-{digest[:8]}.vectors"
+
+    @cached_property
+    def _ordinary_texts(self) -> tuple[int, list[str]]:
+        """How many are the operator's own traffic, the first ones, and all: ours as far as there is too
+        little of it."""
+        ours = [*ORDINARY_PROMPTS * _WEIGHT, *background_texts()]
+        if not self._detection.benign:
+            return 0, ours
+        own = [prompt.text[:_MAX_CHARS] for prompt in read_prompts(self._detection.benign, _MAX_PROMPTS)]
+        return len(own), [*own, *ours[: max(0, len(ours) - len(own))]]
 
     def newest_index(self, store: Store, settings: Settings) -> tuple[ForgetIndex, VectorCache]:
         """The index of a store's newest generation, built for a command, and the vectors in it.
@@ -92,12 +124,3 @@ def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -
     where that is a file, since what is derived from the list is as private as the list."""
     folder = store.path.parent if store.path else settings.encoder.cache_dir
     return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"
-
-
-def _ordinary_texts(benign: Path | None) -> list[str]:
-    """The operator's own traffic, and ours as far as there is too little of it."""
-    ours = [*ORDINARY_PROMPTS * _WEIGHT, *background_texts()]
-    if not benign:
-        return ours
-    own = [prompt.text[:_MAX_CHARS] for prompt in read_prompts(benign, _MAX_PROMPTS)]
-    return [*own, *ours[: max(0, len(ours) - len(own))]]

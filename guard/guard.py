@@ -17,7 +17,7 @@ from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
-from ..classifiers.index.lines import Backgrounds
+from ..classifiers.index.lines import Draw
 from ..classifiers.names.names import NameMatcher
 from ..classifiers.text.word_frequency import preload
 from ..classifiers.work import current
@@ -66,10 +66,11 @@ class Guard:
         self._watch = Watch(self._store, clock)
         preload()
         self._sieve: StaticEncoder | None = None
-        self._backgrounds: Backgrounds | None = None
+        self._backgrounds: Draw | None = None
         if encoder is None:
             encoders = Encoders.from_settings(settings)
             encoder, self._sieve = encoders.full, encoders.sieve
+            encoders.prepare()
             self._backgrounds = encoders.backgrounds
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
@@ -126,8 +127,8 @@ class Guard:
         return self._encoder
 
     @property
-    def backgrounds(self) -> Backgrounds | None:
-        """What the lines of targets are drawn against; None where the caller brought the encoder."""
+    def backgrounds(self) -> Draw | None:
+        """Makes what the lines of targets are drawn against; None where the caller brought the encoder."""
         return self._backgrounds
 
     def screen(self, text: str, turns: Turns | None = None) -> Verdict:

@@ -35,7 +35,7 @@ from ..guard.plain import explain
 from ..guard.store.store import ExpiredError, Replica, TakenError, TargetError
 from ..vocabulary import ForgetTarget, UserError
 from .explanation import Check, explain_screening
-from .scope import OverBroadError, examine
+from .scope import InseparableError, OverBroadError, examine
 from .target_file import make_target
 
 PREFIX = "/plugins/unlearn"
@@ -296,7 +296,14 @@ _REMEDIES = {
     TargetError: f"; GET {PREFIX}/targets lists them",
 }
 # The first that an error is one of; any other is the server's own.
-_STATUSES = {TakenError: 409, ExpiredError: 400, TargetError: 404, OverBroadError: 422, TooLongError: 400}
+_STATUSES = {
+    TakenError: 409,
+    ExpiredError: 400,
+    TargetError: 404,
+    OverBroadError: 422,
+    InseparableError: 422,
+    TooLongError: 400,
+}
 
 
 class _as_http:  # noqa: N801

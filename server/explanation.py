@@ -33,6 +33,9 @@ class Nearest(TypedDict):
     similarity: float
     shared_rare_words: float
     name_part: float
+    past_line: Annotated[
+        float, Field(description="how far past the target's line: 0 where its side begins, 1 at the bound")
+    ]
     exemplar: Neighbour
     counterexample: Neighbour | None
 
@@ -128,6 +131,7 @@ def _near_miss(near: Near, threshold: float) -> Iterator[str]:
     yield f"  similarity {evidence.similarity:.3f}"
     yield f"  shared rare words {evidence.agreement:.3f}"
     yield f"  part of the name {evidence.name_part:.3f}"
+    yield f"  past the line {evidence.line:.3f}"
     yield from _neighbours(evidence.exemplar, evidence.counterexample)
 
 
@@ -155,6 +159,7 @@ def _nearest(near: Near) -> Nearest:
         "similarity": evidence.similarity,
         "shared_rare_words": evidence.agreement,
         "name_part": evidence.name_part,
+        "past_line": evidence.line,
         "exemplar": evidence.exemplar,
         "counterexample": evidence.counterexample,
     }

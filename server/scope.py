@@ -16,9 +16,11 @@ from ..classifiers.calibration.scope_check import (
     common_names,
     shorter_names,
 )
+from ..classifiers.calibration.separation import Separation, measure_separation
 from ..classifiers.encoders.encoder import Encoder
+from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
-from ..classifiers.index.lines import Backgrounds
+from ..classifiers.index.lines import Draw, has_line
 from ..classifiers.names.surnames import lone_notes
 from ..classifiers.word_notes import ordinary_names, word_notes
 from ..guard.configuration import Settings
@@ -43,14 +45,28 @@ class OverBroadError(UserError, ValueError):
         )
 
 
+class InseparableError(UserError, ValueError):
+    """Targets whose own texts cannot be told from ordinary ones; the message has the figures."""
+
+    def __init__(self, separations: Sequence[Separation], force: str) -> None:
+        shown = "; ".join(map(str, separations[:_SHOWN]))
+        more = f"; and {len(separations) - _SHOWN:,} more targets" if len(separations) > _SHOWN else ""
+        super().__init__(
+            f"not told from ordinary texts, so nothing was changed: {shown}{more}. Give texts that are about "
+            f"one thing, or more of them, or say {force} to list it all the same"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """New targets, and what the scope check found of them: those over the limit, and what is worth saying of
-    the others; ``notes`` say of each whether its surname alone flags, or what of an ordinary word does."""
+    """New targets, and what the checks found of them: those over the limit, those that are not told from
+    ordinary texts, and what is worth saying of the others; ``notes`` say of each how well its texts are told
+    apart, whether its surname alone flags, or what of an ordinary word does."""
 
     targets: tuple[ForgetTarget, ...]
 
     over_broad: tuple[Scope, ...]
+    inseparable: tuple[Separation, ...]
     warnings: tuple[str, ...]
     sample: str
     notes: tuple[str, ...] = ()
@@ -58,12 +74,15 @@ class Admission:
     def admit(self, store: Store, *, replace: bool, force: bool, way: str, actor: str | None = None) -> int:
         """List the targets, and return the generation; the log says who did it, and whether it was forced.
 
-        ``way`` is how the caller can ``force`` it. Raises ``OverBroadError`` where that was needed and not
-        said, and as ``Store.forget``.
+        ``way`` is how the caller can ``force`` it. Raises ``OverBroadError`` or ``InseparableError`` where
+        that was needed and not said, and as ``Store.forget``.
         """
         if self.over_broad and not force:
             raise OverBroadError(self.over_broad, self.sample, way)
-        return store.forget(self.targets, replace=replace, actor=actor, forced=bool(self.over_broad))
+        if self.inseparable and not force:
+            raise InseparableError(self.inseparable, way)
+        forced = bool(self.over_broad or self.inseparable)
+        return store.forget(self.targets, replace=replace, actor=actor, forced=forced)
 
 
 def examine(
@@ -72,7 +91,7 @@ def examine(
     settings: Settings,
     encoder: Encoder,
     track: Track = pass_on,
-    backgrounds: Backgrounds | None = None,
+    backgrounds: Draw | None = None,
 ) -> Admission:
     """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
 
@@ -102,11 +121,19 @@ def examine(
     warnings += chain.from_iterable(map(shorter_names, targets))
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
+    texts = SegmentCache(encoder)
+    separations: list[Separation] = []
+    if backgrounds:
+        for target in filter(has_line, targets):
+            separations.append(measure_separation(target, texts, backgrounds(), detection.threshold))
     broad = tuple(scope for scope in scopes if scope.over_broad)
-    notes = [*chain.from_iterable(map(lone_notes, targets)), *chain.from_iterable(map(word_notes, targets))]
+    notes = list(map(str, separations))
+    for note_names in (lone_notes, word_notes):
+        notes += chain.from_iterable(map(note_names, targets))
     return Admission(
         targets=tuple(targets),
         over_broad=broad,
+        inseparable=tuple(separation for separation in separations if separation.fails),
         warnings=tuple(warnings),
         sample=sample,
         notes=tuple(notes),

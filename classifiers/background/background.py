@@ -61,6 +61,12 @@ class Background:
         lines |= fitted
         return [lines[key] for key in keys]
 
+    def values(self, sides: Sides) -> Vectors:
+        """How far each text of the background lies on the inside of a line, shape (texts,)."""
+        (line,) = self.fit([sides])
+        values: Vectors = self._vectors @ line.normal + line.offset
+        return values
+
     def _fit(self, sides: Sequence[Sides]) -> Iterator[Line]:
         for first in range(0, len(sides), TOGETHER):
             normals = np.stack([self._normal(*pair) for pair in sides[first : first + TOGETHER]])

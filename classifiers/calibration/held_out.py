@@ -10,7 +10,7 @@ from ..detector import Detector
 from ..encoders.encoder import Encoder
 from ..encoders.static_encoder import StaticEncoder
 from ..forget_index import ForgetIndex
-from ..index.lines import Backgrounds
+from ..index.lines import Draw
 from ..passages import facts, full_names
 from .progress import Track, pass_on
 
@@ -21,7 +21,7 @@ def cross_validate(
     targets: Sequence[ForgetTarget],
     encoder: Encoder,
     sieve: StaticEncoder | None = None,
-    backgrounds: Backgrounds | None = None,
+    backgrounds: Draw | None = None,
     *,
     at_most: int = AT_MOST,
     track: Track = pass_on,

@@ -20,7 +20,7 @@ from ..encoders.encoder import Encoder, Vectors
 from ..encoders.segment_cache import SegmentCache
 from ..evidence import THRESHOLD
 from ..forget_index import ForgetIndex
-from ..index.lines import Backgrounds
+from ..index.lines import Draw
 from ..names.other_names import names_to_propose
 from ..text.folding import normalise
 from .calibration import CONFIDENCE, lower_bound
@@ -117,7 +117,7 @@ def check_scope(
     threshold: float = THRESHOLD,
     track: Track = pass_on,
     prompt_encoder: Encoder | None = None,
-    backgrounds: Backgrounds | None = None,
+    backgrounds: Draw | None = None,
 ) -> list[Scope]:
     """What each of ``targets``, whatever else is listed, would flag of ``prompts``, in their order.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from ...vocabulary import ForgetTarget, Kind
 from ..background.background import Background, Sides
 from ..background.line import NEAR, Line
-from ..encoders.encoder import Vectors
+from ..encoders.encoder import Encoder, Vectors
 from ..encoders.flat_index import FlatIndex
 from ..encoders.static_encoder import StaticEncoder
 from ..evidence import MOST_LINE
@@ -36,6 +37,8 @@ class Backgrounds:
     there is one, and the share of such texts that may be flagged."""
 
     texts: tuple[str, ...]
+    private: int
+    """So many of the texts, the first ones, are an operator's own traffic, and are never shown."""
     full: Background
     static: Background | None
     sieve: StaticEncoder | None
@@ -43,30 +46,48 @@ class Backgrounds:
 
     @classmethod
     def of(
-        cls, texts: Sequence[str], vectors: Vectors, sieve: StaticEncoder | None, max_fpr: float
+        cls,
+        texts: Sequence[str],
+        vectors: Vectors,
+        sieve: StaticEncoder | None,
+        *,
+        max_fpr: float,
+        private: int = 0,
     ) -> Backgrounds:
         """``vectors``, shape (len(texts), dimension), are the encoder's."""
         static = Background(sieve.encode(texts)) if sieve else None
-        return cls(tuple(texts), Background(vectors), static, sieve, max_fpr)
+        return cls(tuple(texts), private, Background(vectors), static, sieve, max_fpr)
+
+    def nearest(self, target: ForgetTarget, encoder: Encoder, count: int) -> list[str]:
+        """The ordinary texts of ours that lie farthest on the side of a target that has a line."""
+        against = encoder.encode(sentences_of(target.counterexamples))
+        values = self.full.values((encoder.encode(exemplars(target)), against))
+        order = (row for row in np.argsort(-values) if row >= self.private)
+        return list(islice(dict.fromkeys(self.texts[row] for row in order), count))
+
+
+Draw = Callable[[], Backgrounds]
+"""Makes the backgrounds, which takes seconds, where a line is to be drawn."""
 
 
 class Lines:
     """Tells which targets a segment is about, by lines that are one FAISS index."""
 
-    def __init__(
-        self, targets: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds | None
-    ) -> None:
-        """Without ``backgrounds`` there is no line."""
-        drawn = [target for target in targets if has_line(target)] if backgrounds else []
+    def __init__(self, targets: Sequence[ForgetTarget], index: ExemplarIndex, draw: Draw | None) -> None:
+        """Without ``draw`` there is no line."""
+        drawn = [target for target in targets if has_line(target)] if draw else []
         self._ids = [target.id for target in drawn]
-        self._sieve = backgrounds.sieve if backgrounds else None
+        self._sieve: StaticEncoder | None = None
         self._full, self._static = _Sides(()), _Sides(())
-        if not backgrounds or not drawn:
-            return
+        if draw and drawn:
+            self._draw(drawn, index, draw())
+
+    def _draw(self, drawn: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds) -> None:
         share = SHARE * backgrounds.max_fpr / len(drawn)
         fitted = backgrounds.full.fit([index.sides(target.id) for target in drawn])
         self._full = _Sides([(line, line.value(NEAR), line.bound(share)) for line in fitted])
         if backgrounds.static and backgrounds.sieve:
+            self._sieve = backgrounds.sieve
             fitted = backgrounds.static.fit([_static_sides(target, backgrounds.sieve) for target in drawn])
             share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
             self._static = _Sides([(line, line.value(NEAR), line.value(share)) for line in fitted])

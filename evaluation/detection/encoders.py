@@ -13,7 +13,7 @@ from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.encoders.vector_cache import VectorCache
 from ...classifiers.evidence import THRESHOLD
 from ...classifiers.forget_index import ForgetIndex
-from ...classifiers.index.lines import Backgrounds
+from ...classifiers.index.lines import Draw
 from ...guard.configuration import EncoderSettings
 from ...guard.encoders import Encoders
 from ...vocabulary import ForgetTarget
@@ -34,7 +34,7 @@ class Workbench:
     unsieved: Encoder
     whole: Encoder
     sieve: StaticEncoder | None
-    backgrounds: Backgrounds
+    backgrounds: Draw
 
     @classmethod
     def open(cls, settings: EncoderSettings, cache: Path) -> Workbench:

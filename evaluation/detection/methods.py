@@ -11,7 +11,7 @@ from ...classifiers.encoders.encoder import Encoder
 from ...classifiers.encoders.static_encoder import StaticEncoder
 from ...classifiers.evidence import THRESHOLD
 from ...classifiers.forget_index import ForgetIndex
-from ...classifiers.index.lines import Backgrounds
+from ...classifiers.index.lines import Draw
 from ...classifiers.names.names import NameMatcher
 from ...vocabulary import ForgetTarget
 from ..data.cases import Case
@@ -53,7 +53,7 @@ class Ours:
         encoder: Encoder,
         sieve: StaticEncoder | None,
         threshold: float = THRESHOLD,
-        backgrounds: Backgrounds | None = None,
+        backgrounds: Draw | None = None,
     ) -> None:
         """``vectors`` encodes the targets' texts, ``encoder`` the prompts (from many threads)."""
         self.name = "ours" if sieve else "without first pass"

@@ -97,6 +97,8 @@ def _suppress(
         fail(f"{error}; give another with --id, or take its place with --replace")
     for broad in admission.over_broad[:_WARNINGS]:
         warn(f"over-broad, and listed all the same: {broad}")
+    for separation in admission.inseparable[:_WARNINGS]:
+        warn(f"not told from ordinary texts, and listed all the same: {separation}")
     ids = ", ".join(target.id for target in targets[:3])
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     say(f"generation {generation}: {ids}{more} listed")
@@ -111,12 +113,12 @@ def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) 
     """The scope check; where the encoder cannot be loaded, of the names alone."""
     from ...classifiers.calibration.scope_check import NamesOnly
     from ...classifiers.encoders.encoder import Encoder
-    from ...classifiers.index.lines import Backgrounds
+    from ...classifiers.index.lines import Draw
     from ...guard.encoders import Encoders
     from ..scope import examine
 
     encoder: Encoder = NamesOnly()
-    backgrounds: Backgrounds | None = None
+    backgrounds: Draw | None = None
     try:
         encoders = Encoders.from_settings(settings, progress)
         encoder, backgrounds = encoders.full, encoders.backgrounds

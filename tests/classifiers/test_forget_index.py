@@ -66,7 +66,7 @@ def test_the_same_targets_give_the_same_index(index: ForgetIndex, encoder: OnnxE
 def test_sizes_count_what_is_indexed(index: ForgetIndex) -> None:
     asked = {kind: len(texts) for kind, texts in QUESTIONS.items()}
     exemplars = (2 + 2 * asked["entity"]) + asked["work"] + 1 + (2 + asked["entity"])
-    assert index.sizes == {"targets": 4, "names": 7, "exemplars": exemplars, "counterexamples": 1}
+    assert index.sizes == {"targets": 4, "names": 7, "exemplars": exemplars, "lines": 0, "counterexamples": 1}
     assert index.generation == 3
     assert index.targets == {target.id: target for target in TARGETS}
 
@@ -146,7 +146,7 @@ def test_an_empty_index_finds_nothing(encoder: OnnxEncoder) -> None:
     index = ForgetIndex(0, [], encoder)
     assert search(index, encoder, ["Who is Orrin Vale?"]) == [[]]
     assert list(index.names.find("Who is Orrin Vale?")) == []
-    assert index.sizes == {"targets": 0, "names": 0, "exemplars": 0, "counterexamples": 0}
+    assert index.sizes == {"targets": 0, "names": 0, "exemplars": 0, "lines": 0, "counterexamples": 0}
 
 
 def test_a_passage_without_facts_leaves_the_name(encoder: OnnxEncoder) -> None:

@@ -55,17 +55,16 @@ def sieve(encoder_folder: object) -> StaticEncoder:
 @pytest.fixture(scope="module")
 def backgrounds(encoder: OnnxEncoder, sieve: StaticEncoder) -> Backgrounds:
     texts = [*ORDINARY_PROMPTS, *background_texts()[:1_000]]
-    return Backgrounds.of(texts, encoder.encode(texts), sieve, 0.02)
+    return Backgrounds.of(texts, encoder.encode(texts), sieve, max_fpr=0.02)
 
 
 @pytest.mark.parametrize("cascade", [True, False])
 def test_a_topic_is_found_by_what_a_question_is_about(
     encoder: OnnxEncoder, sieve: StaticEncoder, backgrounds: Backgrounds, cascade: bool
 ) -> None:
-    with_lines, without = (
-        ForgetIndex(1, [baking()], encoder, sieve=sieve if cascade else None, backgrounds=given)
-        for given in (backgrounds, None)
-    )
+    first_pass = sieve if cascade else None
+    with_lines = ForgetIndex(1, [baking()], encoder, sieve=first_pass, backgrounds=lambda: backgrounds)
+    without = ForgetIndex(1, [baking()], encoder, sieve=first_pass)
     found = [bool(Detector(with_lines, encoder).detect(text)) for text in ASKED]
     assert sum(found) >= 3
     assert sum(found) > sum(bool(Detector(without, encoder).detect(text)) for text in ASKED)
@@ -76,7 +75,7 @@ def test_a_topic_is_found_by_what_a_question_is_about(
 def test_the_flagged_segment_is_the_one_about_the_topic(
     encoder: OnnxEncoder, backgrounds: Backgrounds
 ) -> None:
-    index = ForgetIndex(1, [baking()], encoder, backgrounds=backgrounds)
+    index = ForgetIndex(1, [baking()], encoder, backgrounds=lambda: backgrounds)
     text = f"{OTHER[0]} {ASKED[3]} {OTHER[3]}"
     (match,) = Detector(index, encoder).detect(text)
     assert text[match.start : match.end] == ASKED[3]
@@ -86,7 +85,7 @@ def test_counterexamples_stay(encoder: OnnxEncoder, backgrounds: Backgrounds) ->
     cakes = ("How do I bake a sponge cake?", "How long does a cheesecake bake?", "Which flour suits muffins?")
     text = "How long should I bake a sponge cake, and with which flour?"
     plain, against = (
-        ForgetIndex(1, [baking(counterexamples=texts)], encoder, backgrounds=backgrounds)
+        ForgetIndex(1, [baking(counterexamples=texts)], encoder, backgrounds=lambda: backgrounds)
         for texts in ((), cakes)
     )
     scores = [Detector(index, encoder).scores(text).get("t", 0.0) for index in (plain, against)]
@@ -113,7 +112,7 @@ def test_what_is_listed_beside_it_changes_a_line_by_its_share_alone(
 ) -> None:
     other = ForgetTarget(id="o", kind="topic", name="tides", exemplars=tuple(f"{t} At sea." for t in OTHER))
     alone, beside = (
-        ForgetIndex(1, targets, encoder, backgrounds=backgrounds)
+        ForgetIndex(1, targets, encoder, backgrounds=lambda: backgrounds)
         for targets in ([baking()], [baking(), other])
     )
     vectors = encoder.encode(ASKED)
