@@ -67,7 +67,10 @@ def background(wordnet: Path, parts: Mapping[str, int] = PARTS) -> list[tuple[st
     Raises ``UserError`` where the folder is not WordNet's.
     """
     synsets = {kind: _met(read_synsets(wordnet, kind)) for kind in ("noun", "verb", "adj")}
-    slots = _slots(synsets)
+    # Terms of a field of knowledge are asked about, but fill no slot: they are texts about topics that
+    # somebody may list.
+    plain = {kind: [sense for sense in found if not sense.technical] for kind, found in synsets.items()}
+    slots = _slots(plain)
     senses = [sense for sense in synsets["noun"] if not sense.instance]
     texts: dict[str, str] = {}
     for part, count in parts.items():
@@ -100,7 +103,6 @@ def _met(synsets: Sequence[Synset]) -> list[Synset]:
         synset
         for synset in synsets
         if zipf_frequency(synset.word, "en") >= MIN_ZIPF
-        and not synset.technical
         and not _RUDE.search(" ".join((synset.word, synset.gloss, *synset.examples)))
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ....vocabulary import UserError
 
-_EXAMPLE = re.compile(r'"([^"]{20,})"')
+_EXAMPLE = re.compile(r'"([^"]{25,})"')
 _INSTANCE = "@i"
 _OF_TOPIC = ";c"
 

@@ -30,7 +30,7 @@ def wordnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nouns.append(line("Paris", 15, "n", "the capital of France", "@i"))
     nouns.append(line("Washington", 18, "n", "a tall statesman", "@i"))
     nouns.append(line("boy", 18, "n", "(ethnic slur) offensive term for a man"))
-    nouns.append(line("tariff", 21, "n", "a tax on imports", ";c"))
+    nouns.append(line("tariff", 9, "n", "a tax on imports", ";c"))
     nouns.append(line("zzxqy", 5, "n", "an animal of which nobody speaks"))
     (folder / "data.noun").write_text(LICENCE + "".join(nouns))
     (folder / "data.verb").write_text(line("run", 38, "v", "move fast"))
@@ -59,10 +59,17 @@ def test_every_part_is_in_it_and_every_slot_is_filled(pairs: list[tuple[str, str
     assert not [text for _, text in pairs if re.search(r"\{\w|a\(n\)", text)]
 
 
-def test_rude_technical_and_unheard_of_words_and_real_people_stay_out(pairs: list[tuple[str, str]]) -> None:
+def test_rude_and_unheard_of_words_and_real_people_stay_out(pairs: list[tuple[str, str]]) -> None:
     text = "\n".join(text for _, text in pairs)
-    assert not re.search(r"\bboy\b|ethnic slur|zzxqy|tariff|tall statesman|\(p\)", text)
+    assert not re.search(r"\bboy\b|ethnic slur|zzxqy|tall statesman|\(p\)", text)
     assert "Paris" in text
+
+
+def test_technical_words_are_asked_about_and_fill_no_slot(pairs: list[tuple[str, str]]) -> None:
+    parts = {part for part, text in pairs if "tariff" in text}
+    assert parts >= {"wordnet", "glosses", "statements"}
+    # These ask about ideas, too.
+    assert parts.isdisjoint({"people", "trivia"})
 
 
 def test_a_sense_is_read_with_its_meaning_and_its_sentences(wordnet: Path) -> None:
