@@ -12,9 +12,9 @@ _ARTICLE = re.compile(r"\b([Aa])\([nN]\) (?=(.))")
 
 
 class Grammar:
-    """``{name}`` is a value of the slot ``name``, the same throughout a text. ``{name2}`` is another draw,
-    ``{Name}`` the same as in a title, ``{1-100}`` a number, ``a(n)`` the article that fits. A value may have
-    slots of its own."""
+    """``{name}`` is one of the values of the slot ``name``, the same throughout a text. ``{name2}`` is
+    another draw, ``{Name}`` the same as in a title, ``{1-100}`` a number, ``a(n)`` the article that fits. A
+    value may have slots of its own."""
 
     def __init__(self, slots: Mapping[str, Sequence[str]], chance: random.Random) -> None:
         self._slots = slots
