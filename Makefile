@@ -6,12 +6,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # CPU builds of PyTorch have a version of their own; PyPI does not list them, PyTorch's index does.
 TORCH := torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
 
+# Debian's package wordnet-base puts them there.
+WORDNET ?= /usr/share/wordnet
+
 export VLLM_NO_USAGE_STATS ?= 1
 export VLLM_CPU_KVCACHE_SPACE ?= 1
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench background docs clean
 
 demo: $(VENV)/.demo  ## a real model forgets a work, and remembers it
 	$(BIN)/python -m vllm_unlearn.server.demo
@@ -27,6 +30,10 @@ check: $(VENV)/.test  ## style and types
 
 bench: $(VENV)/.demo  ## what a guarded request costs against plain vLLM
 	$(BIN)/vllm-unlearn eval overhead $(ARGS)
+
+background: $(VENV)/.demo  ## the texts that lines are told from, anew; WORDNET is the folder of its data files
+	$(BIN)/python -m vllm_unlearn.evaluation.data.background.background $(WORDNET) \
+		classifiers/background/background.txt.gz
 
 docs: $(VENV)/.test  ## the documentation as a site, in build/site
 	$(BIN)/python -m mkdocs build --site-dir build/site

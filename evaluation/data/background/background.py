@@ -20,26 +20,28 @@ from pathlib import Path
 
 from wordfreq import zipf_frequency
 
+from ....classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ....vocabulary import UserError
 from .grammar import Grammar, read_slots
 from .wordnet import Synset, read_synsets
 
 PARTS = {
-    "wordnet": 2500,
-    "glosses": 2500,
-    "statements": 1000,
-    "examples": 1500,
-    "people": 2000,
-    "people_other_forms": 1600,
-    "works": 900,
-    "places": 500,
-    "quizzes": 800,
-    "word_problems": 600,
-    "instructions": 700,
-    "chats": 600,
-    "code": 300,
-    "documents": 700,
-    "other_languages": 800,
+    "wordnet": 1200,
+    "glosses": 1200,
+    "statements": 400,
+    "examples": 800,
+    "people": 1400,
+    "people_other_forms": 1100,
+    "works": 600,
+    "trivia": 1000,
+    "places": 450,
+    "quizzes": 600,
+    "word_problems": 550,
+    "instructions": 600,
+    "chats": 500,
+    "code": 250,
+    "documents": 600,
+    "other_languages": 750,
 }
 """How many texts there are of each kind, as far as its ``templates/`` give that many."""
 
@@ -64,18 +66,22 @@ def background(wordnet: Path, parts: Mapping[str, int] = PARTS) -> list[tuple[st
 
     Raises ``UserError`` where the folder is not WordNet's.
     """
-    chance = random.Random(SEED)
     synsets = {kind: _met(read_synsets(wordnet, kind)) for kind in ("noun", "verb", "adj")}
-    grammar = Grammar(_slots(synsets), chance)
+    # Terms of a field of knowledge are asked about, but fill no slot: they are texts about topics that
+    # somebody may list.
+    plain = {kind: [sense for sense in found if not sense.technical] for kind, found in synsets.items()}
+    slots = _slots(plain)
     senses = [sense for sense in synsets["noun"] if not sense.instance]
     texts: dict[str, str] = {}
     for part, count in parts.items():
-        new = dict.fromkeys(
-            _draws(grammar, _templates(part), chance.sample(senses, len(senses)), count * DRAWS)
-        )
-        texts.update((text, part) for text in islice((text for text in new if text not in texts), count))
+        # Chances of its own, so that a change of one part leaves the others as they are.
+        chance = random.Random(f"{SEED} {part}")
+        shuffled = chance.sample(senses, len(senses))
+        drawn = dict.fromkeys(_draws(Grammar(slots, chance), _templates(part), shuffled, count * DRAWS))
+        new = (text for text in drawn if text not in texts and text not in ORDINARY_PROMPTS)
+        texts |= dict.fromkeys(islice(new, count), part)
     pairs = [(part, text) for text, part in texts.items()]
-    chance.shuffle(pairs)
+    random.Random(SEED).shuffle(pairs)
     return pairs
 
 

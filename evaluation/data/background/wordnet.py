@@ -9,20 +9,23 @@ from pathlib import Path
 
 from ....vocabulary import UserError
 
-_EXAMPLE = re.compile(r'"([^"]{20,})"')
+_EXAMPLE = re.compile(r'"([^"]{25,})"')
 _INSTANCE = "@i"
+_OF_TOPIC = ";c"
 
 
 @dataclass(frozen=True, slots=True)
 class Synset:
     """One sense. ``field`` is the number of its lexicographer file (5 animals, 13 food, see
-    ``lexnames(5WN)``); an ``instance`` is somebody or something by name: a city, a person."""
+    ``lexnames(5WN)``). An ``instance`` is somebody or something by name: a city, a person. What is
+    ``technical`` belongs to a field of knowledge."""
 
     word: str
     field: int
     gloss: str
     examples: tuple[str, ...]
     instance: bool
+    technical: bool
 
 
 def read_synsets(folder: Path, kind: str) -> list[Synset]:
@@ -49,4 +52,5 @@ def _synsets(text: str) -> Iterator[Synset]:
             gloss=note.partition('; "')[0].strip(),
             examples=tuple(_EXAMPLE.findall(note)),
             instance=_INSTANCE in parts,
+            technical=_OF_TOPIC in parts,
         )
