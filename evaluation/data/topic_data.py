@@ -90,12 +90,20 @@ class TopicData:
         return {**groups, "other subjects": self.other}
 
 
-def load(data: DataFolder, exemplars: int, sample: int | None = None, seed: int = 0) -> TopicData:
-    """Read MMLU's test questions; at most ``sample`` of each part are asked, none of them an exemplar.
+def load(
+    data: DataFolder,
+    exemplars: int,
+    sample: int | None = None,
+    max_chars: int | None = None,
+    seed: int = 0,
+) -> TopicData:
+    """Read MMLU's test questions; at most ``sample`` of each part are asked, none of them an exemplar, and of
+    them and their choices together at most ``max_chars`` characters.
 
     Raises ``DataError`` where the file is missing, or has no questions of a topic.
     """
     rows = [_question(row) for row in data.rows(FILE)]
+    asked = [row for row in rows if max_chars is None or len(row.stretch) <= max_chars]
     sets = []
     for topic in TOPICS:
         about = _draw(rows, topic.forget, seed)
@@ -103,11 +111,12 @@ def load(data: DataFolder, exemplars: int, sample: int | None = None, seed: int 
             raise DataError(
                 f"{FILE} has {len(about)} questions of {topic.name}: too few for {exemplars} exemplars"
             )
-        asked = about[exemplars:][:sample]
-        sets.append(TopicSet(topic, about[:exemplars], asked, _draw(rows, topic.near, seed)[:sample]))
+        listed = about[:exemplars]
+        forget = [row for row in _draw(asked, topic.forget, seed) if row not in listed]
+        sets.append(TopicSet(topic, listed, forget[:sample], _draw(asked, topic.near, seed)[:sample]))
     taken = {subject for topic in TOPICS for subject in topic.forget + topic.near}
     others = tuple({row.subject for row in rows} - taken)
-    return TopicData(sets, _draw(rows, others, seed)[:sample])
+    return TopicData(sets, _draw(asked, others, seed)[:sample])
 
 
 def _draw(rows: Sequence[ChoiceQuestion], subjects: Sequence[str], seed: int) -> list[ChoiceQuestion]:

@@ -31,19 +31,23 @@ _LATER = regex.compile(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen, as places among the choices: by the likelihood of the letter as the answer's first
-    token, by that of the choice's text, and in the answer; ``flagged`` is None without a guard."""
+    """What was chosen, as places among the choices.
+
+    ``by_text`` is by the likelihood of the choice's text. Where the choices were shown, too, ``by_letter`` is
+    by that of the letter as the answer's first token, and ``answer`` what the model wrote; else None.
+    ``flagged`` is None without a guard.
+    """
 
     question: ChoiceQuestion
-    by_letter: int
     by_text: int
-    answer: str
+    by_letter: int | None = None
+    answer: str | None = None
     flagged: bool | None = None
 
     @property
     def said(self) -> int | None:
         """The choice that the answer makes; None where it makes none."""
-        return find_choice(self.question, self.answer)
+        return None if self.answer is None else find_choice(self.question, self.answer)
 
 
 def find_choice(question: ChoiceQuestion, answer: str) -> int | None:
@@ -63,23 +67,29 @@ def choose(
     guarded: GuardedModel,
     reader: Reader | None,
     questions: Sequence[ChoiceQuestion],
+    *,
+    shown: int | None,
     max_new_tokens: int,
     track: Track,
 ) -> list[Choice]:
-    """What a model that ``reader`` guards makes of each question."""
-    chat = guarded.model.chat
+    """What a model that ``reader`` guards makes of each question; the first ``shown``, None for all, are also
+    asked in a chat that shows the choices."""
+    chat, count = guarded.model.chat, len(questions[:shown])
     prompts = [chat.prompt(question.asked) for question in questions]
     letters = [tuple(chat.tokenizer.encode(letter, add_special_tokens=False)) for letter in LETTERS]
-    by_letter = [int(np.argmax(one)) for one in guarded.weigh(prompts, [letters] * len(prompts), track)]
-    by_text = _by_text(guarded, questions, track)
-    answers = [said for (said,) in guarded.generate(prompts, max_new_tokens, track=track)]
-    flagged = [bool(found) for found in reader.read_all(prompts)] if reader else [None] * len(prompts)
-    every = zip(questions, by_letter, by_text, answers, flagged, strict=True)
-    return [Choice(*one) for one in every]
+    weights = guarded.weigh(prompts[:count], [letters] * count, track)
+    answers = [said for (said,) in guarded.generate(prompts[:count], max_new_tokens, track=track)]
+    by_text, choices = _by_text(guarded, questions, track), []
+    for n, question in enumerate(questions):
+        flagged = bool(reader.read(prompts[n])[1]) if reader else None
+        in_chat = (int(np.argmax(weights[n])), answers[n]) if n < count else (None, None)
+        choices.append(Choice(question, by_text[n], *in_chat, flagged))
+    return choices
 
 
-STEPS = 3
-"""How often ``choose`` tells ``track`` of a question."""
+def count_steps(questions: Sequence[ChoiceQuestion], shown: int | None) -> int:
+    """How often ``choose`` tells ``track``."""
+    return len(questions) + 2 * len(questions[:shown])
 
 
 def _by_text(guarded: GuardedModel, questions: Sequence[ChoiceQuestion], track: Track) -> list[int]:
@@ -88,13 +98,19 @@ def _by_text(guarded: GuardedModel, questions: Sequence[ChoiceQuestion], track: 
     Small models choose no letter above chance, and may a text (Gao 2021, "Multiple choice normalization").
     """
     encode = guarded.model.chat.tokenizer.encode
-    prompts, texts, chosen = [], [], []
+    begin, prompts, texts, chosen = _begin(guarded.model.chat.tokenizer), [], [], []
     for question in questions:
-        prompts.append(tuple(encode(f"Question: {question.text}\nAnswer:")))
+        asked = encode(f"Question: {question.text}\nAnswer:", add_special_tokens=False)
+        prompts.append((*begin, *asked))
         texts.append([tuple(encode(f" {text}", add_special_tokens=False)) for text in question.choices])
     for question, weights in zip(questions, guarded.weigh(prompts, texts, track), strict=True):
         chosen.append(int(np.argmax(np.array(weights) / [max(1, len(text)) for text in question.choices])))
     return chosen
+
+
+def _begin(tokenizer: Any) -> tuple[int, ...]:
+    """The token with which the model's texts begin, if its chat template has one: Gemma needs it."""
+    return (tokenizer.bos_token_id,) if "bos_token" in tokenizer.chat_template else ()
 
 
 class Oracle:

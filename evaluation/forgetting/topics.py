@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +25,7 @@ from ..data.topic_data import TOPICS, ChoiceQuestion, load
 from ..detection.encoders import Workbench
 from ..models.checkpoints import checkpoint, open_model
 from ..models.guarded_model import GuardedModel, PromptReader, Reader
-from .choices import STEPS, Choice, Oracle, choose
+from .choices import Choice, Oracle, choose, count_steps
 from .corruptions import corruptors, files_by_label, parse_operator
 from .topics_report import FORGET, NEAR, NO_GUARD, OTHER, OTHER_QUESTION, Sheet, TopicsReport
 
@@ -36,7 +37,8 @@ FLAGS: tuple[Flags, ...] = ("whole", "question", "found")
 class TopicsOptions:
     """What to measure. ``model`` is a folder or hub name; ``recipes`` are files by label, ``operators`` as
     ``parse_operator`` reads them; ``flags`` what is flagged; ``exemplars`` how many questions a topic is
-    listed with; ``sample`` the most questions that are asked of each part."""
+    listed with; ``sample`` the most questions that are asked of each part, ``shown`` of them also with the
+    choices shown; ``max_chars`` the longest."""
 
     data_dir: Path
     out: Path
@@ -46,6 +48,8 @@ class TopicsOptions:
     flags: Sequence[Flags] = ("whole", "found")
     exemplars: int = 100
     sample: int | None = None
+    shown: int | None = None
+    max_chars: int | None = None
     seeds: int = 1
     max_new_tokens: int = 24
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -69,7 +73,8 @@ class _Run:
     def __init__(self, options: TopicsOptions, console: Console) -> None:
         self.options = options
         cache = options.out / "cache"
-        self.data = load(DataFolder(options.data_dir), options.exemplars, options.sample)
+        data = DataFolder(options.data_dir)
+        self.data = load(data, options.exemplars, options.sample, options.max_chars)
         folder = checkpoint(options.model, None, cache)
         self.model = open_model(folder, cache)
         table = EmbeddingTable(folder)
@@ -120,16 +125,17 @@ class _Run:
         asked: Mapping[str, Sequence[ChoiceQuestion]],
     ) -> dict[str, list[Choice]]:
         """What is chosen in each group of questions."""
-        total = STEPS * sum(map(len, asked.values()))
-        task = self.progress.add_task(method, total=total)
-        chosen = {}
+        options, chosen = self.options, {}
+        total = sum(count_steps(questions, options.shown) for questions in asked.values())
+        track = partial(self.progress.advance, self.progress.add_task(method, total=total))
         for name, questions in asked.items():
             chosen[name] = choose(
                 guarded,
                 reader,
                 questions,
-                self.options.max_new_tokens,
-                lambda count: self.progress.advance(task, count),
+                shown=options.shown,
+                max_new_tokens=options.max_new_tokens,
+                track=track,
             )
         return chosen
 
@@ -161,7 +167,9 @@ class _Run:
             counts.append(f"{len(questions)} of {name}")
         return {
             "model": options.model,
-            "asked": f"{', '.join(counts)}; no examples; greedy, at most {options.max_new_tokens} tokens",
+            "asked": f"{', '.join(counts)}; of at most {options.max_chars or 'any number of'} characters",
+            "answered": f"{options.shown or 'all'} of each; no examples; greedy, at most "
+            f"{options.max_new_tokens} tokens",
             "listed": f"{len(self.data.sets)} topics, each by its name and {options.exemplars} questions, "
             "which are not asked",
             "seeds": str(options.seeds),
@@ -183,6 +191,12 @@ def main(
     flag: Annotated[str, typer.Option(help="With commas: whole, question, found.")] = "whole,found",
     exemplars: Annotated[int, typer.Option(min=1, help="Questions that a topic is listed with.")] = 100,
     sample: Annotated[int | None, typer.Option(min=2, help="At most so many questions of each part.")] = None,
+    shown: Annotated[
+        int | None, typer.Option(min=1, help="So many of these also with their choices shown, and answered.")
+    ] = None,
+    max_chars: Annotated[
+        int | None, typer.Option(min=1, help="No question that is longer with its choices.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How often noise is drawn.")] = 1,
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer, at most.")] = 24,
     encoder: str | None = None,
@@ -198,6 +212,8 @@ def main(
         flags=_read_flags(flag),
         exemplars=exemplars,
         sample=sample,
+        shown=shown,
+        max_chars=max_chars,
         seeds=seeds,
         max_new_tokens=max_tokens,
         encoder=EncoderSettings(model=encoder) if encoder else EncoderSettings(),

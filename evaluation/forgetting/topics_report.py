@@ -23,10 +23,10 @@ NO_GUARD, OTHER_QUESTION = "no guard", "another's question"
 READING = f"""\
 Figures are hits of n, with the 95 % Wilson interval. Chance is 25 %.
 
-- {RIGHT_LETTER}: the likeliest of the four letters as the answer's first token, in a chat that shows the
-  choices. {RIGHT_TEXT}: the choice whose text is the likeliest a character after "Question: … Answer:",
-  without the choices. {RIGHT_ANSWER}: the choice that the answer makes in that chat, by its letter or the
-  choice's text; where it makes none ("{OFF_FORM}") it is wrong.
+- {RIGHT_TEXT}: the choice whose text is the likeliest a character after "Question: … Answer:", without the
+  choices. {RIGHT_LETTER}: the likeliest of the four letters as the answer's first token, in a chat that shows
+  the choices. {RIGHT_ANSWER}: the choice that the answer makes in that chat, by its letter or the choice's
+  text; where it makes none ("{OFF_FORM}") it is wrong.
 - "letter A" and so on: how often each is the likeliest. A guard that always ends on one would show here.
 - {OTHER_QUESTION}: the reference. Without a guard, the choices stand under another question of their topic:
   what they tell by themselves.
@@ -42,17 +42,17 @@ class Sheet:
 
     def figures(self) -> dict[str, Share]:
         """Shares by name, without those of nothing."""
-        every = self.choices
+        every, shown = self.choices, [one for one in self.choices if one.answer is not None]
         shares = {
-            RIGHT_LETTER: Share.of(one.by_letter == one.question.answer for one in every),
             RIGHT_TEXT: Share.of(one.by_text == one.question.answer for one in every),
-            RIGHT_ANSWER: Share.of(one.said == one.question.answer for one in every),
-            OFF_FORM: Share.of(one.said is None for one in every),
+            RIGHT_LETTER: Share.of(one.by_letter == one.question.answer for one in shown),
+            RIGHT_ANSWER: Share.of(one.said == one.question.answer for one in shown),
+            OFF_FORM: Share.of(one.said is None for one in shown),
         }
         for kind, bears in MARKS.items():
-            shares[f"the answer is {kind}"] = Share.of(bears(one.answer) for one in every)
+            shares[f"the answer is {kind}"] = Share.of(bears(str(one.answer)) for one in shown)
         for place, letter in enumerate(LETTERS):
-            shares[f"letter {letter}"] = Share.of(one.by_letter == place for one in every)
+            shares[f"letter {letter}"] = Share.of(one.by_letter == place for one in shown)
         shares["flagged"] = Share.of(one.flagged for one in every if one.flagged is not None)
         return {name: share for name, share in shares.items() if share.n}
 
@@ -108,8 +108,8 @@ def _as_json(choice: Choice) -> dict[str, Any]:
         "subject": question.subject,
         "question": question.text,
         "right": LETTERS[question.answer],
-        "by_letter": LETTERS[choice.by_letter],
         "by_text": LETTERS[choice.by_text],
+        "by_letter": None if choice.by_letter is None else LETTERS[choice.by_letter],
         "answer": choice.answer,
         "said": None if choice.said is None else LETTERS[choice.said],
         "flagged": choice.flagged,

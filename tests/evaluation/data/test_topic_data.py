@@ -38,6 +38,14 @@ def test_a_sample_bounds_each_part(tmp_path: Path) -> None:
     assert len(groups) == 2 * len(TOPICS) + 1 and {len(asked) for asked in groups.values()} == {3}
 
 
+def test_longer_questions_are_not_asked(tmp_path: Path) -> None:
+    every = load(make(tmp_path), 1)
+    least = min(len(question.stretch) for question in every.sets[0].forget)
+    shorter = load(make(tmp_path), 1, max_chars=least).sets[0]
+    assert shorter.target == every.sets[0].target
+    assert shorter.forget and {len(question.stretch) for question in shorter.forget} == {least}
+
+
 def test_a_question_is_asked_with_its_choices(tmp_path: Path) -> None:
     question = load(make(tmp_path), 1).other[0]
     first, second, *_, cue = question.asked.splitlines()
