@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import regex
@@ -17,6 +17,7 @@ from ..data.topic_data import LETTERS, ChoiceQuestion
 from ..models.guarded_model import GuardedModel, Reader
 
 Track = Callable[[int], None]
+Known = Literal["whole", "question"]
 
 # "B", "B. Cash", "(B)", "The answer is B": but not "A bank lends money".
 _LETTER = regex.compile(
@@ -116,15 +117,15 @@ def _begin(tokenizer: Any) -> tuple[int, ...]:
 class Oracle:
     """Flags the questions that are known to be about a topic, as a detector would that misses nothing.
 
-    One match a question: of its text, or of it with its choices (``with_choices``).
+    One match each, with the choices where they are shown (``whole``) or without (``question``).
     """
 
     def __init__(
-        self, tokenizer: Any, questions: Mapping[str, Sequence[ChoiceQuestion]], with_choices: bool
+        self, tokenizer: Any, questions: Mapping[str, Sequence[ChoiceQuestion]], flags: Known = "whole"
     ) -> None:
         """``questions`` are those of each target, by its id."""
         self._decoder = PromptDecoder(tokenizer)
-        self._with_choices = with_choices
+        self._flags = flags
         self._known = [(target_id, one) for target_id, every in questions.items() for one in every]
         self._known.sort(key=lambda pair: -len(pair[1].text))  # the longest that stands there
 
@@ -133,7 +134,7 @@ class Oracle:
         decoded = self._decoder.decode(token_ids)
         for target_id, question in self._known:
             if (start := decoded.text.find(question.text)) >= 0:
-                whole = self._with_choices and decoded.text.startswith(question.stretch, start)
+                whole = self._flags == "whole" and decoded.text.startswith(question.stretch, start)
                 end = start + len(question.stretch if whole else question.text)
                 return decoded, [Match(target_id, start, end, 1.0)]
         return decoded, []

@@ -25,11 +25,11 @@ from ..data.topic_data import TOPICS, ChoiceQuestion, load
 from ..detection.encoders import Workbench
 from ..models.checkpoints import checkpoint, open_model
 from ..models.guarded_model import GuardedModel, PromptReader, Reader
-from .choices import Choice, Oracle, choose, count_steps
+from .choices import Choice, Known, Oracle, choose, count_steps
 from .corruptions import corruptors, files_by_label, parse_operator
 from .topics_report import FORGET, NEAR, NO_GUARD, OTHER, OTHER_QUESTION, Sheet, TopicsReport
 
-Flags = Literal["whole", "question", "found"]
+Flags = Known | Literal["found"]
 FLAGS: tuple[Flags, ...] = ("whole", "question", "found")
 
 
@@ -98,13 +98,13 @@ class _Run:
         """The ways to serve the model, each with its choices in every part, seed by seed."""
         every, forget = self.data.groups, {one.topic.name: one.forget for one in self.data.sets}
         yield NO_GUARD, iter([self._ask(NO_GUARD, GuardedModel(self.model), None, every)])
-        swapped = {name: _swap(questions) for name, questions in forget.items()}
-        yield OTHER_QUESTION, iter([self._ask(OTHER_QUESTION, GuardedModel(self.model), None, swapped)])
         for flags in self.options.flags:
             reader = self._reader(flags)
             asked = every if flags == "found" else forget
             for label, variants in self.corruptors.items():
                 yield f"{label}, {flags}", self._seeds(f"{label}, {flags}", reader, variants, asked)
+        swapped = {name: _swap(questions) for name, questions in forget.items()}
+        yield OTHER_QUESTION, iter([self._ask(OTHER_QUESTION, GuardedModel(self.model), None, swapped)])
 
     def _seeds(
         self,
@@ -142,7 +142,7 @@ class _Run:
     def _reader(self, flags: Flags) -> Reader:
         tokenizer = self.model.chat.tokenizer
         if flags != "found":
-            return Oracle(tokenizer, {one.topic.name: one.forget for one in self.data.sets}, flags == "whole")
+            return Oracle(tokenizer, {one.topic.name: one.forget for one in self.data.sets}, flags)
         bench = Workbench.open(self.options.encoder, self.options.out / "cache")
         reader = PromptReader(tokenizer, bench.detector([one.target for one in self.data.sets]))
         bench.vectors.settle()

@@ -28,10 +28,10 @@ Figures are hits of n, with the 95 % Wilson interval. Chance is 25 %.
   the choices. {RIGHT_ANSWER}: the choice that the answer makes in that chat, by its letter or the choice's
   text; where it makes none ("{OFF_FORM}") it is wrong.
 - "letter A" and so on: how often each is the likeliest. A guard that always ends on one would show here.
-- {OTHER_QUESTION}: the reference. Without a guard, the choices stand under another question of their topic:
-  what they tell by themselves.
-- whole: every question about a topic is flagged with its choices. question: without them. found: as the
-  detector finds it, by the topic's name and its exemplars."""
+- {OTHER_QUESTION}: the reference. Without a guard, the choices stand under another question of their
+  topic: what they tell by themselves.
+- whole: every question about a topic is flagged with its choices. question: without them. found: what the
+  detector finds, by the topic's name and its exemplars."""
 
 
 @dataclass(frozen=True, slots=True)

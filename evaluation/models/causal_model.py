@@ -119,7 +119,9 @@ class CausalModel:
             tokens = [*one.token_ids[: one.start], *chain.from_iterable(several)]
             ends = accumulate(map(len, several), initial=one.start)
             asked.append(Input(tuple(tokens), one.start, one.corrupted, tuple(ends)[1:]))
-        return self._results(_Task("weights", BATCH, self._weigh), asked, track)
+        # Prompts of a batch end far apart, and the logits between cost a processor more than the model.
+        batch = 1 if self._device == "cpu" else BATCH
+        return self._results(_Task("weights", batch, self._weigh), asked, track)
 
     def generate(
         self, inputs: Sequence[Input], sampling: Sampling, track: Advance = unheard

@@ -11,7 +11,7 @@ from benchmark_data import write
 from tiny_model import save
 from typer.testing import CliRunner
 from vllm_unlearn.evaluation.data.topic_data import LETTERS, TOPICS, ChoiceQuestion
-from vllm_unlearn.evaluation.forgetting.choices import Choice, Oracle, find_choice
+from vllm_unlearn.evaluation.forgetting.choices import Choice, Known, Oracle, find_choice
 from vllm_unlearn.evaluation.forgetting.knowledge_report import Share
 from vllm_unlearn.evaluation.forgetting.topics_report import (
     NO_GUARD,
@@ -68,13 +68,12 @@ def folder(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("model"), tokenizer, seed=1)
 
 
-@pytest.mark.parametrize("with_choices", [True, False])
-def test_an_oracle_flags_the_question_and_not_the_cue(folder: Path, with_choices: bool) -> None:
+@pytest.mark.parametrize(("flags", "stretch"), [("whole", QUESTION.stretch), ("question", QUESTION.text)])
+def test_an_oracle_flags_what_it_is_to(folder: Path, flags: Known, stretch: str) -> None:
     chat = CausalModel(folder).chat
     shorter = ChoiceQuestion("other", "What", CHOICES, 0)
-    oracle = Oracle(chat.tokenizer, {"economics": [QUESTION], "more": [shorter]}, with_choices)
+    oracle = Oracle(chat.tokenizer, {"economics": [QUESTION], "more": [shorter]}, flags)
     decoded, (match,) = oracle.read(chat.prompt(QUESTION.asked))
-    stretch = QUESTION.stretch if with_choices else QUESTION.text
     assert (match.target_id, decoded.text[match.start : match.end]) == ("economics", stretch)
     assert oracle.read_all([chat.prompt("Who sells bread?")]) == [[]]
 
