@@ -4,7 +4,7 @@ and by what it writes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -83,8 +83,10 @@ def choose(
     by_text, choices = _by_text(guarded, questions, track), []
     for n, question in enumerate(questions):
         flagged = bool(reader.read(prompts[n])[1]) if reader else None
-        in_chat = (int(np.argmax(weights[n])), answers[n]) if n < count else (None, None)
-        choices.append(Choice(question, by_text[n], *in_chat, flagged))
+        choice = Choice(question, by_text[n], flagged=flagged)
+        if n < count:
+            choice = replace(choice, by_letter=int(np.argmax(weights[n])), answer=answers[n])
+        choices.append(choice)
     return choices
 
 
