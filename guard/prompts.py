@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from ..classifiers.text.list_markers import list_markers
 from ..classifiers.text.segments import Sentences
 from ..vocabulary import FlaggedToken, Match, Reach, Role, UserError
 from .token_bytes import token_bytes
@@ -39,12 +40,13 @@ class DecodedPrompt:
         """The tokens that ``matches`` touch, in their order; with a reach of ``sentence`` also the rest of
         the sentences that they stand in.
 
-        A token in two matches belongs to the shorter one: the name, not the segment around it.
+        A token in two matches belongs to the shorter one: the name, not the segment around it. What lists
+        things stays around them: a question with choices is to be answered by one of their letters.
         Raises ``UnownedMatchError`` for a match that touches no token.
         """
         sentences = Sentences(self.text, self.turns)
         owners = self._owners(matches, sentences if reach == "sentence" else None)
-        positions = sorted(owners)
+        positions = self._leave_markers(matches, sorted(owners))
         roles = self._roles(matches, positions)
         tokens: list[FlaggedToken] = []
         for position, role in zip(positions, roles, strict=True):
@@ -71,6 +73,22 @@ class DecodedPrompt:
         if not positions:
             raise UnownedMatchError("a match touches no token of its prompt")
         return positions
+
+    def _leave_markers(self, matches: Sequence[Match], positions: Sequence[int]) -> list[int]:
+        """Those of ``positions`` that are not of list markers alone; of a name, of a disguise and of a match
+        that has nothing else all stay flagged."""
+        markers: set[int] = set()
+        for start, end in list_markers(self.text):
+            touched = self._positions(start, end)
+            markers.update(p for p in touched if start <= self.spans[p][0] and self.spans[p][1] <= end)
+        kept = [position for position in positions if position not in markers]
+        needed: set[int] = set()
+        for match in matches if markers else ():
+            own = self._positions(match.start, match.end)
+            bare = bisect_left(kept, own.start) == bisect_left(kept, own.stop)
+            if match.name or match.disguise or bare:
+                needed.update(own)
+        return [position for position in positions if position not in markers or position in needed]
 
     def _roles(self, matches: Sequence[Match], positions: Sequence[int]) -> list[Role]:
         """Those of flagged ``positions``. With any in the turn that is being written, the prompt gives a

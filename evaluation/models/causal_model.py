@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, takewhile
+from itertools import accumulate, chain, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .likelihoods import Floats, Likelihood
 from .results_cache import Memo
 
 Advance = Callable[[int], None]
+Ids = tuple[int, ...]
 
 BATCH = 16
 # Answers generated together, and after how many tokens those that go on are put together anew.
@@ -37,11 +38,13 @@ def unheard(count: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Input:
     """What reaches the model: tokens, with embeddings in the place of some (``corrupted``, which may be
-    shorter than the prompt: the rest are tokens). The answer begins at ``start``."""
+    shorter than the prompt: the rest are tokens). The answer begins at ``start``; where there are ``ends``,
+    there are several, each of which ends at one of them."""
 
     token_ids: tuple[int, ...]
     start: int
     corrupted: CorruptedPrompt | None = None
+    ends: tuple[int, ...] = ()
 
     @property
     def positions(self) -> list[int]:
@@ -104,6 +107,22 @@ class CausalModel:
         task = _Task("likelihood", BATCH, self._likelihoods, Likelihood.lists, Likelihood.from_lists)
         return self._results(task, inputs, track)
 
+    def weigh(
+        self, inputs: Sequence[Input], answers: Sequence[Sequence[Ids]], track: Advance = unheard
+    ) -> list[list[float]]:
+        """After each input the natural log-probability of each of its ``answers``, from one run of the model.
+
+        Its tokens from ``start`` on are left out.
+        """
+        asked = []
+        for one, several in zip(inputs, answers, strict=True):
+            tokens = [*one.token_ids[: one.start], *chain.from_iterable(several)]
+            ends = accumulate(map(len, several), initial=one.start)
+            asked.append(Input(tuple(tokens), one.start, one.corrupted, tuple(ends)[1:]))
+        # Prompts of a batch end far apart, and the logits between cost a processor more than the model.
+        batch = 1 if self._device == "cpu" else BATCH
+        return self._results(_Task("weights", batch, self._weigh), asked, track)
+
     def generate(
         self, inputs: Sequence[Input], sampling: Sampling, track: Advance = unheard
     ) -> list[list[str]]:
@@ -160,6 +179,16 @@ class CausalModel:
             of_answer = logits[row, one.start - first : len(one.token_ids) - first]
             answers.append(_likelihood(of_answer.float(), one))
         return answers
+
+    @torch.inference_mode()
+    def _weigh(self, group: list[Input]) -> list[list[float]]:
+        length = _pad(max(len(one.token_ids) for one in group))
+        first = min(one.start for one in group)
+        fed, _ = self._feed(group, length, left=False)
+        places, mask = _set_side_by_side(group, length)
+        fed |= {"position_ids": places.to(self._device), "attention_mask": mask.to(self._device, self.dtype)}
+        logits = self._model(**fed, use_cache=False, logits_to_keep=length - first + 1).logits
+        return [list(_weights(logits[row], one, first - 1)) for row, one in enumerate(group)]
 
     @torch.inference_mode()
     def _answers(self, group: list[Input], sampling: Sampling) -> list[list[str]]:
@@ -234,6 +263,30 @@ def _likelihood(logits: torch.Tensor, one: Input) -> Likelihood:
     )
 
 
+def _set_side_by_side(group: Sequence[Input], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What makes each of an input's answers follow its prompt, and none read another: the positions (inputs,
+    length) and the mask (inputs, 1, length, length), 0 where a token is read."""
+    places, sees = [], []
+    for one in group:
+        answer, place = torch.full((length,), -1), torch.arange(length)
+        for number, (begin, end) in enumerate(pairwise((one.start, *one.ends))):
+            answer[begin:end] = number
+            place[begin:end] = torch.arange(one.start, one.start + end - begin)
+        places.append(place)
+        sees.append(((answer[None] == answer[:, None]) | (torch.arange(length) < one.start)).tril())
+    mask = torch.zeros((len(group), 1, length, length))
+    return torch.stack(places), mask.masked_fill(~torch.stack(sees)[:, None], torch.finfo(torch.bfloat16).min)
+
+
+def _weights(logits: torch.Tensor, one: Input, offset: int) -> Iterator[float]:
+    """The log-probability of each of an input's answers, from logits of shape (tokens, vocabulary), whose
+    first is that of the token at ``offset``."""
+    for begin, end in pairwise((one.start, *one.ends)):
+        read = [one.start - 1, *range(begin, end - 1)]
+        log = logits[[place - offset for place in read]].float().log_softmax(-1)
+        yield float(log.gather(1, torch.tensor(one.token_ids[begin:end], device=log.device)[:, None]).sum())
+
+
 def _floats(values: torch.Tensor) -> Floats:
     floats: Floats = values.double().cpu().numpy()
     return floats
@@ -241,7 +294,8 @@ def _floats(values: torch.Tensor) -> Floats:
 
 def _key(kind: str, one: Input) -> str:
     corrupted = one.corrupted.digest(0, len(one.corrupted)) if one.corrupted else None
-    return hashlib.sha256(f"{kind} {one.start} {one.token_ids} {corrupted!r}".encode()).hexdigest()[:32]
+    asked = f"{kind} {one.start} {one.ends} {one.token_ids} {corrupted!r}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
 
 def _batches(inputs: dict[str, Input], size: int) -> Iterator[list[str]]:

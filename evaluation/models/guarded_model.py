@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ...classifiers.detector import Detector
 from ...corruption.corrupted_prompt import CorruptedPrompt
 from ...corruption.corruptor import Corruptor
 from ...guard.prompts import DecodedPrompt, PromptDecoder
 from ...vocabulary import Match
-from .causal_model import Advance, CausalModel, Input, Sampling, unheard
+from .causal_model import Advance, CausalModel, Ids, Input, Sampling, unheard
 from .chat import Given
 from .likelihoods import Likelihood
 
 View = Literal["as-served", "white-box"]
 
 THREADS = 4
+
+
+class Reader(Protocol):
+    """Says what of a prompt is flagged."""
+
+    def read(self, token_ids: tuple[int, ...]) -> tuple[DecodedPrompt, list[Match]]:
+        """The prompt's text, and the matches in it."""
+        ...
+
+    def read_all(self, prompts: Sequence[tuple[int, ...]]) -> list[list[Match]]:
+        """The matches in each prompt."""
+        ...
 
 
 class PromptReader:
@@ -55,7 +67,7 @@ class GuardedModel:
     def __init__(
         self,
         model: CausalModel,
-        reader: PromptReader | None = None,
+        reader: Reader | None = None,
         corruptor: Corruptor | None = None,
         view: View = "as-served",
         seed: int = 0,
@@ -79,6 +91,13 @@ class GuardedModel:
         served = self._view == "as-served"
         inputs = self._inputs([(p.token_ids if served else p.token_ids[: p.start], p) for p in prompts])
         return self.model.likelihoods(inputs, track)
+
+    def weigh(
+        self, prompts: Sequence[Ids], answers: Sequence[Sequence[Ids]], track: Advance = unheard
+    ) -> list[list[float]]:
+        """For each prompt the natural log-probability with which the model writes each of its ``answers``."""
+        inputs = self._inputs([(ids, Given(ids, len(ids))) for ids in prompts])
+        return self.model.weigh(inputs, answers, track)
 
     def logprobs(self, prompts: Sequence[Given]) -> list[list[float]]:
         """The natural log-probability of every token of each given answer."""

@@ -183,6 +183,31 @@ def test_a_match_owns_what_it_touches_and_not_its_neighbours() -> None:
     assert owners(prompt, [Match("t", 1, 3, 1.0)]) == {0: "t", 1: "t", 2: "t"}
 
 
+LISTED = "Which of these does Ann like?\nA. Tea\nB. Rye"
+
+
+@pytest.mark.parametrize(
+    ("match", "left"),
+    [
+        (Match("t", 0, len(LISTED), 0.9), "\nA.\nB."),
+        (Match("t", 0, len(LISTED), 1.0, name="whatever"), ""),
+        (Match("t", 0, len(LISTED), 0.9, disguise="spaced"), ""),
+        (Match("t", LISTED.index("A. "), LISTED.index(" Tea"), 0.9), None),
+    ],
+)
+@pytest.mark.parametrize("reach", ["match", "sentence"])
+def test_what_lists_choices_stays_around_them(
+    decoder: PromptDecoder, tokenizer: Any, match: Match, left: str | None, reach: Reach
+) -> None:
+    prompt = decoder.decode(tokenizer.encode(LISTED, add_special_tokens=False))
+    flagged = owners(prompt, [match], reach)
+    unflagged = "".join(LISTED[slice(*span)] for p, span in enumerate(prompt.spans) if p not in flagged)
+    if left is None:
+        assert "A." not in unflagged and flagged
+    else:
+        assert unflagged == left
+
+
 def test_a_reach_of_a_sentence_takes_the_rest_of_it_and_no_more() -> None:
     text = "Hello. Who is Ann? Bye."
     spans = [(0, 6), (6, 10), (10, 13), (13, 17), (17, 18), (18, 22), (22, 23)]

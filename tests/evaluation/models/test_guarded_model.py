@@ -110,6 +110,20 @@ def test_corruption_by_nothing_changes_nothing(
     assert guarded.generate([asked], 12) == plain.generate([asked], 12)
 
 
+@pytest.mark.parametrize("architecture", ["llama", "gemma"])
+def test_answers_side_by_side_weigh_what_each_does_alone(
+    architecture: str, tokenizer: Any, reader: PromptReader, tmp_path: Path
+) -> None:
+    folder = save(tmp_path, tokenizer, architecture)
+    model = CausalModel(folder, torch.float32)
+    guarded = GuardedModel(model, reader, corruptor(folder, 5.0), view="white-box")
+    asked = [model.chat.prompt(question) for question in (ABOUT, OTHER, f"{OTHER} {OTHER}")]
+    answers = [tuple(model.chat.tokenizer.encode(answer)) for answer in ("A", *ANSWERS)]
+    for prompt, weights in zip(asked, guarded.weigh(asked, [answers] * len(asked)), strict=True):
+        alone = guarded.logprobs([Given((*prompt, *answer), len(prompt)) for answer in answers])
+        assert weights == pytest.approx([sum(one) for one in alone], abs=1e-3)
+
+
 def test_a_model_that_scales_what_comes_in_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     folder = save(tmp_path, tokenizer, "granite", embedding_multiplier=12.0)
     with pytest.raises(ValueError, match="not those that transformers gives the model"):
