@@ -139,6 +139,9 @@ def detection(
     classifier_encoder: Annotated[
         Path | None, typer.Option(help="What the classifier baseline fine-tunes: a model folder.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="What a model asked about topics: a folder with economics.txt, ...")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws samples, exemplars and disguises.")] = 0,
     config: Config = None,
     encoder: Encoder = None,
@@ -161,6 +164,7 @@ def detection(
         baselines=baselines,
         plots=plots,
         classifier_encoder=classifier_encoder,
+        questions=questions,
         seed=seed,
     )
     try:
