@@ -30,6 +30,7 @@ TOOLS = {
     "first-token": ("cost.first_token", "The time to the first token behind a cached prefix."),
     "corruption-cost": ("cost.corruption_cost", "What it costs to corrupt a flagged token."),
     "name-cost": ("cost.name_cost", "What the search for misspelt names costs."),
+    "target-cost": ("cost.target_cost", "What 10,000 targets cost a segment, and what one more costs."),
     "linear-time": ("cost.linear_time", "Processor time of inputs that are made to be slow."),
     "fairness": ("cost.fairness", "How long short prompts take beside long ones."),
 }
