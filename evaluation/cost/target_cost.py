@@ -59,11 +59,11 @@ def measure(out: Path, settings: EncoderSettings, targets: int = TARGETS, rounds
     numbered = enumerate(islice(names(), targets))
     listed = [synthetic_target(number, name, "exemplars") for number, name in numbered]
     kept, more = listed[:-rounds], listed[-rounds:]
-    index = ForgetIndex(1, kept, vectors, encoders.sieve)
+    index = ForgetIndex(1, kept, vectors, sieve=encoders.sieve)
     vectors.settle()
     times = {**_segments(index, encoders.full, rounds), "one more target": []}
     for one in more:
-        change = partial(ForgetIndex, 2, [*kept, one], vectors, encoders.sieve)
+        change = partial(ForgetIndex, 2, [*kept, one], vectors, sieve=encoders.sieve)
         times["one more target"].append(_timed(change)[0])
     head = f"{len(kept):,} targets, {index.sizes['exemplars']:,} texts"
     rule = "|" + " --- |" * len(COLUMNS)
