@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice, starmap
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast, get_args
 
 import numpy as np
 import typer
@@ -28,6 +28,7 @@ from ...classifiers.forget_index import ForgetIndex
 from ...classifiers.text.segments import sentences
 from ...guard.configuration import EncoderSettings
 from ...guard.encoders import Encoders
+from ...vocabulary import Kind, UserError
 from ..data.people import names, synthetic_target
 
 TARGETS = 10_000
@@ -51,21 +52,30 @@ class Counted:
         return self._encoder.encode(texts)
 
 
-def measure(out: Path, settings: EncoderSettings, targets: int = TARGETS, rounds: int = ROUNDS) -> str:
-    """The table; the last ``rounds`` of ``targets`` are added one by one. Keeps their vectors in ``out``.
-    Raises ``EncoderError``."""
+def measure(
+    out: Path,
+    settings: EncoderSettings,
+    targets: int = TARGETS,
+    rounds: int = ROUNDS,
+    kind: Kind = "work",
+) -> str:
+    """The table, of targets of one ``kind``; the last ``rounds`` of ``targets`` are added one by one. Keeps
+    their vectors in ``out``. Raises ``EncoderError``."""
     encoders = Encoders(settings)
     vectors = VectorCache(encoders.full, out / f"targets-{encoders.full.fingerprint[:12]}.vectors")
     numbered = enumerate(islice(names(), targets))
-    listed = [synthetic_target(number, name, "exemplars") for number, name in numbered]
+    every = [synthetic_target(number, name, "exemplars") for number, name in numbered]
+    listed = [target.model_copy(update={"kind": kind}) for target in every]
     kept, more = listed[:-rounds], listed[-rounds:]
-    index = ForgetIndex(1, kept, vectors, sieve=encoders.sieve)
+    index = ForgetIndex(1, kept, vectors, sieve=encoders.sieve, backgrounds=encoders.backgrounds)
     vectors.settle()
     times = {**_segments(index, encoders.full, rounds), "one more target": []}
     for one in more:
-        change = partial(ForgetIndex, 2, [*kept, one], vectors, sieve=encoders.sieve)
+        change = partial(
+            ForgetIndex, 2, [*kept, one], vectors, sieve=encoders.sieve, backgrounds=encoders.backgrounds
+        )
         times["one more target"].append(_timed(change)[0])
-    head = f"{len(kept):,} targets, {index.sizes['exemplars']:,} texts"
+    head = f"{len(kept):,} targets, {index.sizes['exemplars']:,} texts, {index.lines.size:,} lines"
     rule = "|" + " --- |" * len(COLUMNS)
     return "\n".join([head, "", f"| {' | '.join(COLUMNS)} |", rule, *starmap(_line, times.items())])
 
@@ -107,7 +117,12 @@ def main(
         str, typer.Option(help="The encoder's folder, or package:...")
     ] = EncoderSettings().model,
     targets: Annotated[int, typer.Option(min=ROUNDS + 1, help="How many are listed.")] = TARGETS,
+    kind: Annotated[
+        str, typer.Option(help="Of which kind; a line is drawn for works, not for entities.")
+    ] = "work",
 ) -> None:
     """Measure, and print the table."""
     out.mkdir(parents=True, exist_ok=True)
-    typer.echo(measure(out, EncoderSettings(model=encoder), targets))
+    if kind not in get_args(Kind):
+        raise UserError(f"--kind is one of {', '.join(get_args(Kind))}, not {kind!r}")
+    typer.echo(measure(out, EncoderSettings(model=encoder), targets, kind=cast(Kind, kind)))
