@@ -42,7 +42,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is counted over a row's cases, and what the share should come to.
+    """What is counted over a row's cases, and what the share should come to; with ``way``, only where
+    targets are given in that way.
 
     ``own`` counts a case as a hit if its own subject is flagged, ``any`` if anything is. ``limit``
     None states a figure without a goal. With ``by``, each value of that label has a figure of its
@@ -56,6 +57,7 @@ class Goal:
     by: str | None = None
     only: Callable[[Case], bool] | None = None
     against: str | None = None
+    way: Way | None = None
 
     def met(self, value: float) -> bool | None:
         """Whether a share, or a loss, meets the goal; None where there is none."""

@@ -1,8 +1,8 @@
 """The detection benchmark: every row of the table, by every method, in every way to give a target.
 
-Two halves that share nothing tune and report: even and odd people (sorted by name), authors and
-benign rows. Thresholds, ours and the baselines', were chosen on the even half; the figures are the
-odd half's unless the run says otherwise.
+Two halves that share nothing tune and report: even and odd people (sorted by name), authors, benign
+rows and questions of MMLU and of quizzes. Thresholds, ours and the baselines', were chosen on the even
+half; the figures are the odd half's unless the run says otherwise.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ CALIBRATION = 20_000
 # For each case of the sample so many prompts to choose the baselines' thresholds on.
 CALIBRATION_PER_CASE = 40
 CURVE_POINTS = (1e-4, 5e-4, 1e-3, 1e-2, 1e-1)
-HALVES = "even people (sorted by name), authors and benign rows tune; odd ones report"
+HALVES = "even people (sorted by name), authors, questions and benign rows tune; odd ones report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to run. ``sample`` is the most cases of each group of a row, None for all; ``only`` names
-    families of ``table.FAMILIES``."""
+    families of ``table.FAMILIES``; ``questions`` is a folder of what a model asked about the topics."""
 
     data_dir: Path
     out: Path
@@ -56,6 +56,7 @@ class Options:
     baselines: bool = True
     plots: bool = True
     classifier_encoder: Path | None = None
+    questions: Path | None = None
     seed: int = 0
 
 
@@ -73,7 +74,7 @@ def evaluate(options: Options, console: Console | None = None) -> Report:
     options.out.mkdir(parents=True, exist_ok=True)
     console = console or Console(stderr=True)
     with console.status("reading the data"):
-        sources = Sources(DataFolder(options.data_dir), options.seed)
+        sources = Sources(DataFolder(options.data_dir), options.seed, options.questions)
         table = make_table(sources, options.only)
     return _Run(options, sources, table, console).report()
 

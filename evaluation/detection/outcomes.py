@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import NamedTuple
 
@@ -103,6 +103,8 @@ class Figure:
 def figures(outcome: Outcome, all_outcomes: Mapping[Key, Outcome]) -> Iterator[Figure]:
     """The figures of one outcome; those against a row that was not run are left out."""
     for goal in outcome.row.goals:
+        if goal.way not in (None, outcome.way):
+            continue
         base = all_outcomes.get(Key(goal.against, outcome.way, outcome.method)) if goal.against else None
         if goal.against and not base:
             continue
@@ -115,7 +117,7 @@ def figures(outcome: Outcome, all_outcomes: Mapping[Key, Outcome]) -> Iterator[F
 def _figure(outcome: Outcome, goal: Goal, group: str, hits: int, n: int, base: Outcome | None) -> Figure:
     value, (low, high) = hits / n, wilson(hits, n)
     if base:
-        before, count = base.share(goal)
+        before, count = base.share(replace(goal, by=None))
         start = before / count if count else 0.0
         value, low, high = start - value, start - high, start - low
     row = outcome.row

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ..data.cases import Listing, Row
 from ..data.data_folder import DataError
-from .families import attacks, benchmarks
+from .families import attacks, benchmarks, topics
 from .families.languages import language_rows
 from .families.listings import listings
 from .families.long_texts import long_text_rows
 from .families.many_targets import many_target_rows
+from .families.nameless import nameless_rows
 from .families.namesakes import namesake_rows
 from .families.sources import Sources
 
@@ -29,6 +30,11 @@ FAMILIES: dict[str, Callable[[Sources], Iterator[Row]]] = {
     "namesakes": namesake_rows,
     "many": many_target_rows,
     "spans": benchmarks.span_rows,
+    "topics": topics.topic_rows,
+    "chapters": topics.chapter_rows,
+    "asked": topics.asked_rows,
+    "translated": topics.translated_rows,
+    "nameless": nameless_rows,
 }
 
 

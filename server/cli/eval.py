@@ -31,6 +31,7 @@ TOOLS = {
     "first-token": ("cost.first_token", "The time to the first token behind a cached prefix."),
     "corruption-cost": ("cost.corruption_cost", "What it costs to corrupt a flagged token."),
     "name-cost": ("cost.name_cost", "What the search for misspelt names costs."),
+    "target-cost": ("cost.target_cost", "What 10,000 targets cost a segment, and what one more costs."),
     "linear-time": ("cost.linear_time", "Processor time of inputs that are made to be slow."),
     "fairness": ("cost.fairness", "How long short prompts take beside long ones."),
 }
@@ -140,6 +141,9 @@ def detection(
     classifier_encoder: Annotated[
         Path | None, typer.Option(help="What the classifier baseline fine-tunes: a model folder.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="What a model asked about topics: a folder with economics.txt, ...")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws samples, exemplars and disguises.")] = 0,
     config: Config = None,
     encoder: Encoder = None,
@@ -162,6 +166,7 @@ def detection(
         baselines=baselines,
         plots=plots,
         classifier_encoder=classifier_encoder,
+        questions=questions,
         seed=seed,
     )
     try:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from ...data.cases import Case, Listing
 from ...data.datasets import TOFU_SIZES
 from .many_targets import MANY, many_listing
+from .nameless import nameless_listings
 from .namesakes import WITH_COUNTEREXAMPLES, counterexamples
 from .sources import Sources
+from .topics import Near, topic_listings
 
 TRAINED_BENIGN = 2_000
 
@@ -28,6 +31,12 @@ def listings(sources: Sources) -> Iterator[Listing]:
     yield Listing(WITH_COUNTEREXAMPLES, lambda way: rwku.targets(way, counterexamples(sources)))
     for count in MANY:
         yield many_listing(sources, count)
+    for listing, rows in chain(topic_listings(sources), nameless_listings(sources)):
+        yield replace(listing, retained=rows and partial(_beside, sources, rows))
+
+
+def _beside(sources: Sources, rows: Near) -> list[str]:
+    return _texts_to_retain(sources, rows())
 
 
 def _about_no_person(sources: Sources) -> list[Case]:

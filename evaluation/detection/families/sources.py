@@ -6,20 +6,26 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from ...data.cases import PARTS, Case
 from ...data.data_folder import DataError, DataFolder
 from ...data.datasets import Benign, KnowUnDo, Rwku, Tofu, Work
+from ...data.nameless_work import NamelessWork
+from ...data.topics import Topics
 
 
 class Sources:
     """The data sets of one folder, and cases drawn from them with one seed."""
 
-    def __init__(self, data: DataFolder, seed: int = 0) -> None:
+    def __init__(self, data: DataFolder, seed: int = 0, questions: Path | None = None) -> None:
+        """``questions`` is the folder of what a model asked about the topics."""
         self.data = data
         self.seed = seed
         self.tofu, self.rwku, self.work = Tofu(data), Rwku(data, seed), Work(data)
         self.people = KnowUnDo(data)
+        self.topics = Topics(data, seed, questions)
+        self.nameless = NamelessWork(data, seed)
 
     @cached_property
     def benign(self) -> Benign:

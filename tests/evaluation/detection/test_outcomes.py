@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vllm_unlearn.evaluation.data.cases import Case, Goal, Row
+from vllm_unlearn.evaluation.data.cases import WAYS, Case, Goal, Row
 from vllm_unlearn.evaluation.detection.baselines import Training, fit_threshold
 from vllm_unlearn.evaluation.detection.outcomes import (
     Key,
@@ -68,6 +68,19 @@ def test_a_loss_is_against_another_row() -> None:
     (figure,) = figures(made, {Key("bare", "name", "ours"): bare})
     assert (figure.value, figure.met) == (0.75, False)
     assert figure.low < 0.75 < figure.high
+
+
+def test_a_loss_of_each_group_is_against_the_whole_other_row() -> None:
+    bare = outcome("bare", (Goal("recall", "own"),), [{"a": 1.0}] * 4)
+    lost = Goal("points lost", "own", 0.5, at_least=False, against="bare", by="type")
+    made = outcome("wrapped", (lost,), SCORES)
+    found = {f.group: (f.value, f.met) for f in figures(made, {Key("bare", "name", "ours"): bare})}
+    assert found == {"x": (0.5, True), "y": (1.0, False)}
+
+
+def test_a_goal_may_be_of_one_way_to_give_a_target() -> None:
+    goals = tuple(Goal(f"by {way}", "own", way=way) for way in WAYS)
+    assert [figure.figure for figure in figures(outcome("row", goals, SCORES), {})] == ["by name"]
 
 
 def test_what_knows_no_targets_counts_as_the_own_one() -> None:
