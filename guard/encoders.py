@@ -26,8 +26,6 @@ from .store.store import Store
 
 logger = logging.getLogger(__name__)
 
-# What an ordinary prompt of ours counts for: they are real, the rest of the background is made.
-_WEIGHT = 8
 # Of an operator's own traffic, and of its prompts' characters.
 _MAX_PROMPTS = 16_000
 _MAX_CHARS = 1_000
@@ -99,7 +97,7 @@ class Encoders:
     def _ordinary_texts(self) -> tuple[int, list[str]]:
         """How many are the operator's own traffic, the first ones, and all: ours as far as there is too
         little of it."""
-        ours = [*ORDINARY_PROMPTS * _WEIGHT, *background_texts()]
+        ours = [*ORDINARY_PROMPTS, *background_texts()]
         if not self._detection.benign:
             return 0, ours
         own = [prompt.text[:_MAX_CHARS] for prompt in read_prompts(self._detection.benign, _MAX_PROMPTS)]
