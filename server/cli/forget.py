@@ -16,9 +16,13 @@ from ...guard.store.store import Store, TakenError
 from ...vocabulary import ForgetTarget
 from ..target_file import make_target, read_passages, read_targets
 from ..terminal import Config, Timeout, fail, progress, report_faults, say, settings_of, store_of, warn
+from ..text_file import gather_texts, refuse_both
+from . import target_options as options
+from .asking import make_asking
 from .wait import wait_for
 
 if TYPE_CHECKING:
+    from ...guard.encoders import Encoders
     from ..scope import Admission
 
 # Of a file of many targets, say.
@@ -27,59 +31,76 @@ _WARNINGS = 20
 
 @report_faults
 def forget(
-    name: Annotated[str | None, typer.Argument(help="What must not be known.")] = None,
-    kind: Annotated[str, typer.Option(help="entity, work, topic or passage.")] = "entity",
-    id: Annotated[str | None, typer.Option(help="Default: made from the name.")] = None,
-    alias: Annotated[list[str] | None, typer.Option(help="Another name; repeat for more.")] = None,
-    exemplar: Annotated[list[str] | None, typer.Option(help="A text about it; repeat for more.")] = None,
-    counterexample: Annotated[
-        list[str] | None, typer.Option(help="A near text that is not about it.")
-    ] = None,
-    passages: Annotated[
-        list[Path] | None, typer.Option(help="A text file about it (an article, say); repeat for more.")
-    ] = None,
-    scope: Annotated[
-        str,
-        typer.Option(help="all; exemplars: only what they are about; or a word that targets share: private."),
-    ] = "all",
-    note: Annotated[str, typer.Option(help="For the record: a case number, say.")] = "",
-    expires: Annotated[
-        str | None,
-        typer.Option(
-            help="Until when: a date (to its end, UTC), or a time with its zone, 2031-01-31T12:00Z."
-        ),
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="Targets as JSON Lines, - for standard input.")] = None,
-    replace: Annotated[bool, typer.Option(help="Replace a target of the same id.")] = False,
-    force: Annotated[bool, typer.Option(help="List it though it is over-broad; the log says so.")] = False,
-    wait: Annotated[bool, typer.Option(help="Return when every replica serves it.")] = True,
+    name: options.Name = None,
+    kind: options.Kind = "entity",
+    id: options.Id = None,
+    alias: options.Alias = None,
+    exemplar: options.Exemplar = None,
+    exemplars: options.Exemplars = None,
+    counterexample: options.Counterexample = None,
+    counterexamples: options.Counterexamples = None,
+    passages: options.Passages = None,
+    scope: options.TargetScope = "all",
+    note: options.Note = "",
+    expires: options.Expires = None,
+    file: options.File = None,
+    replace: options.Replace = False,
+    force: options.Force = False,
+    wait: options.Wait = True,
     timeout: Timeout = 30.0,
+    ask: options.Ask = None,
+    about: options.About = None,
+    questions: options.Questions = 100,
+    model: options.Model = None,
+    api_key: options.ApiKey = None,
+    save: options.Save = None,
+    yes: options.Yes = False,
     config: Config = None,
 ) -> None:
     """List a target: servers suppress it from the next request on."""
     if (name is None) == (file is None):
         fail("give a name, or --file with targets")
+    given = (alias, exemplar, exemplars, counterexample, counterexamples, passages, ask)
+    if file and any(given):
+        fail("names, texts and --ask on the command line are for one NAME; a file holds its targets' own")
+    asking = make_asking(ask, about, wanted=questions, api_key=api_key, model=model, save=save, yes=yes)
     settings = settings_of(config)
     store = Store(settings.store)
     if file:
         targets = _read(file)
     else:
-        target = _target(
-            name=name,
-            id=id,
-            kind=kind,
-            aliases=alias or (),
-            exemplars=exemplar or (),
-            counterexamples=counterexample or (),
-            passages=list(chain.from_iterable(map(read_passages, passages or ()))),
-            scope=scope,
-            note=note,
-            expires_at=expires,
-        )
-        targets = [target]
-    generation = _suppress(targets, store, settings, replace, force)
+        told = [*(exemplar or ()), *([about] if about else [])]
+        texts = _gather(told, exemplars, counterexample, counterexamples, passages)
+        fields = {
+            "id": id,
+            "kind": kind,
+            "aliases": alias,
+            "scope": scope,
+            "note": note,
+            "expires_at": expires,
+        }
+        targets = [_target(name=name, **fields, **texts)]
+    encoders = _load_encoders(settings)
+    if asking:
+        targets = [asking.add_questions(targets[0], store, encoders, replace)]
+    generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
     if wait:
         wait_for(store, generation, timeout)
+
+
+def _gather(
+    exemplar: Sequence[str],
+    exemplars: Sequence[Path] | None,
+    counterexample: Sequence[str] | None,
+    counterexamples: Sequence[Path] | None,
+    passages: Sequence[Path] | None,
+) -> dict[str, Sequence[str]]:
+    """A target's texts, from the command line and from files."""
+    about = gather_texts(exemplar, exemplars or (), "exemplars")
+    near = gather_texts(counterexample or (), counterexamples or (), "counterexamples")
+    refuse_both(about, near)
+    longer = list(chain.from_iterable(map(read_passages, passages or ())))
+    return {"exemplars": about, "counterexamples": near, "passages": longer}
 
 
 def _read(file: Path) -> list[ForgetTarget]:
@@ -87,10 +108,17 @@ def _read(file: Path) -> list[ForgetTarget]:
 
 
 def _suppress(
-    targets: Sequence[ForgetTarget], store: Store, settings: Settings, replace: bool, force: bool
+    targets: Sequence[ForgetTarget],
+    store: Store,
+    settings: Settings,
+    encoders: Encoders | None,
+    *,
+    replace: bool,
+    force: bool,
 ) -> int:
     """List ``targets``, say what is worth knowing of them, and return the generation."""
-    admission = _examine(targets, store, settings)
+    _warn_of_bare_topics(targets)
+    admission = _examine(targets, store, settings, encoders)
     try:
         generation = admission.admit(store, replace=replace, force=force, way="--force")
     except TakenError as error:
@@ -99,9 +127,7 @@ def _suppress(
         warn(f"over-broad, and listed all the same: {broad}")
     for separation in admission.inseparable[:_WARNINGS]:
         warn(f"not told from ordinary texts, and listed all the same: {separation}")
-    ids = ", ".join(target.id for target in targets[:3])
-    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
-    say(f"generation {generation}: {ids}{more} listed")
+    say(f"generation {generation}: {_ids(targets)} listed")
     for note in admission.notes[:_WARNINGS]:
         say(note)
     if len(admission.notes) > _WARNINGS:
@@ -109,21 +135,41 @@ def _suppress(
     return generation
 
 
-def _examine(targets: Sequence[ForgetTarget], store: Store, settings: Settings) -> Admission:
-    """The scope check; where the encoder cannot be loaded, of the names alone."""
-    from ...classifiers.calibration.scope_check import NamesOnly
-    from ...classifiers.encoders.encoder import Encoder
-    from ...classifiers.index.lines import Draw
-    from ...guard.encoders import Encoders
-    from ..scope import examine
+def _ids(targets: Sequence[ForgetTarget]) -> str:
+    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    return f"{', '.join(target.id for target in targets[:3])}{more}"
 
-    encoder: Encoder = NamesOnly()
-    backgrounds: Draw | None = None
+
+def _warn_of_bare_topics(targets: Sequence[ForgetTarget]) -> None:
+    """Nobody asks about economics by the word "economics"."""
+    bare = [t for t in targets if t.kind == "topic" and not (t.exemplars or t.passages)]
+    if bare:
+        warn(
+            f"a topic without texts is found by its name alone: {_ids(bare)}; give questions about it with "
+            "--exemplars FILE, a chapter with --passages FILE, or let a model write questions with --ask URL"
+        )
+
+
+def _load_encoders(settings: Settings) -> Encoders | None:
+    """The configured ones; None where they cannot be loaded: then names alone are found."""
+    from ...guard.encoders import Encoders
+
     try:
-        encoders = Encoders.from_settings(settings, progress)
-        encoder, backgrounds = encoders.full, encoders.backgrounds
+        return Encoders.from_settings(settings, progress)
     except (ValueError, OSError) as error:
         warn(f"the encoder cannot be loaded ({error}): names are checked, texts are not")
+        return None
+
+
+def _examine(
+    targets: Sequence[ForgetTarget], store: Store, settings: Settings, encoders: Encoders | None
+) -> Admission:
+    """The scope check, and what it warns of."""
+    from ...classifiers.calibration.scope_check import NamesOnly
+    from ..scope import examine
+
+    encoder = encoders.full if encoders else NamesOnly()
+    backgrounds = encoders.backgrounds if encoders else None
     admission = examine(targets, store, settings, encoder, progress, backgrounds)
     for warning in admission.warnings[:_WARNINGS]:
         warn(warning)

@@ -35,6 +35,21 @@ def test_json_lines_are_read_compressed_or_not(file: Path, compressed: bool) -> 
     assert read_prompts(file) == [Prompt("a", None, 1), Prompt("", None, 3, "ann")]
 
 
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        ('{"question": "a?", "choices": ["b"], "answer": 0}\n{"prompt": "c"}\n"d"', ["a?", "c", "d"]),
+        ('"a \\"quoted\\" word"\n\n"b"', ['a "quoted" word', "b"]),
+        ('"a"\n{"text": "b"}\n"c"', ["a", "b", "c"]),
+        ('"To be" is from which play?\n"Quoted"', ['"To be" is from which play?', '"Quoted"']),
+        ("[1] What is this?\n{x} is a set.", ["[1] What is this?", "{x} is a set."]),
+    ],
+)
+def test_a_text_may_be_a_string_or_a_field_of_an_object(file: Path, data: str, texts: list[str]) -> None:
+    file.write_text(data)
+    assert [p.text for p in read_prompts(file)] == texts
+
+
 def test_a_chat_keeps_its_turns(file: Path) -> None:
     parts = [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {}}, {"text": "this"}]
     messages = [
@@ -53,11 +68,11 @@ def test_a_chat_keeps_its_turns(file: Path) -> None:
         ("{", "not JSON: Expecting property name"),
         ("plain", "not JSON"),
         ("[]", "a prompt is an object, got list"),
-        ("{}", "it needs text, or messages"),
+        ("{}", "it needs text, question, prompt, or messages (a list)"),
         ('{"text": "a", "text": "b"}', "the field 'text' is given twice"),
         ('{"text": 3}', "text must be a string, got int"),
         ('{"text": "\\ud800"}', "text holds half a character"),
-        ('{"messages": "hello"}', "it needs text, or messages"),
+        ('{"messages": "hello"}', "it needs text, question, prompt, or messages (a list)"),
         ('{"messages": [{"content": 3}]}', "content must be a string, got int"),
         ('{"text": "a", "target": 3}', "target must be an id or a name, got int"),
         ('{"text": ' + "[" * 100_000, ""),
@@ -68,6 +83,12 @@ def test_a_line_that_is_no_prompt_is_named(file: Path, bad: str, reason: str) ->
     with pytest.raises(PromptFileError) as caught:
         read_prompts(file)
     assert f"{file}: line 3: " in str(caught.value) and reason in str(caught.value)
+
+
+def test_a_broken_string_among_strings_is_named(file: Path) -> None:
+    file.write_text('"a"\n"b\n"c"')
+    with pytest.raises(PromptFileError, match="line 2: not JSON: Unterminated string"):
+        read_prompts(file)
 
 
 def test_many_bad_lines_are_counted(file: Path) -> None:
@@ -88,9 +109,12 @@ def test_a_sample_is_drawn_with_a_seed(file: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "holds no prompt"),
-        (b" \n\n", "holds no prompt"),
-        (b"one\ncaf\xe9", "line 2 is not UTF-8"),
+        (b"", "holds no text"),
+        (b" \n\n", "holds no text"),
+        (b"one\ncaf\xe9", "line 2 is not UTF-8; save it as text in UTF-8"),
+        ("one".encode("utf-16"), "line 1 is not UTF-8"),
+        (b'["one", "two"]', r"is one JSON array; write one text a line"),
+        (b'[\n  "one"\n]', r"is one JSON array"),
         (gzip.compress(b"one\n" * 10_000)[:-20], "cannot be read"),
         (b"\x1f\x8bnonsense", "cannot be read"),
     ],
