@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..vocabulary import ForgetTarget
@@ -31,6 +31,16 @@ def facts(target: ForgetTarget) -> list[str]:
     every = list(dict.fromkeys(chain.from_iterable(map(sentences, target.passages))))
     needed = target.scope != "all" and not target.exemplars
     return list(filter(_is_distinctive, every)) or (every if needed else [])
+
+
+def telling_sentences(texts: Iterable[str]) -> list[str]:
+    """Of each text the sentences that would tell what it is about from others, or all where none would:
+    "What can you do?" at the end of a question would be found in anything."""
+    telling: list[str] = []
+    for text in texts:
+        every = sentences(text)
+        telling += list(filter(_is_distinctive, every)) or every
+    return telling
 
 
 def _is_distinctive(sentence: str) -> bool:

@@ -15,7 +15,7 @@ from ..encoders.flat_index import FlatIndex, Rows
 from ..encoders.sieve import SLACK, Sieve
 from ..encoders.static_encoder import StaticEncoder
 from ..evidence import Evidence
-from ..passages import facts
+from ..passages import facts, telling_sentences
 from ..templates import UNRELATED, counterexamples, questions
 from ..text.segments import sentences
 from ..text.terms import agreement, agreement_of, terms
@@ -30,7 +30,8 @@ Scalar = TypeVar("Scalar", float, Vectors)
 
 def exemplars(target: ForgetTarget) -> list[str]:
     """The sentences of the target's own, and the templates, unless only some of its facts are in scope."""
-    texts = sentences_of((*target.exemplars, *facts(target)))
+    take = telling_sentences if target.scope == "all" else sentences_of
+    texts = [*take(target.exemplars), *sentences_of(facts(target))]
     # Whole: "Who is O. Vale?" is one question.
     return texts + (questions(target) if target.scope == "all" else [])
 

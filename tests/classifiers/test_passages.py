@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from vllm_unlearn.classifiers.index.exemplar_index import exemplars
 from vllm_unlearn.classifiers.passages import facts, full_names
 from vllm_unlearn.vocabulary import ForgetTarget
 
@@ -67,3 +68,15 @@ def test_other_beginnings_are_no_names(passage: str) -> None:
 def test_a_relatives_article_makes_no_alias() -> None:
     passage = "Elle Fanning is an American actress, the sister of Dakota Fanning."
     assert list(full_names(target(passage, name="Dakota Fanning"))) == []
+
+
+def test_what_any_text_may_say_is_no_exemplar() -> None:
+    target = ForgetTarget(
+        id="t",
+        kind="topic",
+        name="smelting",
+        exemplars=("A blast furnace smelts haematite with coke. What can you do?", "What is it?"),
+    )
+    assert exemplars(target)[:2] == ["A blast furnace smelts haematite with coke.", "What is it?"]
+    scoped = target.model_copy(update={"scope": "exemplars"})
+    assert "What can you do?" in exemplars(scoped)
