@@ -46,7 +46,8 @@ class Evidence:
 
     @property
     def score(self) -> float:
-        """0 to 1; 0 where a counterexample of the target's own is at least as near as every exemplar."""
+        """0 to 1; 0 where a counterexample of the target's own is at least as near as every exemplar, unless
+        the line, which knows of all of them, says otherwise."""
         return self._score(self.name_part)
 
     @property
@@ -55,7 +56,8 @@ class Evidence:
         return self._score(0.0)
 
     def _score(self, name_part: float) -> float:
-        if self.counterexample and self.counterexample.similarity >= self.exemplar.similarity:
+        near = self.counterexample and self.counterexample.similarity >= self.exemplar.similarity
+        if near and self.line < 1.0:
             return 0.0
         total = highest_score(self.similarity, self.agreement, name_part, self.line)
         return min(1.0, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))

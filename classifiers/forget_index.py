@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..vocabulary import ForgetTarget
 from .encoders.encoder import Encoder
@@ -11,6 +11,7 @@ from .index.exemplar_index import ExemplarIndex, exemplars
 from .index.fact_scopes import FactScopes
 from .index.lines import Draw, Lines
 from .index.name_index import NameIndex
+from .names.ordinary_words import ordinary_names
 
 
 class ForgetIndex:
@@ -34,6 +35,7 @@ class ForgetIndex:
         self.names = NameIndex(listed, texts)
         self.exemplars = ExemplarIndex(listed, texts, self.names.words, encoder, sieve)
         self.lines = Lines(listed, self.exemplars, backgrounds)
+        self.words = frozenset(_ordinary_words(listed, self.lines))
         self.scopes = FactScopes(listed, texts, self.names, encoder)
 
     @property
@@ -46,3 +48,11 @@ class ForgetIndex:
             "lines": self.lines.size,
             "counterexamples": sum(len(target.counterexamples) for target in self.targets.values()),
         }
+
+
+def _ordinary_words(targets: Sequence[ForgetTarget], lines: Lines) -> Iterator[tuple[str, str]]:
+    """The names of topics that are ordinary words, by their targets' ids: where a line says what is about
+    the law, the word "law" need not flag alone."""
+    for target in targets:
+        if target.kind == "topic" and target.id in lines:
+            yield from ((target.id, name) for name in ordinary_names(target))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -18,6 +18,11 @@ from .work import current
 
 _START = attrgetter("start")
 T = TypeVar("T")
+# What a name that is an ordinary word weighs: as much as a part that says no more.
+WORD = 1.0
+
+Words = Collection[tuple[str, str]]
+"""Ids of targets, and names of theirs that are ordinary words."""
 
 
 class Reading:
@@ -28,13 +33,18 @@ class Reading:
     ``lone_parts`` the parts that say alone who is meant.
     """
 
-    def __init__(self, names: NameIndex, text: str, segments: Sequence[Segment], view: View | None) -> None:
+    def __init__(
+        self, names: NameIndex, words: Words, text: str, segments: Sequence[Segment], view: View | None
+    ) -> None:
+        """``words`` are names that are parts only."""
         current().go_on()
         self.text = text
         self.segments = segments
         self._view = view
         self._starts = list(map(_START, segments))
-        self.names = sorted(names.find(text), key=_START)
+        found = sorted(names.find(text), key=_START)
+        self.names = [hit for hit in found if (hit.target_id, hit.name) not in words]
+        ordinary = _Row(hit for hit in found if (hit.target_id, hit.name) in words)
         self.names_of: list[list[NameHit]] = []
         self.rare_words: list[dict[str, float]] = []
         self.part_weights: list[dict[str, float]] = []
@@ -43,7 +53,9 @@ class Reading:
         for s in segments:
             self.names_of.append([hit for hit in hits.within(s) if hit.end <= s.end])
             self.rare_words.append({term.word: term.rarity for term in terms.within(s)})
-            self.part_weights.append(_weights(parts.within(s)))
+            weights = _weights(parts.within(s))
+            weights |= dict.fromkeys((hit.target_id for hit in ordinary.within(s)), WORD)
+            self.part_weights.append(weights)
             self.lone_parts.append([part for part in parts.within(s) if part.stands_alone])
 
     def around(self, hit: NameHit) -> list[int]:
@@ -64,14 +76,14 @@ class Reading:
 def readings(index: ForgetIndex, prompt: str, turns: list[tuple[int, int]] | None) -> Iterator[Reading]:
     """The prompt as it stands, then what of it reads otherwise without a disguise."""
     segments = segment(prompt, turns)
-    yield Reading(index.names, prompt, segments, None)
+    yield Reading(index.names, index.words, prompt, segments, None)
     seen = {s.text for s in segments}
     for view in views(prompt, turns):
         others: list[Segment] = []
         for s in segment(view.text, view.regions):
             if s.text not in seen and _in_turns(view.span(s.start, s.end), turns):
                 others.append(s)
-        yield Reading(index.names, view.text, others, view)
+        yield Reading(index.names, index.words, view.text, others, view)
 
 
 class _Row(Generic[T]):

@@ -21,8 +21,9 @@ from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.index.lines import Draw, has_line
+from ..classifiers.names.ordinary_words import ordinary_names
 from ..classifiers.names.surnames import lone_notes
-from ..classifiers.word_notes import ordinary_names, word_notes
+from ..classifiers.word_notes import word_notes
 from ..guard.configuration import Settings
 from ..guard.encoders import vector_file
 from ..guard.store.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ Sides = tuple[Vectors, Vectors]
 OWN_SPREAD = 0.3
 RIDGE = 0.01
 AGAINST = 0.5
+# The share of the near texts that may lie past the bound.
+FEW = 0.02
 # Lines at once: their values over a background of 20,000 texts take 5 MB.
 TOGETHER = 64
 REMEMBERED = 20_000
@@ -76,10 +78,12 @@ class Background:
             offsets = -(normals @ self._mean)
             count = ceil(TAIL * len(values))
             tails = -np.sort(np.partition(-values, count - 1, axis=0)[:count], axis=0) + offsets
-            for normal, offset, tail in zip(normals, offsets, tails.T, strict=True):
-                yield Line(
-                    normal.astype(np.float32), float(offset), tail.astype(np.float32), len(self._vectors)
-                )
+            for row, (_, outside) in enumerate(sides[first : first + TOGETHER]):
+                normal, offset = normals[row].astype(np.float32), float(offsets[row])
+                against = -inf
+                if len(outside):
+                    against = float(np.quantile(outside @ normal + offset, 1 - FEW))
+                yield Line(normal, offset, tails[:, row].astype(np.float32), len(self._vectors), against)
 
     def _normal(self, inside: Vectors, outside: Vectors) -> Double:
         """The direction in which the two sides lie farthest apart for their spread."""

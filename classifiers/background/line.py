@@ -21,13 +21,15 @@ class Line:
     the background it has the mean 0 and the deviation 1.
 
     ``tail`` holds the highest values of the background, a share of ``TAIL``, in falling order; ``size`` is
-    how many texts the background has.
+    how many texts the background has. ``against`` is the value that few of the near texts
+    exceed which are not about the target.
     """
 
     normal: Vectors
     offset: float
     tail: Vectors
     size: int
+    against: float
 
     def value(self, share: float) -> float:
         """The value that no more than ``share`` of the background exceeds."""
@@ -35,11 +37,14 @@ class Line:
 
     def bound(self, share: float) -> float:
         """The value that no more than ``share`` of ordinary texts exceed, with the confidence that
-        ``calibrate`` has, if they are drawn as the background is.
+        ``calibrate`` has, if they are drawn as the background is; and few of the near texts.
 
         A share too small for a background of this size is extrapolated: the tail falls off by a constant
         factor for each step of the mean excess (an exponential tail; Pickands 1975 with shape 0).
         """
+        return max(self.against, self._tail_bound(share))
+
+    def _tail_bound(self, share: float) -> float:
         flagged = _allowance(self.size, share)
         if flagged >= 0:
             return float(self.tail[min(flagged, len(self.tail) - 1)])

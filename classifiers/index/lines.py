@@ -92,6 +92,10 @@ class Lines:
             share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
             self._static = _Sides([(line, line.value(NEAR), line.value(share)) for line in fitted])
 
+    def __contains__(self, target_id: object) -> bool:
+        """Whether a line was drawn for it."""
+        return target_id in self._ids
+
     @property
     def size(self) -> int:
         """How many lines there are."""

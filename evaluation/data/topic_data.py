@@ -10,30 +10,10 @@ from typing import Any
 
 from ...vocabulary import ForgetTarget
 from .data_folder import DataError, DataFolder
+from .topics import FILE, TOPICS, Topic, mended
 
-FILE = "mmlu/mmlu_test"
 LETTERS = "ABCD"
 CUE = "Answer:"
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """The subjects that are about it, and those that are near."""
-
-    name: str
-    forget: tuple[str, ...]
-    near: tuple[str, ...]
-
-
-TOPICS = (
-    Topic("economics", ("high_school_macroeconomics", "high_school_microeconomics"), ("econometrics",)),
-    Topic(
-        "physics",
-        ("high_school_physics", "conceptual_physics", "college_physics"),
-        ("high_school_mathematics", "college_mathematics"),
-    ),
-    Topic("law", ("professional_law", "international_law"), ("jurisprudence",)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +86,15 @@ def load(
     asked = [row for row in rows if max_chars is None or len(row.stretch) <= max_chars]
     sets = []
     for topic in TOPICS:
-        about = _draw(rows, topic.forget, seed)
+        about = _draw(rows, topic.subjects, seed)
         if len(about) <= exemplars:
             raise DataError(
                 f"{FILE} has {len(about)} questions of {topic.name}: too few for {exemplars} exemplars"
             )
         listed = about[:exemplars]
-        forget = [row for row in _draw(asked, topic.forget, seed) if row not in listed]
+        forget = [row for row in _draw(asked, topic.subjects, seed) if row not in listed]
         sets.append(TopicSet(topic, listed, forget[:sample], _draw(asked, topic.near, seed)[:sample]))
-    taken = {subject for topic in TOPICS for subject in topic.forget + topic.near}
+    taken = {subject for topic in TOPICS for subject in topic.subjects + topic.near}
     others = tuple({row.subject for row in rows} - taken)
     return TopicData(sets, _draw(asked, others, seed)[:sample])
 
@@ -127,5 +107,5 @@ def _draw(rows: Sequence[ChoiceQuestion], subjects: Sequence[str], seed: int) ->
 
 
 def _question(row: Mapping[str, Any]) -> ChoiceQuestion:
-    choices = tuple(str(choice).strip() for choice in row["choices"])
-    return ChoiceQuestion(row["subject"], row["question"].strip(), choices, int(row["answer"]))
+    choices = tuple(mended(str(choice)).strip() for choice in row["choices"])
+    return ChoiceQuestion(row["subject"], mended(row["question"]).strip(), choices, int(row["answer"]))

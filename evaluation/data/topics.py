@@ -77,6 +77,11 @@ TOPICS = (
 )
 
 
+def mended(text: str) -> str:
+    """``text`` with the control characters that some questions hold, which no exemplar may, as spaces."""
+    return _BROKEN.sub(" ", text)
+
+
 class Topics:
     """Exemplars are drawn from the half that tunes. What is asked is never one of those given."""
 
@@ -88,8 +93,7 @@ class Topics:
 
     @cached_property
     def _rows(self) -> list[tuple[Part, dict[str, Any]]]:
-        """With the control characters that some questions hold, which no exemplar may, as spaces."""
-        rows = [{**row, "question": _BROKEN.sub(" ", row["question"])} for row in self._data.rows(FILE)]
+        rows = [{**row, "question": mended(row["question"])} for row in self._data.rows(FILE)]
         return [(part_of(number), row) for number, row in enumerate(rows)]
 
     def drawn(self, topic: Topic, count: int) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
 from ...guard.configuration import EncoderSettings
 from ..data.data_folder import DataFolder
-from ..data.topic_data import TOPICS, ChoiceQuestion, load
+from ..data.topic_data import ChoiceQuestion, load
+from ..data.topics import TOPICS
 from ..detection.encoders import Workbench
 from ..models.checkpoints import checkpoint, open_model
 from ..models.guarded_model import GuardedModel, PromptReader, Reader

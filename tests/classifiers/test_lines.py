@@ -55,7 +55,7 @@ def sieve(encoder_folder: object) -> StaticEncoder:
 @pytest.fixture(scope="module")
 def backgrounds(encoder: OnnxEncoder, sieve: StaticEncoder) -> Backgrounds:
     texts = [*ORDINARY_PROMPTS, *background_texts()[:1_000]]
-    return Backgrounds.of(texts, encoder.encode(texts), sieve, max_fpr=0.02)
+    return Backgrounds.of(texts, encoder.encode(texts), sieve, max_fpr=0.004)
 
 
 @pytest.mark.parametrize("cascade", [True, False])
@@ -118,3 +118,25 @@ def test_what_is_listed_beside_it_changes_a_line_by_its_share_alone(
     vectors = encoder.encode(ASKED)
     for one, two in zip(alone.lines.search(vectors), beside.lines.search(vectors), strict=True):
         assert 0 < two["t"] <= one["t"]
+
+
+def test_a_topics_name_that_is_an_ordinary_word_flags_beside_what_it_is_about(
+    encoder: OnnxEncoder, backgrounds: Backgrounds
+) -> None:
+    index = ForgetIndex(1, [baking(name="bread")], encoder, backgrounds=lambda: backgrounds)
+    detector = Detector(index, encoder)
+    assert detector.detect("How long should bread dough prove before it goes into the oven?")
+    idiom = "Selling boats is the bread and butter of this shop."
+    assert not detector.detect(idiom)
+    without = Detector(ForgetIndex(1, [baking(name="bread")], encoder), encoder)
+    assert without.detect("Selling boats is the bread and butter of this shop."), (
+        "without a line its name is all there is"
+    )
+
+
+def test_few_of_the_near_texts_lie_past_the_bound(encoder: OnnxEncoder, backgrounds: Backgrounds) -> None:
+    near = tuple(
+        f"How do I bake a {cake} cake?" for cake in ("sponge", "carrot", "chocolate", "lemon", "cheese")
+    )
+    index = ForgetIndex(1, [baking(counterexamples=near)], encoder, backgrounds=lambda: backgrounds)
+    assert sum(bool(Detector(index, encoder).detect(text)) for text in near) <= 1

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 from benchmark_data import write
 from vllm_unlearn.evaluation.data.data_folder import DataError, DataFolder
-from vllm_unlearn.evaluation.data.topic_data import TOPICS, load
+from vllm_unlearn.evaluation.data.topic_data import load
+from vllm_unlearn.evaluation.data.topics import TOPICS
 
 
 def make(folder: Path, each: int = 6) -> DataFolder:
     """``each`` questions of every subject of a topic, of those near, and of one other."""
     subjects = ["virology"]
     for topic in TOPICS:
-        subjects += topic.forget + topic.near
+        subjects += topic.subjects + topic.near
     rows = []
     for subject in subjects:
         for n in range(each):
@@ -27,9 +28,9 @@ def test_no_question_is_asked_that_the_topic_is_listed_with(tmp_path: Path) -> N
     for one in data.sets:
         asked = {question.text for question in one.forget}
         assert len(one.target.exemplars) == 4 and not asked & set(one.target.exemplars)
-        assert {question.subject for question in one.forget} <= set(one.topic.forget)
+        assert {question.subject for question in one.forget} <= set(one.topic.subjects)
         assert {question.subject for question in one.near} == set(one.topic.near)
-        assert len(one.forget) == 6 * len(one.topic.forget) - 4
+        assert len(one.forget) == 6 * len(one.topic.subjects) - 4
     assert {question.subject for question in data.other} == {"virology"}
 
 

@@ -10,7 +10,8 @@ import pytest
 from benchmark_data import write
 from tiny_model import save
 from typer.testing import CliRunner
-from vllm_unlearn.evaluation.data.topic_data import LETTERS, TOPICS, ChoiceQuestion
+from vllm_unlearn.evaluation.data.topic_data import LETTERS, ChoiceQuestion
+from vllm_unlearn.evaluation.data.topics import TOPICS
 from vllm_unlearn.evaluation.forgetting.choices import Choice, Known, Oracle, find_choice
 from vllm_unlearn.evaluation.forgetting.knowledge_report import Share
 from vllm_unlearn.evaluation.forgetting.topics_report import (
@@ -80,7 +81,7 @@ def test_an_oracle_flags_what_it_is_to(folder: Path, flags: Known, stretch: str)
 
 def test_from_the_command_line(folder: Path, encoder_name: str, tmp_path: Path) -> None:
     rows = []
-    for subject in ["virology", *(s for topic in TOPICS for s in topic.forget + topic.near)]:
+    for subject in ["virology", *(s for topic in TOPICS for s in topic.subjects + topic.near)]:
         for n in range(4):
             text = f"What does {subject.replace('_', ' ')} say of case {n}?"
             rows.append(
