@@ -1,0 +1,72 @@
+"""Ordinary texts: whose they are, where their vectors are kept, and what becomes of a broken file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vllm_unlearn.guard import encoders as module
+from vllm_unlearn.guard.configuration import DetectionSettings, EncoderSettings
+from vllm_unlearn.guard.encoders import Encoders
+
+OWN = [f"Is berth {n} free on the night ferry?" for n in range(30)]
+OURS = tuple(f"What is the weather like on day {n}?" for n in range(60))
+
+
+@pytest.fixture
+def encoders(
+    encoder_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Encoders:
+    """With few ordinary texts of ours, and a folder of its own."""
+    monkeypatch.setattr(module, "background_texts", lambda: OURS)
+    monkeypatch.setattr(module, "ORDINARY_PROMPTS", ())
+    benign = tmp_path / "traffic.jsonl"
+    benign.write_text("\n".join(json.dumps({"text": text}) for text in OWN))
+    own: bool = getattr(request, "param", False)
+    detection = DetectionSettings(cascade=False, benign=benign if own else None)
+    made = Encoders(EncoderSettings(model=encoder_name), detection)
+    made.folder = tmp_path
+    return made
+
+
+def kept(folder: Path) -> Path:
+    (file,) = folder.glob("ordinary-*.vectors")
+    return file
+
+
+def test_without_traffic_the_texts_are_ours(encoders: Encoders) -> None:
+    backgrounds = encoders.backgrounds()
+    assert backgrounds.texts == OURS and backgrounds.private == 0
+    assert encoders.backgrounds() is backgrounds
+
+
+@pytest.mark.parametrize("encoders", [True], indirect=True)
+def test_ones_own_traffic_comes_first_and_is_private(encoders: Encoders, tmp_path: Path) -> None:
+    backgrounds = encoders.backgrounds()
+    assert backgrounds.texts == (*OWN, *OURS[:30]) and backgrounds.private == len(OWN)
+    assert kept(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+def test_they_are_encoded_once(encoders: Encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoders.prepare()
+    written = kept(tmp_path).stat().st_mtime_ns
+
+    def encode(texts: Any) -> Any:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(encoders.full, "encode", encode)
+    encoders.prepare()
+    assert len(encoders.backgrounds().texts) == len(OURS)
+    assert kept(tmp_path).stat().st_mtime_ns == written
+
+
+def test_a_broken_file_is_made_anew(
+    encoders: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoders.prepare()
+    whole = kept(tmp_path).read_bytes()
+    kept(tmp_path).write_bytes(whole[: len(whole) // 2])
+    assert len(encoders.backgrounds().texts) == len(OURS)
+    assert "is broken" in caplog.text and len(kept(tmp_path).read_bytes()) == len(whole)
