@@ -15,6 +15,7 @@ from .forget_index import ForgetIndex
 from .names.name_parts import ALONE, PartHit
 from .names.names import NameHit
 from .reading import Reading, readings
+from .text.segments import Segment
 
 # Where `scores` stops looking: this far below what flags.
 NEAR = 0.1
@@ -171,28 +172,29 @@ class Detector:
     def _rows_to_encode(self, reading: Reading, least: float) -> list[int]:
         """The segments that could reach ``least``: few texts cost a run of the encoder.
 
-        First by their words, as if each were as near to an exemplar as can be; then by the sieve. What a name
-        in it has decided cannot change.
+        First by their words, as if each were as near to an exemplar and as far past a line as can be; then by
+        the first passes of the lines and of the exemplars. What a name in it has decided cannot change.
         """
-        by_words: dict[int, float] = {}
-        decided: dict[int, set[str]] = {}
+        similar, past_line = highest_score(1.0, 0.0, 0.0), highest_score(0.0, 0.0, 0.0, self.index.lines.most)
+        doubts = [doubt for doubt in self._doubts(reading) if doubt.score + similar + past_line >= least]
+        lines = self.index.lines.most_evidence(reading.text, *_columns(doubts))
+        for doubt, line in zip(doubts, lines, strict=True):
+            doubt.score += highest_score(0.0, 0.0, 0.0, line)
+        doubts = [doubt for doubt in doubts if doubt.score + similar >= least]
+        similarities = self.index.exemplars.most_similarity(reading.text, *_columns(doubts))
+        for doubt, similarity in zip(doubts, similarities, strict=True):
+            doubt.score += highest_score(float(similarity), 0.0, 0.0)
+        return [doubt.row for doubt in doubts if doubt.score >= least]
+
+    def _doubts(self, reading: Reading) -> Iterator[_Doubt]:
+        """The segments of which names do not decide all, with the score that their words can reach."""
         for row, (words, parts) in enumerate(zip(reading.rare_words, reading.part_weights, strict=True)):
             certain = self._certain_targets(reading, row)
             if len(certain) == len(self.index.targets):
                 continue
             part = max((0.0, *(weight for target_id, weight in parts.items() if target_id not in certain)))
             score = highest_score(0.0, self.index.exemplars.most_agreement(words), part)
-            if score + highest_score(1.0, 0.0, 0.0, self.index.lines.most) >= least:
-                by_words[row], decided[row] = score, certain
-        spans = [(reading.segments[row].start, reading.segments[row].end) for row in by_words]
-        known = list(decided.values())
-        similarities = self.index.exemplars.most_similarity(reading.text, spans, known)
-        lines = self.index.lines.most_evidence(reading.text, spans, known)
-        rows: list[int] = []
-        for (row, score), similarity, line in zip(by_words.items(), similarities, lines, strict=True):
-            if score + highest_score(float(similarity), 0.0, 0.0, line) >= least:
-                rows.append(row)
-        return rows
+            yield _Doubt(row, reading.segments[row], certain, score)
 
     def _certain_targets(self, reading: Reading, row: int) -> set[str]:
         """The targets of which a segment can tell nothing more, since their names stand in it: a segment is
@@ -224,6 +226,22 @@ class Detector:
             if self.index.targets[hit.target_id].scope != "all":
                 scoped.add(hit.target_id)
         return scoped
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """A segment that may be about a target that is not ``decided``, and the score that it can reach."""
+
+    row: int
+    segment: Segment
+    decided: set[str]
+    score: float
+
+
+def _columns(doubts: Sequence[_Doubt]) -> tuple[list[tuple[int, int]], list[set[str]]]:
+    """Where the segments stand, and what is decided of them."""
+    spans = [(doubt.segment.start, doubt.segment.end) for doubt in doubts]
+    return spans, [doubt.decided for doubt in doubts]
 
 
 class _Places:
