@@ -18,6 +18,8 @@ NAME_PART = 0.26
 # A segment at the bound of a target's line flags by that alone, as few ordinary texts lie there.
 LINE = THRESHOLD
 MOST_LINE = 2.0
+# The score 1 is a name's, or a surname's that is as good.
+DESCRIBED = 0.999
 # The more exemplars there are, the nearer one comes to any text by chance, by about the logarithm of
 # their number (the extremes of a sample grow so).
 CROWD = 0.017
@@ -60,7 +62,8 @@ class Evidence:
         if near and self.line < 1.0:
             return 0.0
         total = highest_score(self.similarity, self.agreement, name_part, self.line)
-        return min(1.0, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))
+        most = 1.0 if name_part > 1.0 else DESCRIBED
+        return min(most, max(0.0, total - CROWD * log(max(self.exemplars, CROWDED) / CROWDED)))
 
 
 def highest_score(similarity: float, agreement: float, name_part: float, line: float = 0.0) -> float:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from ..classifiers.background.background_texts import background_texts
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
@@ -65,43 +68,42 @@ class Encoders:
     def prepare(self) -> None:
         """Encode the ordinary texts, which takes a minute, once: a topic that is listed later on is served
         soon. Raises ``PromptFileError`` where the operator's own traffic cannot be read."""
-        if not self._ordinary_file.is_file():
-            self._encode_ordinary()
+        for texts in self._ordinary_texts:
+            if not self._file_of(texts).is_file():
+                self._encode(texts)
 
     @cached_property
     def _backgrounds(self) -> Backgrounds:
-        own, texts = self._ordinary_texts
-        vectors = self._encode_ordinary()
+        own, ours = self._ordinary_texts
+        left = max(0, len(ours) - len(own))
+        vectors = np.concatenate([self._encode(own), self._encode(ours)[:left]])
         max_fpr = self._detection.max_fpr
-        return Backgrounds.of(texts, vectors, self.sieve, max_fpr=max_fpr, private=own)
+        return Backgrounds.of([*own, *ours[:left]], vectors, self.sieve, max_fpr=max_fpr, private=len(own))
 
-    def _encode_ordinary(self) -> Vectors:
-        """The vectors of the ordinary texts, kept beside the encoder's export."""
-        _, texts = self._ordinary_texts
-        cache = VectorCache(self.full, self._ordinary_file)
-        if not self._ordinary_file.is_file():
-            logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), self._ordinary_file)
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of ordinary texts, kept beside the encoder's export."""
+        file = self._file_of(texts)
+        cache = VectorCache(self.full, file)
+        if texts and not file.is_file():
+            logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), file)
             for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
                 cache.encode(texts[first : first + BATCH])
         vectors = cache.encode(texts)
         cache.settle()
         return vectors
 
-    @property
-    def _ordinary_file(self) -> Path:
-        _, texts = self._ordinary_texts
+    def _file_of(self, texts: Sequence[str]) -> Path:
         digest = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
         return self.folder / f"ordinary-{digest[:8]}.vectors"
 
     @cached_property
-    def _ordinary_texts(self) -> tuple[int, list[str]]:
-        """How many are the operator's own traffic, the first ones, and all: ours as far as there is too
-        little of it."""
+    def _ordinary_texts(self) -> tuple[list[str], list[str]]:
+        """The operator's own traffic, and ours, which are taken as far as there is too little of it."""
         ours = [*ORDINARY_PROMPTS, *background_texts()]
         if not self._detection.benign:
-            return 0, ours
+            return [], ours
         own = [prompt.text[:_MAX_CHARS] for prompt in read_prompts(self._detection.benign, _MAX_PROMPTS)]
-        return len(own), [*own, *ours[: max(0, len(ours) - len(own))]]
+        return own, ours
 
     def newest_index(self, store: Store, settings: Settings) -> tuple[ForgetIndex, VectorCache]:
         """The index of a store's newest generation, built for a command, and the vectors in it.

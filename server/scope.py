@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,11 +16,11 @@ from ..classifiers.calibration.scope_check import (
     common_names,
     shorter_names,
 )
-from ..classifiers.calibration.separation import Separation, measure_separation
+from ..classifiers.calibration.separation import Separation, can_be_measured, measure_separation
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
-from ..classifiers.index.lines import Draw, has_line
+from ..classifiers.index.lines import MIN_TEXTS, Draw, own_texts
 from ..classifiers.names.ordinary_words import ordinary_names
 from ..classifiers.names.surnames import lone_notes
 from ..classifiers.word_notes import word_notes
@@ -32,6 +32,8 @@ from ..vocabulary import ForgetTarget, UserError
 # Of a large file; it makes 3 flagged prompts proof of more than 1 in 2,500, and takes a few seconds.
 SAMPLE = 2_000
 _SHOWN = 5
+# Of fewer texts of a topic it is said.
+_FEW_TEXTS = 20
 
 
 class OverBroadError(UserError, ValueError):
@@ -125,10 +127,10 @@ def examine(
     texts = SegmentCache(encoder)
     separations: list[Separation] = []
     if backgrounds:
-        for target in filter(has_line, targets):
+        for target in filter(can_be_measured, targets):
             separations.append(measure_separation(target, texts, backgrounds(), detection.threshold))
     broad = tuple(scope for scope in scopes if scope.over_broad)
-    notes = list(map(str, separations))
+    notes = [*map(str, separations), *chain.from_iterable(map(_text_notes, targets))]
     for note_names in (lone_notes, word_notes):
         notes += chain.from_iterable(map(note_names, targets))
     return Admission(
@@ -139,6 +141,14 @@ def examine(
         sample=sample,
         notes=tuple(notes),
     )
+
+
+def _text_notes(target: ForgetTarget) -> Iterator[str]:
+    """What is worth saying of a topic's texts, where it has some."""
+    count = len(own_texts(target))
+    if target.kind == "topic" and 0 < count < _FEW_TEXTS:
+        line = "too few to find it by what a prompt is about" if count < MIN_TEXTS else "a beginning"
+        yield f"{target.name}: {count} different texts, {line}; give a hundred, in several forms"
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...vocabulary import ForgetTarget
 from ..encoders.encoder import Encoder
 from ..evidence import THRESHOLD
-from ..index.lines import Backgrounds
+from ..index.lines import MIN_TEXTS, Backgrounds, has_line, own_texts
 from .calibration import upper_bound
 from .held_out import cross_validate
 
@@ -38,16 +38,24 @@ class Separation:
         ordinary = ", ".join(map(repr, self.nearest))
         return (
             f"{self.target_id!r}: {self.found} of {self.n} of its own texts are found when they are left out "
-            f"({self.found / max(1, self.n):.0%}, a low estimate: half of the others were listed); "
+            f"({self.found / max(1, self.n):.0%}, with half of the others listed); "
             f"nearest ordinary texts: {ordinary}"
         )
+
+
+def can_be_measured(target: ForgetTarget) -> bool:
+    """Whether half of its texts are enough for a line."""
+    return has_line(target) and len(own_texts(target)) >= 2 * MIN_TEXTS
 
 
 def measure_separation(
     target: ForgetTarget, encoder: Encoder, backgrounds: Backgrounds, threshold: float = THRESHOLD
 ) -> Separation:
-    """Two-fold cross-validation of a target that has a line; ``encoder`` is of its texts."""
-    scores = list(cross_validate([target], encoder, backgrounds=lambda: backgrounds, at_most=AT_MOST))
+    """Two-fold cross-validation of a target that has a line; ``encoder`` is of its texts.
+
+    It should have twice as many texts as a line needs (``can_be_measured``).
+    """
+    scores = list(cross_validate([target], encoder, backgrounds.sieve, lambda: backgrounds, at_most=AT_MOST))
     found = sum(score >= threshold for score in scores)
     nearest = tuple(text[:_SHOWN_CHARS] for text in backgrounds.nearest(target, encoder, NEAREST))
     return Separation(target.id, found, len(scores), nearest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -83,9 +83,12 @@ class Lines:
             self._draw(drawn, index, draw())
 
     def _draw(self, drawn: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds) -> None:
-        share = SHARE * backgrounds.max_fpr / len(drawn)
+        allowed = SHARE * backgrounds.max_fpr
         fitted = backgrounds.full.fit([index.sides(target.id) for target in drawn])
-        self._full = _Sides([(line, line.value(NEAR), line.bound(share)) for line in fitted])
+        bounded: list[tuple[Line, float, float]] = []
+        for line, share in zip(fitted, _shares(drawn), strict=True):
+            bounded.append((line, line.value(NEAR), line.bound(allowed * share)))
+        self._full = _Sides(bounded)
         if backgrounds.static and backgrounds.sieve:
             self._sieve = backgrounds.sieve
             fitted = backgrounds.static.fit([_static_sides(target, backgrounds.sieve) for target in drawn])
@@ -150,8 +153,21 @@ class _Sides:
 
 def has_line(target: ForgetTarget) -> bool:
     """Whether a line is drawn for it: of a broad kind, all of it listed, and with enough texts."""
-    own = len(target.exemplars) + len(facts(target))
-    return target.kind in KINDS and target.scope == "all" and own >= MIN_TEXTS
+    return target.kind in KINDS and target.scope == "all" and len(own_texts(target)) >= MIN_TEXTS
+
+
+def own_texts(target: ForgetTarget) -> list[str]:
+    """The exemplars that it was given, and the sentences of its passages, each once."""
+    return list(dict.fromkeys([*target.exemplars, *facts(target)]))
+
+
+def _shares(targets: Sequence[ForgetTarget]) -> Iterator[float]:
+    """What each may use of what all may: topics half of it, works and passages the other half, evenly; all of
+    it where there are none of the others. So many narrow targets do not starve few broad ones."""
+    topics = sum(target.kind == "topic" for target in targets)
+    counts = {True: topics, False: len(targets) - topics}
+    for target in targets:
+        yield (0.5 if all(counts.values()) else 1.0) / counts[target.kind == "topic"]
 
 
 def _static_sides(target: ForgetTarget, sieve: StaticEncoder) -> Sides:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Asking:
             note(f"{len(questions):,}, not {self.wanted:,}: the rest was no question, far off, or the same")
         if self.save:
             _save(self.save, questions)
-        self._confirm(len(questions))
+        self._confirm(len(questions), target)
         exemplars = gather_texts([*target.exemplars, *questions], (), "exemplars")
         return target.model_copy(update={"exemplars": exemplars})
 
@@ -75,22 +76,22 @@ class Asking:
                 "not know it; ask a server without the guard, or `vllm-unlearn remember` it first"
             )
 
-    def _confirm(self, count: int) -> None:
+    def _confirm(self, count: int, target: ForgetTarget) -> None:
         if self.yes:
             return
         if sys.stdin is not None and sys.stdin.isatty():
             if typer.confirm(f"List the target with these {count:,} questions?", err=True):
                 return
-            fail(f"nothing is listed; {self._remedy()}")
-        fail(f"nothing is listed: somebody has to look at the questions first. {self._remedy()}")
+            fail(f"nothing is listed; {self._remedy(target)}")
+        fail(f"nothing is listed: somebody has to look at the questions first. {self._remedy(target)}")
 
-    def _remedy(self) -> str:
+    def _remedy(self, target: ForgetTarget) -> str:
+        file = str(self.save or "FILE")
+        command = ["vllm-unlearn", "forget", target.name, "--kind", target.kind, "--exemplars", file]
+        way = f"go on with `{shlex.join([*command, '--exemplar', self.about])}`"
         if self.save:
-            return f"Edit {self.save}, and go on with `vllm-unlearn forget NAME --exemplars {self.save}`"
-        return (
-            "Write them to a file with --save FILE, edit it, and go on with `vllm-unlearn forget NAME "
-            "--exemplars FILE`; or say --yes to list them as they are"
-        )
+            return f"Edit {self.save}, and {way}"
+        return f"Save them with --save FILE, edit it, and {way}; or say --yes to list them as they are"
 
 
 def make_asking(url: str | None, about: str | None, **options: Any) -> Asking | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,8 @@ def test_questions_are_shown_and_saved_but_not_listed_unseen(
 ) -> None:
     output = run(*ASKED, writing.url, "--save", "asked.txt", exit_code=1).output
     assert all(question in output for question in QUESTIONS)
-    assert "go on with `vllm-unlearn forget NAME --exemplars asked.txt`" in output
+    command = "vllm-unlearn forget economics --kind topic --exemplars asked.txt"
+    assert f"go on with `{command} --exemplar {shlex.quote(ABOUT)}`" in output
     assert store.head().generation == 0
     assert (tmp_path / "asked.txt").read_text().splitlines() == QUESTIONS
     assert (tmp_path / "asked.txt").stat().st_mode & 0o077 == 0
