@@ -41,8 +41,7 @@ def write_questions(
 ) -> list[str]:
     """At most ``wanted`` questions about ``subject``, as the model of ``server`` writes them.
 
-    The same server gives the same ones again, as far as its seeds do. ``track`` may show progress. Raises
-    ``QuestionsError`` and ``ChatError``.
+    ``track`` may show progress. Raises ``QuestionsError`` and ``ChatError``.
     """
     parts = _name_parts(subject, server, encoder, track)
     pool = QuestionPool(encoder, [str(subject), *parts])
@@ -67,10 +66,7 @@ def _answers(server: ChatServer, requests: Sequence[list[Message]], track: Track
     """The answers in the order of ``requests``, as they come; who stops reading stops the asking."""
     with ThreadPoolExecutor(CLIENTS) as threads:
         try:
-            answers = [
-                threads.submit(server.write, messages, seed=seed, max_tokens=MAX_TOKENS)
-                for seed, messages in enumerate(requests)
-            ]
+            answers = [threads.submit(server.write, messages, max_tokens=MAX_TOKENS) for messages in requests]
             for answer in track("asking", answers):
                 yield answer.result()
         finally:

@@ -1,4 +1,4 @@
-"""What is said of a server that cannot be asked. Real answers are those of ``test_questions``."""
+"""What is said of a server that cannot be asked. Real answers are in the lab."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vllm_unlearn.server.chat import ChatError, ChatServer
 PRIVATE = [{"role": "user", "content": "Ada Example: a person"}]
 
 
-def test_the_first_model_is_asked_with_the_key_and_a_seed(endpoint: Endpoint) -> None:
+def test_the_first_model_is_asked_with_the_key(endpoint: Endpoint) -> None:
     server = ChatServer(f"{endpoint.url}/v1/", api_key="k")
-    assert server.write(PRIVATE, seed=3, max_tokens=9) == "1. a"  # the last line was cut off
-    assert [(sent["model"], sent.get("seed")) for sent in endpoint.sent] == [("first", None), ("first", 3)]
+    assert server.write(PRIVATE, max_tokens=9) == "1. a"  # the last line was cut off
+    assert [(sent["model"], sent.get("seed")) for sent in endpoint.sent] == [("first", None), ("first", None)]
     assert endpoint.keys == ["Bearer k"] * 2
 
 
@@ -50,7 +50,7 @@ def test_no_text_of_a_request_is_repeated(endpoint: Endpoint) -> None:
     server = ChatServer(endpoint.url)
     endpoint.answers[CHAT] = (422, {"error": {"message": "bad input: Ada Example: a person"}})
     with pytest.raises(ChatError, match="answered 422; the server's own log says why") as caught:
-        server.write(PRIVATE, seed=0, max_tokens=1)
+        server.write(PRIVATE, max_tokens=1)
     assert "Ada" not in str(caught.value)
 
 
