@@ -36,6 +36,7 @@ PARTS = {
     "trivia": 1000,
     "places": 450,
     "quizzes": 600,
+    "exams": 1400,
     "word_problems": 550,
     "instructions": 600,
     "chats": 500,

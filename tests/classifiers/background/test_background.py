@@ -73,6 +73,20 @@ def test_a_line_is_the_same_whatever_is_fitted_beside_it(background: Background,
     assert background.fit([one])[0] is beside, "what was fitted is remembered"
 
 
+@pytest.mark.parametrize("count", [20, 200])
+def test_texts_of_the_background_that_are_about_the_target_draw_no_bound(count: int) -> None:
+    ordinary = np.concatenate([scattered(20_000), around(0, 60, 5)])
+    (line,) = Background(ordinary).fit([(around(0, count, 1), NONE)])
+    # About half of the 60 lie farther in than half of the target's own.
+    assert 15 <= len(ordinary) - line.size <= 45
+    assert (around(0, 500, 2) @ line.normal + line.offset > line.bound(1e-3)).mean() > 0.4
+
+
+def test_what_is_about_everything_clears_no_more_than_a_hundredth() -> None:
+    (line,) = Background(scattered(5_000)).fit([(scattered(40, 3), NONE)])
+    assert line.size >= 4_950
+
+
 def test_the_bound_grows_as_the_share_falls(background: Background) -> None:
     (line,) = background.fit([(around(0, 20, 1), NONE)])
     bounds = [line.bound(10.0**-power) for power in range(2, 9)]
