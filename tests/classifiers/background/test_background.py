@@ -78,7 +78,7 @@ def test_texts_of_the_background_that_are_about_the_target_draw_no_bound(count: 
     ordinary = np.concatenate([scattered(20_000), around(0, 60, 5)])
     (line,) = Background(ordinary).fit([(around(0, count, 1), NONE)])
     # About half of the 60 lie farther in than half of the target's own.
-    assert 15 <= len(ordinary) - line.size <= 45
+    assert 10 <= len(ordinary) - line.size <= 50
     assert (around(0, 500, 2) @ line.normal + line.offset > line.bound(1e-3)).mean() > 0.4
 
 
