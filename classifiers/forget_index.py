@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..vocabulary import ForgetTarget
+from .answers.recitals import Recitals
+from .answers.watched_names import WatchedNames
 from .encoders.encoder import Encoder
 from .encoders.static_encoder import StaticEncoder
 from .index.exemplar_index import ExemplarIndex, exemplars
@@ -37,6 +39,8 @@ class ForgetIndex:
         self.lines = Lines(listed, self.exemplars, backgrounds)
         self.words = frozenset(_ordinary_words(listed, self.lines))
         self.scopes = FactScopes(listed, texts, self.names, encoder)
+        self.watched = WatchedNames(listed, self.names)
+        self.recitals = Recitals(listed)
 
     @property
     def sizes(self) -> dict[str, int]:

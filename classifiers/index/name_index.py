@@ -43,6 +43,11 @@ class NameIndex:
         return self._listed.size
 
     @property
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Each target's id with each name that is searched for."""
+        return _pairs(self._targets, _names)
+
+    @property
     def words(self) -> Mapping[str, frozenset[str]]:
         """The words of each target's names, by its id."""
         return self.parts.words
@@ -62,8 +67,12 @@ class NameIndex:
     def find(self, text: str) -> Iterator[NameHit]:
         """Every listed name in ``text``, also misspelt, or where the text ends within it; the same place may
         come more than once."""
-        yield from self._listed.find(text)
+        yield from self.find_whole(text)
         yield from self._begun.find(text)
+
+    def find_whole(self, text: str) -> Iterator[NameHit]:
+        """As ``find``, without names that the text ends within."""
+        yield from self._listed.find(text)
         for hit in self._misspelt.find(text):
             whole = has_punctuation(hit.name) or not is_parted_in(text, hit.start, hit.end)
             if whole and not follows_another(hit.name, text, hit.start, hit.end):

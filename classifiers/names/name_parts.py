@@ -104,6 +104,11 @@ class NameParts:
             known = self._short_forms.get(target_id, frozenset())
             self._short_forms[target_id] = known | (other_forms(words[0]) if words else frozenset())
 
+    @property
+    def lone_words(self) -> Iterable[tuple[str, str]]:
+        """Target ids, and words of their names that may stand for them alone."""
+        return [key for key, telling in self._lone.items() if telling > 0]
+
     def _add(self, target_id: str, words: list[str]) -> None:
         self.words[target_id] = self.words.get(target_id, frozenset()) | frozenset(words)
         for word in words:

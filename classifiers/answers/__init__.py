@@ -1,0 +1,1 @@
+"""What a model writes, read for what is listed."""

@@ -1,0 +1,190 @@
+"""One answer as it is written: how much of it may be sent, and where it says what is listed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import regex
+
+from ..text.folding import normalise
+from .recitals import Recitals
+from .watched_names import ENDING, WatchedNames
+
+# Of a script without spaces each character may begin a name.
+_WORD = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{N}\p{M}]+"
+)
+# What stands between two words of a name is no longer.
+_GAP = 4
+# So many words before its last may hold the others of a name.
+_BEFORE = 6
+# So much before a word says whose name it is part of.
+_AROUND = 240
+_KEPT = 4 * _AROUND
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """What is listed stands in the answer's characters from ``start`` to before ``end``; negative places are
+    of the prompt's end. ``recited`` is of a passage, not a name."""
+
+    target_id: str
+    text: str
+    start: int
+    end: int
+    recited: bool = False
+
+
+class Answer:
+    """Reads the text of one answer piece by piece, in time linear in it.
+
+    A name is read with the character after it, which says whether its last word ends there. So what could
+    become a name waits, and what cannot is free at once.
+    """
+
+    def __init__(
+        self,
+        names: WatchedNames,
+        recitals: Recitals,
+        before: str = "",
+        expected: Collection[str] = (),
+    ) -> None:
+        """The answer goes on from ``before``; ``expected`` are the targets that the prompt is about."""
+        self._names, self._recitals, self._expected = names, recitals, expected
+        # The text from `_first` on, counted from the answer's beginning, is kept.
+        self._text, self._first = before[-_AROUND:], -len(before[-_AROUND:])
+        self._scanned = self._first
+        self._runs: list[int] = []
+        self._words: deque[str] = deque(maxlen=max(recitals.run, _BEFORE))
+        self._alone: int | None = None
+        self._allowed: set[tuple[str, str]] = set()
+        self.free = 0
+        """So many characters of the answer may be sent: what stands in them can no longer become listed."""
+        self.read("")
+        self.free = 0
+
+    @property
+    def length(self) -> int:
+        """How many characters of the answer were read."""
+        return self._first + len(self._text)
+
+    def read(self, piece: str, final: bool = False) -> Mention | None:
+        """Go on with ``piece``. Returns the first thing that is listed; ``allow`` it or ``rewind``, and go on
+        with ``read("", final)``. At the end, ``final``, all words are whole."""
+        self._text += piece
+        for word in _WORD.finditer(self._text, self._scanned - self._first):
+            start, end = word.start() + self._first, word.end() + self._first
+            if end == self.length and not final:
+                break
+            if mention := self._end_word(start, end, final):
+                return mention
+        if final and self._alone is not None:
+            alone, self._alone = self._alone, None
+            if mention := self._look(alone, final=True):
+                return mention
+        self.free = self.length if final else self._begun()
+        self._forget()
+        return None
+
+    def allow(self, mention: Mention) -> None:
+        """Let this one by, and all like it: the client wrote it."""
+        self._allowed.add((mention.target_id, self._names.fold(mention.text)))
+
+    def rewind(self, place: int) -> None:
+        """Forget what was read from ``place`` on, which must not lie far back."""
+        self._text = self._text[: place - self._first]
+        self._scanned = min(self._scanned, place)
+        self._runs, self._alone = [run for run in self._runs if run < place], None
+        self._words.clear()
+        self._words.extend(normalise(self._text)[0].split()[-(self._words.maxlen or 0) :])
+        self.free = min(self.free, place)
+
+    def would_say(self, piece: str) -> bool:
+        """Whether ``piece`` next would complete a name, if its word ended there."""
+        if not any(char.isalnum() for char in piece):
+            return False
+        text = self._text + piece
+        begins = [run - self._first for run in self._runs]
+        begins += [word.start() for word in _WORD.finditer(text, self._scanned - self._first)]
+        whole = [begin for begin in begins if self._names.is_whole(self._names.fold(text[begin:]))]
+        around = max(0, len(text) - _AROUND)
+        return bool(whole) and any(
+            (hit.target_id, self._names.fold(text[around + hit.start : around + hit.end])) not in self._allowed
+            for hit, _ in self._names.find(text[around:] + " ", len(self._text) - around, self._expected)
+        )
+
+    def _end_word(self, start: int, end: int, final: bool) -> Mention | None:
+        """A word is whole: whatever ended with it is looked at."""
+        runs: list[int] = []
+        looks = False
+        last = self._scanned
+        for run in (*(self._runs if start - last < _GAP else ()), start):
+            letters = self._names.fold(self._slice(run, end))
+            looks = looks or self._names.is_whole(letters)
+            if self._names.begins(letters):
+                runs.append(run)
+        self._runs, self._scanned = runs, end
+        folded = self._names.fold(self._slice(start, end))
+        before = tuple(self._words)[-_BEFORE:]
+        self._words.append(folded)
+        if self._recitals and (mention := self._recite(start, end, folded)):
+            return mention
+        if self._alone is not None:
+            start, self._alone, looks = self._alone, None, True
+        if looks or self._names.may_end(folded, before):
+            return self._look(start, final)
+        return None
+
+    def _recite(self, start: int, end: int, folded: str) -> Mention | None:
+        if target_id := self._recitals.find(self._words):
+            return Mention(target_id, self._slice(start, end), start, end, recited=True)
+        return None
+
+    def _look(self, after: int, final: bool) -> Mention | None:
+        """The first name that ends behind ``after``. A surname alone is looked at again with the next word,
+        which may make it a thing's."""
+        first = max(self._first, self._scanned - _AROUND)
+        text = self._slice(first, self._scanned + 1) + (" " if final else "")
+        hits = sorted(self._names.find(text, after - first, self._expected), key=lambda found: found[0].start)
+        for hit, alone in hits:
+            mention = Mention(hit.target_id, text[hit.start : hit.end], hit.start + first, hit.end + first)
+            if mention.end <= 0 or (hit.target_id, self._names.fold(mention.text)) in self._allowed:
+                continue
+            if alone and not final and mention.end >= self._scanned:
+                self._alone = min(self._alone or mention.start, mention.start)
+                continue
+            return mention
+        return None
+
+    def _begun(self) -> int:
+        """Where the first thing begins that could become listed."""
+        begun = [self.length] if self._alone is None else [self._alone]
+        gap = self.length - self._scanned
+        unfinished = _WORD.search(self._text, self._scanned - self._first)
+        if unfinished is None:
+            begun += self._runs if gap < _GAP else ()
+        else:
+            start = unfinished.start() + self._first
+            runs = self._runs if start - self._scanned < _GAP else ()
+            begun += filter(self._may_become, (*runs, start))
+            if self._recitals and self._recitals.nears(self._words):
+                begun.append(start)
+        return max(0, self.free, min(begun))
+
+    def _may_become(self, run: int) -> bool:
+        letters = self._names.fold(self._slice(run, self.length))
+        return self._names.begins(letters) or any(
+            self._names.is_whole(letters[:-cut]) for cut in range(1, min(ENDING + 1, len(letters)))
+        )
+
+    def _slice(self, start: int, end: int) -> str:
+        return self._text[start - self._first : end - self._first]
+
+    def _forget(self) -> None:
+        """Drop what no name can reach back to."""
+        if len(self._text) > _KEPT:
+            first = min(self.free, self._scanned, *self._runs) - _AROUND
+            self._text = self._text[max(0, first - self._first) :]
+            self._first = max(self._first, first)
