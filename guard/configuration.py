@@ -93,6 +93,8 @@ class Settings(_Section):
     """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
     admin_key: SecretStr | None = Field(default=None, min_length=16)
     """Opens the admin routes; without it they do not exist."""
+    answers: Literal["names", "off"] = "names"
+    """What answers are read for as they are written: listed names and recited passages, or nothing."""
     public_metrics: bool = False
     """Show all metrics to whoever reads ``/metrics``: also how many prompts are flagged, and how many
     targets there are."""
@@ -112,7 +114,7 @@ class Settings(_Section):
     detection: DetectionSettings = DetectionSettings()
     corruption: CorruptionSettings = CorruptionSettings()
 
-    @field_validator("mode", mode="before")
+    @field_validator("mode", "answers", mode="before")
     @classmethod
     def _off_is_a_word(cls, value: Any) -> Any:
         return "off" if value is False else value  # as YAML reads it without quotes

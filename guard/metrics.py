@@ -41,7 +41,7 @@ SECONDS = Histogram(
 )
 ERRORS = Counter(
     "vllm_unlearn_errors",
-    "Failures of the guard, by where: screen (a request could not be decided on), store, index.",
+    "Failures of the guard, by where: screen (a request could not be decided on), answer, store, index.",
     ["where"],
     registry=OURS,
 )
@@ -67,6 +67,13 @@ DISABLED = Gauge(
 )
 MODE = Gauge(
     "vllm_unlearn_mode", "1 for the mode that is on.", ["mode"], multiprocess_mode="livemax", registry=OURS
+)
+ANSWERS = Counter(
+    "vllm_unlearn_answers",
+    "What the answer guard did where an answer came to something listed: take_back, end, in shadow mode "
+    "would_take_back.",
+    ["action"],
+    registry=OURS,
 )
 # There from the start, so that no line appears when something first happens.
 ERRORS.labels("store")

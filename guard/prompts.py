@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -162,6 +163,19 @@ class PromptDecoder:
         text = self._texts[token]
         return "\ufffd" if text is None else text
 
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that ``token`` stands for."""
+        return self._bytes[token] if 0 <= token < len(self._bytes) else b""
+
+    @cached_property
+    def tokens_of(self) -> dict[str, list[int]]:
+        """The tokens that read each text."""
+        tokens: dict[str, list[int]] = {}
+        for token, text in enumerate(self._texts):
+            if text and token not in self._added:
+                tokens.setdefault(text, []).append(token)
+        return tokens
+
     @property
     def size(self) -> int:
         """How many tokens there are."""
@@ -200,6 +214,23 @@ class PromptDecoder:
         turns.append((turn, length + len(pieces[-1])))
         text, turns = "".join(pieces), [t for t in turns if t[0] < t[1]]
         return DecodedPrompt(text, spans, turns, _find_reply(text, turns, opened))
+
+
+class TokenReader:
+    """Decodes the tokens of one text one by one."""
+
+    def __init__(self, decoder: PromptDecoder) -> None:
+        self._decoder = decoder
+        self._partial = _Characters()
+
+    def read(self, token: int) -> str:
+        """The characters that ``token`` completes; a line break for a special one."""
+        text = self._decoder.text_of(token)
+        if text is None:
+            return self._partial.end() + "\n"
+        if "\ufffd" not in text and not self._partial.waiting:
+            return text
+        return self._partial.read(self._decoder.bytes_of(token))
 
 
 class _Characters:

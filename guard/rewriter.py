@@ -31,6 +31,8 @@ _END = 32
 
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
+TARGETS = "unlearn_targets"
+"""The key of a flagged engine input under which the ids of its targets stand."""
 
 
 class Rewriter:
@@ -71,10 +73,18 @@ class Rewriter:
         return self._decoder.decode(token_ids)
 
     def end_of(self, prompt: EngineInput) -> str:
-        """The end of what the model goes on from, which may be the beginning of a name."""
+        """``last_line`` of an engine input."""
         decoder = prompt["decoder_prompt"] if prompt["type"] == "enc_dec" else prompt
-        tokens = decoder.get("prompt_token_ids") or ()
-        return self._decoder.decode(tokens[-_END:]).text.rpartition("\n")[2]
+        return self.last_line(decoder.get("prompt_token_ids") or ())
+
+    def last_line(self, token_ids: Sequence[int]) -> str:
+        """The end of what the model goes on from, which may be the beginning of a name."""
+        return self._decoder.decode(token_ids[-_END:]).text.rpartition("\n")[2]
+
+    @property
+    def decoder(self) -> PromptDecoder:
+        """Makes text of the model's tokens."""
+        return self._decoder
 
     def text_of(self, token: int) -> str | None:
         """What ``token`` reads: U+FFFD for a part of a character, None for a special one."""
@@ -108,7 +118,8 @@ class Rewriter:
         if verdict.action == "pass" or not self._acts:
             return verdict, None
         with metrics.SECONDS.labels("corrupt").time():
-            return verdict, self._replace_matches(prompt, decoded, verdict)
+            replacement = self._replace_matches(prompt, decoded, verdict)
+        return verdict, _change(replacement, TARGETS, frozenset(m.target_id for m in verdict.matches))
 
     def _rewrite_pair(self, prompt: EncoderDecoderInput, guard: Guard) -> tuple[Verdict, EngineInput | None]:
         """An encoder-decoder prompt. The encoder's tokens have left for the model by now, inside of the

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import regex
 
-from ..text.folding import normalise
 from .recitals import Recitals
 from .watched_names import ENDING, WatchedNames
 
@@ -52,7 +51,7 @@ class Answer:
         expected: Collection[str] = (),
     ) -> None:
         """The answer goes on from ``before``; ``expected`` are the targets that the prompt is about."""
-        self._names, self._recitals, self._expected = names, recitals, expected
+        self._names, self._recitals, self._expected = names, recitals, frozenset(expected)
         # The text from `_first` on, counted from the answer's beginning, is kept.
         self._text, self._first = before[-_AROUND:], -len(before[-_AROUND:])
         self._scanned = self._first
@@ -95,11 +94,27 @@ class Answer:
     def rewind(self, place: int) -> None:
         """Forget what was read from ``place`` on, which must not lie far back."""
         self._text = self._text[: place - self._first]
-        self._scanned = min(self._scanned, place)
-        self._runs, self._alone = [run for run in self._runs if run < place], None
-        self._words.clear()
-        self._words.extend(normalise(self._text)[0].split()[-(self._words.maxlen or 0) :])
         self.free = min(self.free, place)
+        self._read_again()
+
+    def renew(self, names: WatchedNames, recitals: Recitals) -> None:
+        """Go on with another list."""
+        self._names, self._recitals = names, recitals
+        self._words = deque(maxlen=max(recitals.run, _BEFORE))
+        self._read_again()
+
+    def _read_again(self) -> None:
+        """Where words, and names that may go on, begin in the text as it stands."""
+        words = [(w.start() + self._first, w.end() + self._first) for w in _WORD.finditer(self._text)]
+        if words and words[-1][1] == self.length:
+            words.pop()
+        self._scanned, self._alone = words[-1][1] if words else self._first, None
+        self._words.clear()
+        self._words.extend(self._names.fold(self._slice(*word)) for word in words)
+        self._runs = []
+        for start, _ in words[-_BEFORE:]:
+            if self._names.begins(self._names.fold(self._slice(start, self._scanned))):
+                self._runs.append(start)
 
     def would_say(self, piece: str) -> bool:
         """Whether ``piece`` next would complete a name, if its word ended there."""
@@ -111,7 +126,8 @@ class Answer:
         whole = [begin for begin in begins if self._names.is_whole(self._names.fold(text[begin:]))]
         around = max(0, len(text) - _AROUND)
         return bool(whole) and any(
-            (hit.target_id, self._names.fold(text[around + hit.start : around + hit.end])) not in self._allowed
+            (hit.target_id, self._names.fold(text[around + hit.start : around + hit.end]))
+            not in self._allowed
             for hit, _ in self._names.find(text[around:] + " ", len(self._text) - around, self._expected)
         )
 

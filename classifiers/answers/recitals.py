@@ -30,7 +30,7 @@ class Recitals:
 
     def find(self, words: deque[str]) -> str | None:
         """The target whose passage holds the last ``run`` of ``words``."""
-        return self._runs.get(hash(tuple(words))) if len(words) == self.run else None
+        return self._runs.get(hash(tuple(words)[-self.run :])) if len(words) >= self.run else None
 
     def nears(self, words: deque[str]) -> bool:
         """Whether one word more could complete a run."""

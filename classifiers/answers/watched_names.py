@@ -11,8 +11,8 @@ from ..index.name_index import NameIndex
 from ..names.names import NameHit
 from ..names.ordinary_words import ordinary_names
 from ..text.folding import normalise
-from ..text.word_frequency import rarity
 from ..text.word_cache import MEBIBYTE, WordCache
+from ..text.word_frequency import rarity
 
 # So many letters at a word's end may be an ending that some language puts there.
 ENDING = 3
@@ -56,8 +56,8 @@ class WatchedNames:
         return letters in self._begins
 
     def may_end(self, word: str, before: Collection[str]) -> bool:
-        """Whether a name may end with the folded ``word``, which may carry an ending: if it says enough alone,
-        or another word of the name, or an initial, is among the few words ``before`` it."""
+        """Whether a name may end with the folded ``word``, which may carry an ending: if it says enough
+        alone, or another word of the name, or an initial, is among the few words ``before`` it."""
         for cut in range(min(ENDING + 1, len(word))):
             part = word[: len(word) - cut]
             if part in self._lone:

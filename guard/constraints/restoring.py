@@ -102,7 +102,7 @@ class Restorer:
 
     def restore(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """What to go on with in place of ``output``; None while all of it may yet become a stand-in."""
-        rows = _rows(output.new_logprobs, len(output.new_token_ids))
+        rows = split_rows(output.new_logprobs, len(output.new_token_ids))
         for token, row in zip(output.new_token_ids, rows, strict=True):
             self._read(token, row)
         pieces = self._decided(output.finish_reason is not None)
@@ -116,7 +116,7 @@ class Restorer:
             self._held = self._held or output
             return None
         output.new_token_ids = tokens[:cut]
-        output.new_logprobs = _joined(given[:cut])
+        output.new_logprobs = join_rows(given[:cut])
         return self._with_held(output)
 
     def _with_held(self, output: EngineCoreOutput) -> EngineCoreOutput:
@@ -290,8 +290,8 @@ class Replay:
         """``output`` with the client's tokens."""
         count = len(output.new_token_ids)
         tokens = list(self._tokens[self._given : self._given + count])
-        rows = _rows(output.new_logprobs, count)
-        output.new_logprobs = _joined(
+        rows = split_rows(output.new_logprobs, count)
+        output.new_logprobs = join_rows(
             _named(row, old, new) for row, old, new in zip(rows, output.new_token_ids, tokens, strict=True)
         )
         output.new_token_ids = tokens
@@ -307,7 +307,8 @@ def _named(row: LogprobsLists | None, old: int, new: int) -> LogprobsLists | Non
     return row._replace(logprob_token_ids=ids)
 
 
-def _rows(logprobs: LogprobsLists | None, count: int) -> list[LogprobsLists | None]:
+def split_rows(logprobs: LogprobsLists | None, count: int) -> list[LogprobsLists | None]:
+    """The rows of ``count`` tokens' log-probabilities, each by itself."""
     if logprobs is None:
         return [None] * count
     return (
@@ -324,7 +325,8 @@ def _rows(logprobs: LogprobsLists | None, count: int) -> list[LogprobsLists | No
     )
 
 
-def _joined(rows: Iterable[LogprobsLists | None]) -> LogprobsLists | None:
+def join_rows(rows: Iterable[LogprobsLists | None]) -> LogprobsLists | None:
+    """The log-probabilities of several tokens, from a row of each."""
     given = [row for row in rows if row is not None]
     if not given:
         return None

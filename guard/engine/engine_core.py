@@ -21,9 +21,11 @@ from vllm.v1.engine.core import EngineCore
 from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.request import Request
 from vllm.v1.serial_utils import MsgpackDecoder
+from vllm.v1.structured_output import StructuredOutputManager
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
 from ..rewriter import CORRUPTED
+from .continuation import answer_length
 from .patching import HookError, patch
 from .twins import Twins, look_up, record
 
@@ -63,6 +65,37 @@ def install() -> None:
     )
     patch(KVCacheManager, "record_prefix_cache_stats", ("self", "request", "num_hits"), record)
     setattr(EngineCore, PROBE, _takes_embeddings)
+
+
+def install_continuations() -> None:
+    """Patch this process so that a constraint goes on within an answer. Raises ``HookError``."""
+    patch(StructuredOutputManager, "_create_grammar", ("self", "request"), _advance)
+
+
+def _advance(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _create_grammar(self: StructuredOutputManager, request: Request) -> Any:
+        """The grammar of a request that goes on with an answer, past what is written."""
+        grammar = original(self, request)
+        length = answer_length(request.request_id)
+        if length and request.prompt_token_ids is not None:
+            written = request.prompt_token_ids[-length:]
+            start = _end_of_reasoning(self, request, written)
+            if not grammar.accept_tokens(request.request_id, written[start:]):
+                raise ValueError("the answer so far does not fit its grammar")
+        return grammar
+
+    return _create_grammar
+
+
+def _end_of_reasoning(manager: StructuredOutputManager, request: Request, written: list[int]) -> int:
+    """How many tokens of an answer are reasoning, which no grammar binds."""
+    reasoner = None if manager.enable_in_reasoning else manager._get_reasoner(request)
+    if reasoner is None or reasoner.is_reasoning_end(request.prompt_token_ids[: -len(written)]):
+        return 0
+    for start in range(1, len(written) + 1):
+        if reasoner.is_reasoning_end(written[:start]):
+            return start
+    return len(written)
 
 
 def _attach(original: Callable[..., Any]) -> Callable[..., Any]:

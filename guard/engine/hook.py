@@ -7,7 +7,7 @@ import atexit
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from http import HTTPStatus
@@ -34,9 +34,10 @@ from ..faults import place
 from ..guard import Guard, GuardError
 from ..load.lanes import ForkedError, Lanes, OverloadError
 from ..load.once import Once
-from ..rewriter import Rewriter, model_folder
+from ..rewriter import TARGETS, Rewriter, model_folder
 from . import client_view, handshake
 from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
+from .answers import AnswerGuard, watch_answers
 from .media import refuse_embeddings
 from .model_support import check_config, takes_embeddings
 from .patching import HookError
@@ -79,6 +80,7 @@ class Hook:
         self.guard = Guard(settings)
         self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
+        self._answers: AnswerGuard | None = None
         self._shaken = self._failed = False
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
@@ -91,6 +93,8 @@ class Hook:
             engine.model_config = client_view.of_model(
                 self._config.model_config, self._settings.allow_client_embeds
             )
+        if self._settings.answers != "off":
+            self._answers = AnswerGuard(self.guard, self._rewriter, engine, enforces=self._enforces)
         vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
@@ -220,6 +224,15 @@ class Hook:
             raise error
         finally:
             planned.reset(token)
+
+    def watch_answers(
+        self, prompt: Prompt, params: SamplingParams | PoolingParams
+    ) -> AbstractContextManager[None]:
+        """Within it the engine is given a request whose answers are watched."""
+        if self._answers is None or not isinstance(params, SamplingParams):
+            return nullcontext()
+        expected = prompt.get(TARGETS, ()) if isinstance(prompt, dict) else ()
+        return watch_answers(self._answers, frozenset(expected))
 
     def _check(self, constraints: Constraints | None) -> None:
         """Raises what vLLM raises for a client's own constraint, before anything is made of it."""

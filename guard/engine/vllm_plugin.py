@@ -31,6 +31,7 @@ from ..constraints.constraints import Constraints
 from ..constraints.restoring import restore_added, restore_processed
 from . import client_view, engine_core, v2_runner
 from .admission import admit
+from .answers import watch_aborted, watch_added, watch_processed
 from .hook import Hook, Prompt, handshaking
 from .patching import HookError, patch
 
@@ -73,6 +74,11 @@ def install() -> None:
     patch(LLMEngine, "add_request", ("self", "request_id", "prompt", "params"), _guard_sync)
     patch(OutputProcessor, "add_request", ("self", "request"), restore_added)
     patch(OutputProcessor, "process_outputs", ("self", "engine_core_outputs"), restore_processed)
+    if settings.answers != "off":
+        engine_core.install_continuations()
+        patch(OutputProcessor, "add_request", ("self", "request"), watch_added)
+        patch(OutputProcessor, "process_outputs", ("self", "engine_core_outputs"), watch_processed)
+        patch(OutputProcessor, "abort_requests", ("self", "request_ids", "internal"), watch_aborted)
     patch(entry, "build_and_serve", ("engine_client",), _handshake_before_serving)
 
 
@@ -152,7 +158,7 @@ def _guard_async(original: Callable[..., Any]) -> Callable[..., Any]:
         admit(self, request_id, params)
         constraints = Constraints(params)
         prompt = await hook.screen_async(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restore_outputs(constraints):
+        with hook.restore_outputs(constraints), hook.watch_answers(prompt, params):
             return await original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request
@@ -166,7 +172,7 @@ def _guard_sync(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, request_id, prompt, params, *args, **kwargs)
         constraints = Constraints(params)
         prompt = hook.screen(prompt, kwargs.get("tokenization_kwargs"), constraints)
-        with hook.restore_outputs(constraints):
+        with hook.restore_outputs(constraints), hook.watch_answers(prompt, params):
             return original(self, request_id, prompt, constraints.params, *args, **kwargs)
 
     return add_request

@@ -1,0 +1,166 @@
+"""The answer guard: what the engine writes is read before vLLM's output processor sees it.
+
+What could become a listed name waits. Where one is complete that the client did not write, the engine's
+request ends, and another goes on from before the name: prompt and answer so far are its prompt, and the
+first token may not begin the name again. To vLLM's frontend it is one request, one stream of tokens; so
+text, log-probabilities, usage, stop strings and ``n`` answers are made as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias
+
+from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.llm_engine import LLMEngine
+
+from .. import metrics
+from ..faults import place
+from ..guard import Guard
+from ..rewriter import Rewriter
+from .watched_answer import WatchedAnswer
+
+logger = logging.getLogger(__name__)
+
+Engine: TypeAlias = AsyncLLM | LLMEngine
+
+
+class AnswerGuard:
+    """Watches the answers of one engine."""
+
+    def __init__(self, guard: Guard, rewriter: Rewriter, engine: Engine, *, enforces: bool) -> None:
+        self.guard, self.rewriter, self.enforces = guard, rewriter, enforces
+        self._engine = engine
+        self._watches: dict[str, WatchedAnswer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch(self, request: EngineCoreRequest, expected: Iterable[str]) -> None:
+        """Watch the answer to ``request``, whose prompt is about the targets ``expected``."""
+        index = self.guard.detector.index
+        if request.sampling_params is not None and (index.watched or index.recitals):
+            self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
+
+    def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
+        """What to go on with in place of ``outputs``, and the engine's requests that are given up."""
+        given: list[EngineCoreOutput] = []
+        ended: list[str] = []
+        for output in outputs:
+            watch = self._watches.get(output.request_id)
+            if watch is None:
+                given.append(output)
+            elif (words := self._read(watch, output, ended)) is not None:
+                given.append(words)
+        return given, ended
+
+    def _read(
+        self, watch: WatchedAnswer, output: EngineCoreOutput, ended: list[str]
+    ) -> EngineCoreOutput | None:
+        if output.request_id != watch.engine_id:
+            return None  # of what was given up
+        finished = output.finished
+        try:
+            words = watch.read(output)
+        except Exception as error:
+            logger.error("unlearn: an answer could not be read: %s", place(error))
+            metrics.ERRORS.labels("answer").inc()
+            words = watch.fail(output)
+        if not finished and (watch.engine_id != output.request_id or (words is not None and words.finished)):
+            ended.append(output.request_id)
+        if words is not None:
+            words.request_id = watch.request_id
+            if words.finished:
+                self._forget(watch)
+        return words
+
+    def in_engine(self, request_ids: Iterable[str]) -> list[str]:
+        """The engine's ids of requests that the frontend gives up, which are watched no longer."""
+        ids: list[str] = []
+        for request_id in request_ids:
+            watch = self._watches.get(request_id)
+            ids.append(watch.engine_id if watch else request_id)
+            if watch:
+                self._forget(watch)
+        return ids
+
+    def _forget(self, watch: WatchedAnswer) -> None:
+        for engine_id in watch.engine_ids:
+            self._watches.pop(engine_id, None)
+
+    def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
+        """Give the engine another request for a watched answer."""
+        self._watches[request.request_id] = watch
+        if isinstance(self._engine, LLMEngine):
+            self._engine.engine_core.add_request(request)
+            return
+        task = asyncio.get_running_loop().create_task(self._send(watch, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
+        try:
+            await self._engine.engine_core.add_request_async(request)
+        except Exception as error:
+            logger.error("unlearn: an answer could not be gone on with: %s", place(error))
+            metrics.ERRORS.labels("answer").inc()
+            end = EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.LENGTH)
+            self._engine.output_processor.process_outputs([end])
+
+
+watching: ContextVar[tuple[AnswerGuard, frozenset[str]] | None] = ContextVar("unlearn_watching", default=None)
+"""Who watches the answer to the request that is being added, and what its prompt is about."""
+
+
+@contextmanager
+def watch_answers(answers: AnswerGuard | None, expected: frozenset[str]) -> Iterator[None]:
+    """Within it the engine is given a request whose answers are watched, unless ``answers`` is None."""
+    token = watching.set((answers, expected) if answers else None)
+    try:
+        yield
+    finally:
+        watching.reset(token)
+
+
+def watch_added(original: Callable[..., None]) -> Callable[..., None]:
+    """``OutputProcessor.add_request`` that has a request's answer watched."""
+
+    def add_request(self: Any, request: EngineCoreRequest, *args: Any, **kwargs: Any) -> None:
+        original(self, request, *args, **kwargs)
+        if (watched := watching.get()) is not None:
+            answers, expected = watched
+            self.unlearn_answers = answers
+            answers.watch(request, expected)
+
+    return add_request
+
+
+def watch_processed(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``OutputProcessor.process_outputs`` that is given what may be sent."""
+
+    def process_outputs(
+        self: Any, engine_core_outputs: list[EngineCoreOutput], *args: Any, **kwargs: Any
+    ) -> Any:
+        answers: AnswerGuard | None = getattr(self, "unlearn_answers", None)
+        if answers is None:
+            return original(self, engine_core_outputs, *args, **kwargs)
+        given, ended = answers.read(engine_core_outputs)
+        processed = original(self, given, *args, **kwargs)
+        processed.reqs_to_abort = [*answers.in_engine(processed.reqs_to_abort), *ended]
+        return processed
+
+    return process_outputs
+
+
+def watch_aborted(original: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """``OutputProcessor.abort_requests`` that names the engine's own requests."""
+
+    def abort_requests(self: Any, *args: Any, **kwargs: Any) -> list[str]:
+        ids = original(self, *args, **kwargs)
+        answers: AnswerGuard | None = getattr(self, "unlearn_answers", None)
+        return answers.in_engine(ids) if answers else ids
+
+    return abort_requests

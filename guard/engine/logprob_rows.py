@@ -1,0 +1,31 @@
+"""Rows of log-probabilities from which something is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from vllm.v1.outputs import LogprobsLists
+
+# Of no more than this the rest is all that there is.
+_LEAST = 1e-3
+
+
+def without(row: LogprobsLists, hidden: npt.NDArray[np.bool_], width: int) -> LogprobsLists:
+    """One token's ``row``, itself first and ``width`` columns at most, as if what is ``hidden``, shape
+    (columns,), could not have come: the others have its probability between them.
+
+    A row must stay as wide as others: where too few columns are left, the first is repeated, which says
+    nothing twice.
+    """
+    ids, values = row.logprob_token_ids[0], row.logprobs[0]
+    if not hidden.any():
+        return row if len(ids) <= width else _row(row, ids[:width], values[:width])
+    rest = max(_LEAST, 1.0 - float(np.exp(values[hidden]).sum()))
+    shown = np.flatnonzero(~hidden)
+    shown = np.concatenate([shown, np.zeros(max(0, width - len(shown)), shown.dtype)])[:width]
+    left = np.minimum(values[shown] - np.log(rest), 0.0).astype(values.dtype)
+    return _row(row, ids[shown], left)
+
+
+def _row(row: LogprobsLists, ids: npt.NDArray[np.integer], values: npt.NDArray[np.floating]) -> LogprobsLists:
+    return row._replace(logprob_token_ids=ids[None], logprobs=values[None])

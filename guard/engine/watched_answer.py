@@ -1,0 +1,182 @@
+"""One answer that is watched as it is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Protocol
+
+import numpy as np
+from vllm import SamplingParams
+from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
+from vllm.v1.outputs import LogprobsLists
+
+from ...classifiers.answers.answer import Answer, Mention
+from ...classifiers.text.folding import normalise
+from .. import metrics
+from ..constraints.restoring import join_rows, split_rows
+from ..guard import Guard
+from ..rewriter import Rewriter
+from ..written_answer import WrittenAnswer
+from .continuation import continuation
+from .logprob_rows import without
+
+# So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
+# model which has nothing more to say.
+MOST_AT_ONE_PLACE = 4
+MOST = 24
+_VARIED = 8
+
+
+class Watcher(Protocol):
+    """Who watches answers."""
+
+    guard: Guard
+    rewriter: Rewriter
+    enforces: bool
+
+    def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
+        """Give the engine another request for a watched answer."""
+
+
+class WatchedAnswer:
+    """The engine's requests that write one answer, as one request to the frontend."""
+
+    def __init__(self, watcher: Watcher, request: EngineCoreRequest, expected: frozenset[str]) -> None:
+        """The prompt of ``request`` is about the targets ``expected``."""
+        assert request.sampling_params
+        self.request_id = request.request_id
+        self.engine_ids = [request.request_id]
+        self._watcher, self._request = watcher, request
+        self._params: SamplingParams = request.sampling_params
+        self._index = watcher.guard.detector.index
+        before = watcher.rewriter.last_line(request.prompt_token_ids or ())
+        self._answer = Answer(self._index.watched, self._index.recitals, before, expected)
+        self._written = WrittenAnswer(self._answer, watcher.rewriter.decoder)
+        self._rows: list[LogprobsLists | None] = []
+        self._banned: dict[int, set[int]] = {}
+        self._taken_back: Counter[int] = Counter()
+        # What the engine's request of one token must not begin with; empty while it writes freely.
+        self._kept_out: set[int] = set()
+        self._in_place: list[int] = []
+        self._withheld: EngineCoreOutput | None = None
+        self._prompt: str | None = None
+
+    @property
+    def engine_id(self) -> str:
+        """The engine's request that writes now."""
+        return self.engine_ids[-1]
+
+    def read(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """What the frontend is given in place of ``output``; None while all of it may become listed."""
+        self._renew()
+        if len(self.engine_ids) > 1:  # the frontend was told when the request began
+            output.events = output.prefill_stats = None
+        kept_out, self._kept_out = self._kept_out, set()
+        goes_on = bool(kept_out) and self._ends_step(output)
+        rows = split_rows(output.new_logprobs, len(output.new_token_ids))
+        for token, row in zip(output.new_token_ids, rows, strict=True):
+            if kept_out:
+                self._in_place.append(token)
+            self._rows.append(self._without_names(row, token, kept_out))
+            kept_out = set()
+            if mention := self._first(self._written.read(token)):
+                return self._take_back(mention, output)
+        if output.finished and (mention := self._first(self._written.go_on(final=True), final=True)):
+            return self._take_back(mention, output)
+        if goes_on:
+            self._go_on()
+        return self._passed_on(output)
+
+    def fail(self, output: EngineCoreOutput) -> EngineCoreOutput:
+        """End the answer: what could not be read is not sent."""
+        output.new_token_ids, output.new_logprobs = [], None
+        output.finish_reason, output.stop_reason = FinishReason.ERROR, None
+        return output
+
+    def _renew(self) -> None:
+        """Take the newest list: it holds for answers under way, too."""
+        index = self._watcher.guard.detector.index
+        if index is not self._index:
+            self._index = index
+            self._answer.renew(index.watched, index.recitals)
+
+    def _ends_step(self, output: EngineCoreOutput) -> bool:
+        """Whether this is the end of a request of one token, and not of the answer."""
+        if output.finish_reason is not FinishReason.LENGTH:
+            return False
+        length = len(self._written.tokens) + len(output.new_token_ids)
+        if self._params.max_tokens is not None and length >= self._params.max_tokens:
+            return False
+        output.finish_reason = None
+        return True
+
+    def _first(self, mention: Mention | None, final: bool = False) -> Mention | None:
+        """The first mention, from this one on, that the client did not write; in shadow mode none."""
+        while mention is not None:
+            if self._watcher.enforces and not self._is_clients(mention):
+                return mention
+            if not self._watcher.enforces:
+                metrics.ANSWERS.labels("would_take_back").inc()
+            self._written.allow(mention)
+            mention = self._written.go_on(final)
+        return None
+
+    def _is_clients(self, mention: Mention) -> bool:
+        if mention.recited:
+            return False
+        if self._prompt is None:
+            decoded = self._watcher.rewriter.decode(self._request.prompt_token_ids or ())
+            self._prompt = f" {normalise(decoded.text)[0].strip()} "
+        return f" {normalise(mention.text)[0].strip()} " in self._prompt
+
+    def _take_back(self, mention: Mention, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """Go on from before ``mention``, or end the answer there."""
+        keep = self._written.before(mention)
+        # What stood in for another name is not said for this one, too: a list would be one name.
+        banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
+        banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
+        self._written.take_back(keep)
+        del self._rows[keep:]
+        self._taken_back[keep] += 1
+        at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
+        metrics.ANSWERS.labels("end" if at_end else "take_back").inc()
+        output.finish_reason = FinishReason.STOP if at_end else None
+        output.stop_reason = None
+        if not at_end:
+            self._go_on(banned)
+        return self._passed_on(output)
+
+    def _go_on(self, banned: Collection[int] = ()) -> None:
+        self._kept_out = set(banned)
+        request = continuation(self._request, len(self.engine_ids), self._written.tokens, banned)
+        self.engine_ids.append(request.request_id)
+        self._watcher.go_on(self, request)
+
+    def _passed_on(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """``output`` with the tokens that may be sent now."""
+        first = self._written.sent
+        last = len(self._written.tokens) if output.finished else self._written.free
+        self._written.sent = last
+        if first == last and not output.finished and output.new_prompt_logprobs_tensors is None:
+            self._withheld = self._withheld or output
+            return None
+        output.new_token_ids = self._written.tokens[first:last]
+        output.new_logprobs = join_rows(self._rows[first:last])
+        if self._withheld is not None:  # the first output alone tells when a request began
+            output.events = [*(self._withheld.events or ()), *(output.events or ())] or None
+            output.prefill_stats = self._withheld.prefill_stats or output.prefill_stats
+            self._withheld = None
+        return output
+
+    def _without_names(
+        self, row: LogprobsLists | None, token: int, kept_out: Collection[int]
+    ) -> LogprobsLists | None:
+        """A row of log-probabilities as if no alternative to ``token`` completed a name, or was kept out."""
+        if row is None or not self._watcher.enforces:
+            return row
+        hidden = [
+            other != token and (other in kept_out or self._written.would_say(other))
+            for other in row.logprob_token_ids[0].tolist()
+        ]
+        return without(row, np.array(hidden), 1 + (self._params.logprobs or 0))

@@ -1,0 +1,68 @@
+"""The tokens of one answer: which of them may be sent, and which are taken back."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from ..classifiers.answers.answer import Answer, Mention
+from .prompts import PromptDecoder, TokenReader
+
+
+class WrittenAnswer:
+    """One answer's tokens and what they read; ``sent`` of them are with the client, and stay."""
+
+    def __init__(self, answer: Answer, decoder: PromptDecoder) -> None:
+        self._answer, self._decoder = answer, decoder
+        self._reader = TokenReader(decoder)
+        self._ends: list[int] = []
+        self.tokens: list[int] = []
+        self.sent = 0
+
+    def read(self, token: int) -> Mention | None:
+        """Go on with ``token``: the first thing that is listed, as ``Answer.read``."""
+        piece = self._reader.read(token)
+        self.tokens.append(token)
+        self._ends.append(self._answer.length + len(piece))
+        return self._answer.read(piece)
+
+    def go_on(self, final: bool = False) -> Mention | None:
+        """What else is listed in what was read."""
+        return self._answer.read("", final)
+
+    def allow(self, mention: Mention) -> None:
+        """As ``Answer.allow``."""
+        self._answer.allow(mention)
+
+    def would_say(self, token: int) -> bool:
+        """Whether ``token`` next would complete a name."""
+        text = self._decoder.text_of(token)
+        return bool(text) and self._answer.would_say(text or "")
+
+    @property
+    def free(self) -> int:
+        """How many tokens may be sent."""
+        return max(self.sent, bisect_right(self._ends, self._answer.free))
+
+    def before(self, mention: Mention) -> int:
+        """How many tokens stay where ``mention`` is taken back: those before it, and all that are sent."""
+        return max(self.sent, bisect_right(self._ends, max(0, mention.start)))
+
+    def take_back(self, keep: int) -> None:
+        """Forget all tokens but the first ``keep``."""
+        del self.tokens[keep:], self._ends[keep:]
+        self._reader = TokenReader(self._decoder)
+        self._answer.rewind(self._ends[-1] if self._ends else 0)
+
+    def beginnings(self, mention: Mention, keep: int) -> set[int]:
+        """The tokens that, after the first ``keep``, would begin ``mention`` again as it is written."""
+        start = self._ends[keep - 1] if keep else 0
+        gap, text = " " * max(0, mention.start - start), mention.text[max(0, start - mention.start) :]
+        begun: set[int] = set()
+        for blank in {"", gap[:1]}:
+            for end in range(1, len(_first_word(text)) + 1):
+                begun.update(self._decoder.tokens_of.get(blank + text[:end], ()))
+        return begun
+
+
+def _first_word(text: str) -> str:
+    return text[: next((i for i, char in enumerate(text) if i and not char.isalnum()), len(text))]
