@@ -83,7 +83,11 @@ def forget(
     encoders = _load_encoders(settings)
     if asking:
         targets = [asking.add_questions(targets[0], store, encoders, replace)]
-    generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
+    try:
+        generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
+    except TakenError as error:
+        another = f'another "id" in its line of {file}' if file else "another with --id"
+        fail(f"{error}; give {another}, or take its place with --replace")
     if wait:
         wait_for(store, generation, timeout)
 
@@ -119,10 +123,7 @@ def _suppress(
     """List ``targets``, say what is worth knowing of them, and return the generation."""
     _warn_of_bare_topics(targets)
     admission = _examine(targets, store, settings, encoders)
-    try:
-        generation = admission.admit(store, replace=replace, force=force, way="--force")
-    except TakenError as error:
-        fail(f"{error}; give another with --id, or take its place with --replace")
+    generation = admission.admit(store, replace=replace, force=force, way="--force")
     for broad in admission.over_broad[:_WARNINGS]:
         warn(f"over-broad, and listed all the same: {broad}")
     for separation in admission.inseparable[:_WARNINGS]:
