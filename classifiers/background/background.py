@@ -37,7 +37,8 @@ class Background:
 
     def __init__(self, vectors: Vectors) -> None:
         """``vectors`` has shape (texts, dimension)."""
-        self._vectors = vectors
+        self.vectors = vectors
+        """Of the texts, in their order."""
         self._mean: Double = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - self._mean
         spread = centred.T @ centred / len(vectors)
@@ -45,6 +46,11 @@ class Background:
         self._inverse: Double = np.linalg.inv(self._spread)
         self._known: LRUCache[bytes, Line] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
+
+    @property
+    def similarity(self) -> float:
+        """The mean cosine of two of the texts, which have nothing in common."""
+        return float(self._mean @ self._mean)
 
     def fit(self, sides: Sequence[Sides]) -> list[Line]:
         """A line for each target: Fisher's linear discriminant with the closed form (Fisher 1936; Hastie,
@@ -64,16 +70,10 @@ class Background:
         lines |= fitted
         return [lines[key] for key in keys]
 
-    def values(self, sides: Sides) -> Vectors:
-        """How far each text of the background lies on the inside of a line, shape (texts,)."""
-        (line,) = self.fit([sides])
-        values: Vectors = self._vectors @ line.normal + line.offset
-        return values
-
     def _fit(self, sides: Sequence[Sides]) -> Iterator[Line]:
         for first in range(0, len(sides), TOGETHER):
             normals = np.stack([self._normal(*pair) for pair in sides[first : first + TOGETHER]])
-            values = (self._vectors @ normals.T.astype(np.float32)).astype(np.float64)
+            values = (self.vectors @ normals.T.astype(np.float32)).astype(np.float64)
             scales = np.maximum(values.std(axis=0), 1e-9)
             normals, values = normals / scales[:, None], values / scales
             offsets = -(normals @ self._mean)
@@ -84,7 +84,7 @@ class Background:
                 against = -inf
                 if len(outside):
                     against = float(np.quantile(outside @ normal + offset, 1 - FEW))
-                yield Line(normal, offset, tails[:, row].astype(np.float32), len(self._vectors), against)
+                yield Line(normal, offset, tails[:, row].astype(np.float32), len(self.vectors), against)
 
     def _normal(self, inside: Vectors, outside: Vectors) -> Double:
         """The direction in which the two sides lie farthest apart for their spread."""

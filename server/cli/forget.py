@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -171,7 +172,8 @@ def _examine(
 
     encoder = encoders.full if encoders else NamesOnly()
     backgrounds = encoders.backgrounds if encoders else None
-    admission = examine(targets, store, settings, encoder, progress, backgrounds)
+    get_sides = partial(encoders.sides, store, settings) if encoders else None
+    admission = examine(targets, store, settings, encoder, progress, backgrounds, get_sides)
     for warning in admission.warnings[:_WARNINGS]:
         warn(warning)
     if len(admission.warnings) > _WARNINGS:

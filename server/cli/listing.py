@@ -10,7 +10,6 @@ from ...guard.store.store import Change, Store
 from ...vocabulary import ForgetTarget
 from ..terminal import AsJson, Config, report_faults, say, settings_of, show, store_of, warn_of_missing_files
 
-
 _HEADINGS = (
     *("id", "kind", "name", "aliases", "exemplars", "counterexamples", "passages"),
     *("scope", "expires", "note"),

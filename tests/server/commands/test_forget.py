@@ -66,7 +66,10 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         (["Ann", "--expires", "soon"], "expires_at: must be a date (2031-01-31) or a date and time"),
         (["..."], "a name needs at least one letter or digit"),
         (["Taken"], "the id 'taken' is taken; give another with --id, or"),
-        (["--file", "taken.jsonl"], 'is taken; give another "id" in its line of taken.jsonl, or take its place'),
+        (
+            ["--file", "taken.jsonl"],
+            'give another "id" in its line of taken.jsonl, or take its place',
+        ),
     ],
 )
 def test_a_target_that_is_none_changes_nothing(

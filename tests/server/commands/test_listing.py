@@ -46,7 +46,8 @@ def test_the_texts_of_each_kind_are_counted(run: Run, store: Store) -> None:
     texts = {"exemplars": ["a", "b"], "counterexamples": ["c"], "passages": ["d", "e", "f"]}
     store.forget([make_target(name="Ann Lee", **texts)])
     heads, cells = (line.split("\t") for line in run("targets").output.splitlines())
-    assert {what: cells[heads.index(what)] for what in texts} == {what: str(len(t)) for what, t in texts.items()}
+    for what, given in texts.items():
+        assert cells[heads.index(what)] == str(len(given))
 
 
 def test_a_note_is_in_the_list_and_in_the_log(run: Run, store: Store) -> None:
