@@ -107,9 +107,10 @@ def examine(
     detection = settings.detection
     file = vector_file(store, "benign", settings, encoder)
     vectors = None if isinstance(encoder, NamesOnly) else VectorCache(encoder, file)
+    texts = SegmentCache(encoder) if vectors else encoder
     scopes = check_scope(
         targets,
-        encoder,
+        texts,
         prompts,
         detection.max_fpr,
         detection.threshold,
@@ -126,9 +127,7 @@ def examine(
     warnings += chain.from_iterable(map(shorter_names, targets))
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
-    lines = report_lines(
-        targets, store.targets(), SegmentCache(encoder), backgrounds, detection.threshold, get_sides
-    )
+    lines = report_lines(targets, store.targets(), texts, backgrounds, detection.threshold, get_sides)
     warnings += lines.warnings
     broad = tuple(scope for scope in scopes if scope.over_broad)
     notes = list(lines.notes)
