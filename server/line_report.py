@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ..classifiers.calibration.bycatch import measure_bycatch
 from ..classifiers.calibration.line_cost import GetSides, measure_line_cost
@@ -41,16 +42,17 @@ def report_lines(
     """
     report = LineReport()
     old = {target.id: target for target in listed}
-    for place, target in enumerate(targets):
+    looked_at = set(islice((target.id for target in targets if has_line(target)), LOOKED_AT))
+    for target in targets:
         if draw and can_be_measured(target):
             separation = measure_separation(target, encoder, draw(), threshold)
             report.separations.append(separation)
             report.notes.append(str(separation))
-            if place < LOOKED_AT:
+            if target.id in looked_at:
                 report.notes += _compare(separation, target, old, encoder, draw(), threshold)
             if separation.warning and not separation.fails:
                 report.warnings.append(separation.warning)
-        if draw and has_line(target) and place < LOOKED_AT:
+        if draw and target.id in looked_at:
             _add_bycatch(report, target, encoder, draw(), threshold)
         report.notes += _text_notes(target)
         report.notes += _lost_lines(target, old) if draw else ()

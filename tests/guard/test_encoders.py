@@ -92,7 +92,9 @@ def test_what_is_listed_is_encoded_once(
 ) -> None:
     store = Store.create(f"sqlite:///{tmp_path / 'forget.db'}")
     settings = Settings(store=store.url)
-    target = ForgetTarget(id="t", kind="topic", name="tides", exemplars=OURS[:6], counterexamples=OWN[:2])
+    target = ForgetTarget(
+        id="t", kind="topic", name="tides", exemplars=OURS[:6], counterexamples=tuple(OWN[:2])
+    )
     inside, against = encoders.sides(store, settings, [target])["t"]
     assert len(inside) >= 6 and len(against) == 2
     monkeypatch.setattr(encoders.full, "encode", None)

@@ -13,7 +13,7 @@ from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.segment_cache import SegmentCache
 from vllm_unlearn.classifiers.index.exemplar_index import sides_of
 from vllm_unlearn.classifiers.index.lines import Backgrounds
-from vllm_unlearn.server.line_report import LineReport, report_lines
+from vllm_unlearn.server.line_report import LOOKED_AT, LineReport, report_lines
 from vllm_unlearn.vocabulary import ForgetTarget
 
 BEES = (
@@ -100,6 +100,13 @@ def test_texts_about_nothing_in_common_are_warned_of(cached: SegmentCache, backg
     (warning,) = report(topic(exemplars=ORDINARY_PROMPTS[:12]), [], cached, backgrounds).warnings
     assert "'t' is hardly told from ordinary texts: " in warning
     assert not report(topic(), [], cached, backgrounds).warnings
+
+
+def test_of_many_targets_the_first_are_looked_at(cached: SegmentCache, backgrounds: Backgrounds) -> None:
+    people = [topic(f"p{n}", kind="entity") for n in range(LOOKED_AT)]
+    many = [*people, *(topic(f"t{n}", exemplars=BEES[:5]) for n in range(LOOKED_AT + 1))]
+    notes = report_lines(many, [], cached, lambda: backgrounds, 0.5, None).notes
+    assert sum("of ours would be flagged" in note for note in notes) == LOOKED_AT
 
 
 def test_without_lines_nothing_is_said_of_them(cached: SegmentCache) -> None:
