@@ -87,7 +87,8 @@ def forget(
     try:
         generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
     except TakenError as error:
-        another = f'another "id" in its line of {file}' if file else "another with --id"
+        lines = "standard input" if str(file) == "-" else file
+        another = f'another "id" in its line of {lines}' if file else "another with --id"
         fail(f"{error}; give {another}, or take its place with --replace")
     if wait:
         wait_for(store, generation, timeout)
