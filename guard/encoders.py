@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..classifiers.background.background import Sides
 from ..classifiers.background.background_texts import background_texts
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
@@ -23,7 +24,9 @@ from ..classifiers.encoders.encoder_export import export_once
 from ..classifiers.encoders.static_encoder import StaticEncoder, distil_once
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.index.exemplar_index import sides_of
 from ..classifiers.index.lines import Backgrounds
+from ..vocabulary import ForgetTarget
 from .configuration import DetectionSettings, EncoderSettings, Settings
 from .store.store import Store
 
@@ -66,11 +69,11 @@ class Encoders:
         return self._backgrounds
 
     def prepare(self) -> None:
-        """Encode the ordinary texts, which takes a minute, once: a topic that is listed later on is served
-        soon. Raises ``PromptFileError`` where the operator's own traffic cannot be read."""
+        """Encode the ordinary texts, which takes a minute, once, and again where their file is broken: so a
+        topic that is listed later on is served soon. Raises ``PromptFileError`` where the operator's own
+        traffic cannot be read."""
         for texts in self._ordinary_texts:
-            if not self._file_of(texts).is_file():
-                self._encode(texts)
+            self._encode(texts)
 
     @cached_property
     def _backgrounds(self) -> Backgrounds:
@@ -84,7 +87,7 @@ class Encoders:
         """The vectors of ordinary texts, kept beside the encoder's export."""
         file = self._file_of(texts)
         cache = VectorCache(self.full, file)
-        if texts and not file.is_file():
+        if not cache.knows(texts):
             logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), file)
             for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
                 cache.encode(texts[first : first + BATCH])
@@ -114,9 +117,24 @@ class Encoders:
         head, targets = store.snapshot()
         vectors = VectorCache(self.full, vector_file(store, head.store_id, settings, self.full))
         index = ForgetIndex(head.generation, targets, vectors, sieve=self.sieve, backgrounds=self.backgrounds)
-        if store.path is None or store.path.stat().st_uid == os.geteuid():
+        if _is_ours(store):
             vectors.settle()
         return index, vectors
+
+    def sides(self, store: Store, settings: Settings, targets: Sequence[ForgetTarget]) -> dict[str, Sides]:
+        """The vectors of some listed targets, by their ids; kept as by ``newest_index``."""
+        if not targets:
+            return {}
+        file = vector_file(store, store.head().store_id, settings, self.full)
+        vectors = VectorCache(self.full, file)
+        sides = {target.id: sides_of(target, vectors) for target in targets}
+        if _is_ours(store):
+            vectors.keep()
+        return sides
+
+
+def _is_ours(store: Store) -> bool:
+    return store.path is None or store.path.stat().st_uid == os.geteuid()
 
 
 def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:

@@ -8,9 +8,11 @@ import os
 import socket
 import threading
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+from ..classifiers.background.background import Sides
 from ..classifiers.detector import Detector, Turns
 from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
@@ -22,7 +24,7 @@ from ..classifiers.names.names import NameMatcher
 from ..classifiers.text.word_frequency import preload
 from ..classifiers.work import current
 from ..corruption.corruptor import CANARY_ID
-from ..vocabulary import Match, UserError, Verdict
+from ..vocabulary import ForgetTarget, Match, UserError, Verdict
 from . import metrics
 from .beams import Beams
 from .canary import canary_names
@@ -130,6 +132,12 @@ class Guard:
     def backgrounds(self) -> Draw | None:
         """Makes what the lines of targets are drawn against; None where the caller brought the encoder."""
         return self._backgrounds
+
+    def sides(self, targets: Sequence[ForgetTarget]) -> dict[str, Sides]:
+        """The vectors of those targets that are served as they are given, by their ids."""
+        index = self._detector.index
+        served = [target for target in targets if index.targets.get(target.id) == target]
+        return {target.id: index.exemplars.sides(target.id) for target in served}
 
     def screen(self, text: str, turns: Turns | None = None) -> Verdict:
         """Decide on a prompt. Blocks for the encoder: call it from a thread, not an event loop.

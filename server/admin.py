@@ -59,7 +59,9 @@ class Listed(TypedDict):
 
     id: str
     generation: Annotated[int, Field(description="the first that lists it")]
-    notes: NotRequired[Annotated[tuple[str, ...], Field(description="what of its names flags alone")]]
+    notes: NotRequired[
+        Annotated[tuple[str, ...], Field(description="what flags, what else is flagged, how much is found")]
+    ]
     warnings: NotRequired[Annotated[tuple[str, ...], Field(description="what may be meant otherwise")]]
 
 
@@ -227,7 +229,12 @@ def _forget(guard: Guard, body: bytes, replace: bool, force: bool) -> Listed:
         raise HTTPException(400, f"the body is no target: {error}") from None
     with _as_http():
         admission = examine(
-            [target], guard.store, guard.settings, guard.encoder, backgrounds=guard.backgrounds
+            [target],
+            guard.store,
+            guard.settings,
+            guard.encoder,
+            backgrounds=guard.backgrounds,
+            get_sides=guard.sides,
         )
         number = admission.admit(guard.store, replace=replace, force=force, way="force=true", actor=ACTOR)
     listed: Listed = {"id": target.id, "generation": number}

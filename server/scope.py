@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ..classifiers.calibration.line_cost import GetSides
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import Prompt, read_prompts
@@ -16,11 +17,11 @@ from ..classifiers.calibration.scope_check import (
     common_names,
     shorter_names,
 )
-from ..classifiers.calibration.separation import Separation, can_be_measured, measure_separation
+from ..classifiers.calibration.separation import Separation
 from ..classifiers.encoders.encoder import Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.vector_cache import VectorCache
-from ..classifiers.index.lines import MIN_TEXTS, Draw, own_texts
+from ..classifiers.index.lines import Draw
 from ..classifiers.names.ordinary_words import ordinary_names
 from ..classifiers.names.surnames import lone_notes
 from ..classifiers.word_notes import word_notes
@@ -28,12 +29,11 @@ from ..guard.configuration import Settings
 from ..guard.encoders import vector_file
 from ..guard.store.store import Store
 from ..vocabulary import ForgetTarget, UserError
+from .line_report import report_lines
 
 # Of a large file; it makes 3 flagged prompts proof of more than 1 in 2,500, and takes a few seconds.
 SAMPLE = 2_000
 _SHOWN = 5
-# Of fewer texts of a topic it is said.
-_FEW_TEXTS = 20
 
 
 class OverBroadError(UserError, ValueError):
@@ -64,7 +64,7 @@ class InseparableError(UserError, ValueError):
 class Admission:
     """New targets, and what the checks found of them: those over the limit, those that are not told from
     ordinary texts, and what is worth saying of the others; ``notes`` say of each how well its texts are told
-    apart, whether its surname alone flags, or what of an ordinary word does."""
+    apart and what else is flagged, whether its surname alone flags, or what of an ordinary word does."""
 
     targets: tuple[ForgetTarget, ...]
 
@@ -95,8 +95,10 @@ def examine(
     encoder: Encoder,
     track: Track = pass_on,
     backgrounds: Draw | None = None,
+    get_sides: GetSides | None = None,
 ) -> Admission:
-    """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own.
+    """Check ``targets`` on the configured benign sample, else on ordinary prompts of our own; ``get_sides``
+    has the vectors of what is listed, to tell what that loses.
 
     The vectors of the sample's texts are kept beside ``store``. Raises ``PromptFileError`` where the
     configured file cannot be used.
@@ -105,9 +107,10 @@ def examine(
     detection = settings.detection
     file = vector_file(store, "benign", settings, encoder)
     vectors = None if isinstance(encoder, NamesOnly) else VectorCache(encoder, file)
+    texts = SegmentCache(encoder) if vectors else encoder
     scopes = check_scope(
         targets,
-        encoder,
+        texts,
         prompts,
         detection.max_fpr,
         detection.threshold,
@@ -124,31 +127,20 @@ def examine(
     warnings += chain.from_iterable(map(shorter_names, targets))
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
-    texts = SegmentCache(encoder)
-    separations: list[Separation] = []
-    if backgrounds:
-        for target in filter(can_be_measured, targets):
-            separations.append(measure_separation(target, texts, backgrounds(), detection.threshold))
+    lines = report_lines(targets, store.targets(), texts, backgrounds, detection.threshold, get_sides)
+    warnings += lines.warnings
     broad = tuple(scope for scope in scopes if scope.over_broad)
-    notes = [*map(str, separations), *chain.from_iterable(map(_text_notes, targets))]
+    notes = list(lines.notes)
     for note_names in (lone_notes, word_notes):
         notes += chain.from_iterable(map(note_names, targets))
     return Admission(
         targets=tuple(targets),
         over_broad=broad,
-        inseparable=tuple(separation for separation in separations if separation.fails),
+        inseparable=tuple(separation for separation in lines.separations if separation.fails),
         warnings=tuple(warnings),
         sample=sample,
         notes=tuple(notes),
     )
-
-
-def _text_notes(target: ForgetTarget) -> Iterator[str]:
-    """What is worth saying of a topic's texts, where it has some."""
-    count = len(own_texts(target))
-    if target.kind == "topic" and 0 < count < _FEW_TEXTS:
-        line = "too few to find it by what a prompt is about" if count < MIN_TEXTS else "a beginning"
-        yield f"{target.name}: {count} different texts, {line}; give a hundred, in several forms"
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

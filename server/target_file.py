@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from pydantic import ValidationError
 from ..classifiers.json_lines import LineError, read_lines
 from ..guard.plain import place, plain
 from ..vocabulary import MAX_TEXT_CHARS, ForgetTarget, UserError
+
+# Of all texts of a target together, as many as a long novel has: they take half a minute to encode.
+MAX_CHARS = 1_000_000
 
 
 class TargetFileError(UserError, ValueError):
@@ -31,7 +35,7 @@ def target_id(name: str) -> str:
 def make_target(**fields: Any) -> ForgetTarget:
     """A target from its fields, its id made from its name if it has none.
 
-    Raises ``ValueError``, also for one that has expired.
+    Raises ``ValueError``, also for one that has expired, or whose texts are more than ``MAX_CHARS``.
     """
     name = fields.get("name")
     if isinstance(name, str):
@@ -40,6 +44,12 @@ def make_target(**fields: Any) -> ForgetTarget:
         target = ForgetTarget.model_validate(fields)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
+    size = sum(map(len, chain(target.exemplars, target.counterexamples, target.passages)))
+    if size > MAX_CHARS:
+        raise ValueError(
+            f"its texts have {size:,} characters together, more than the {MAX_CHARS:,} that a target takes; "
+            "give fewer or shorter ones: a few hundred sentences that differ tell as much"
+        )
     if target.expires_at and target.expires_at <= datetime.now(UTC):
         raise ValueError(
             f"expires_at: {target.expires_at.isoformat()} is past, so nothing would be suppressed; give a "

@@ -43,7 +43,8 @@ class Background:
 
     def __init__(self, vectors: Vectors) -> None:
         """``vectors`` has shape (texts, dimension)."""
-        self._vectors = vectors
+        self.vectors = vectors
+        """Of the texts, in their order."""
         self._mean: Double = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - self._mean
         self._covariance: Double = centred.T @ centred / len(vectors)
@@ -51,6 +52,11 @@ class Background:
         self._inverse: Double = np.linalg.inv(self._spread)
         self._known: LRUCache[bytes, Line] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
+
+    @property
+    def similarity(self) -> float:
+        """The mean cosine of two of the texts, which have nothing in common."""
+        return float(self._mean @ self._mean)
 
     def fit(self, sides: Sequence[Sides]) -> list[Line]:
         """A line for each target: Fisher's linear discriminant with the closed form (Fisher 1936; Hastie,
@@ -70,16 +76,10 @@ class Background:
         lines |= fitted
         return [lines[key] for key in keys]
 
-    def values(self, sides: Sides) -> Vectors:
-        """How far each text of the background lies on the inside of a line, shape (texts,)."""
-        (line,) = self.fit([sides])
-        values: Vectors = self._vectors @ line.normal + line.offset
-        return values
-
     def _fit(self, sides: Sequence[Sides]) -> Iterator[Line]:
         for first in range(0, len(sides), TOGETHER):
             normals = np.stack([self._normal(*pair) for pair in sides[first : first + TOGETHER]])
-            values = (self._vectors @ normals.T.astype(np.float32)).astype(np.float64)
+            values = (self.vectors @ normals.T.astype(np.float32)).astype(np.float64)
             scales = np.maximum(values.std(axis=0), 1e-9)
             normals, values = normals / scales[:, None], values / scales
             offsets = -(normals @ self._mean)
@@ -92,7 +92,7 @@ class Background:
                     against = float(np.quantile(outside @ normal + offset, 1 - FEW))
                 tail, about = tails[:, row], self._count_about(tails[:, row], inside, outside)
                 tail = tail[about : about + ceil(TAIL * len(values))].astype(np.float32)
-                yield Line(normal, offset, tail, len(self._vectors) - about, against)
+                yield Line(normal, offset, tail, len(self.vectors) - about, against)
 
     def _count_about(self, tail: Double, inside: Vectors, outside: Vectors) -> int:
         """How many of the background's texts, of which ``tail`` has the highest values, are about the
@@ -103,7 +103,7 @@ class Background:
             normal = self._normal(inside[folds != fold], outside)
             values = (inside[folds == fold] - self._mean) @ normal
             own[folds == fold] = values / max(float(np.sqrt(normal @ self._covariance @ normal)), 1e-9)
-        most = int(MOST_ABOUT * len(self._vectors))
+        most = int(MOST_ABOUT * len(self.vectors))
         return min(int((tail > np.quantile(own, ABOUT)).sum()), most)
 
     def _normal(self, inside: Vectors, outside: Vectors) -> Double:

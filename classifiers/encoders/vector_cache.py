@@ -36,7 +36,7 @@ class VectorCache:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """As ``Encoder.encode``, encoding each text that is not known yet, once."""
-        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+        keys = list(map(_key, texts))
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         # A batch at a time, so that requests which share the encoder need not wait for a whole build.
         items = list(new.items())
@@ -55,6 +55,16 @@ class VectorCache:
         self._known, self._used, self._grown = self._used, {}, False
         if changed:
             self._save()
+
+    def keep(self) -> None:
+        """Write what is new to the file, and forget nothing: no build has said what there is a use for."""
+        if self._grown:
+            self._grown = False
+            self._save()
+
+    def knows(self, texts: Sequence[str]) -> bool:
+        """Whether no text is left to encode."""
+        return all(_key(text) in self._known for text in texts)
 
     def _save(self) -> None:
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
@@ -86,6 +96,10 @@ class VectorCache:
             logger.warning("unlearn: %s is altered, or of another encoder, and is made anew", self._file)
             return {}
         return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _checksum(keys: npt.NDArray[np.uint8], vectors: Vectors) -> str:

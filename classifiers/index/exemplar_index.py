@@ -36,6 +36,11 @@ def exemplars(target: ForgetTarget) -> list[str]:
     return texts + (questions(target) if target.scope == "all" else [])
 
 
+def sides_of(target: ForgetTarget, encoder: Encoder) -> Sides:
+    """The vectors of a target's exemplars, and of its counterexamples."""
+    return encoder.encode(exemplars(target)), encoder.encode(sentences_of(counterexamples(target)))
+
+
 class ExemplarIndex:
     """Gives evidence for the targets that a segment is near to; ``encoder`` is asked at building only."""
 
@@ -158,7 +163,7 @@ class ExemplarIndex:
         return self._evidence(target_id, *self._nearest(target_id, vector), vector, rare_words, parts)
 
     def sides(self, target_id: str) -> Sides:
-        """The vectors of a target's exemplars, and of its counterexamples."""
+        """As ``sides_of``, for a target of this index."""
         rows, against = self._rows[target_id], self._counterexamples.get(target_id)
         inside = self._vectors.rows(rows)
         return inside, against.vectors if against else inside[:0]

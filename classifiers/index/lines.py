@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from ...vocabulary import ForgetTarget, Kind
 from ..background.background import Background, Sides
 from ..background.line import NEAR, Line
-from ..encoders.encoder import Encoder, Vectors
+from ..encoders.encoder import Vectors
 from ..encoders.flat_index import FlatIndex
 from ..encoders.static_encoder import StaticEncoder
 from ..evidence import MOST_LINE
@@ -58,13 +57,6 @@ class Backgrounds:
         static = Background(sieve.encode(texts)) if sieve else None
         return cls(tuple(texts), private, Background(vectors), static, sieve, max_fpr)
 
-    def nearest(self, target: ForgetTarget, encoder: Encoder, count: int) -> list[str]:
-        """The ordinary texts of ours that lie farthest on the side of a target that has a line."""
-        against = encoder.encode(sentences_of(target.counterexamples))
-        values = self.full.values((encoder.encode(exemplars(target)), against))
-        order = (row for row in np.argsort(-values) if row >= self.private)
-        return list(islice(dict.fromkeys(self.texts[row] for row in order), count))
-
 
 Draw = Callable[[], Backgrounds]
 """Makes the backgrounds, which takes seconds, where a line is to be drawn."""
@@ -86,7 +78,7 @@ class Lines:
         allowed = SHARE * backgrounds.max_fpr
         fitted = backgrounds.full.fit([index.sides(target.id) for target in drawn])
         bounded: list[tuple[Line, float, float]] = []
-        for line, share in zip(fitted, _shares(drawn), strict=True):
+        for line, share in zip(fitted, shares(drawn), strict=True):
             bounded.append((line, line.value(NEAR), line.bound(allowed * share)))
         self._full = _Sides(bounded)
         if backgrounds.static and backgrounds.sieve:
@@ -161,7 +153,7 @@ def own_texts(target: ForgetTarget) -> list[str]:
     return list(dict.fromkeys([*target.exemplars, *facts(target)]))
 
 
-def _shares(targets: Sequence[ForgetTarget]) -> Iterator[float]:
+def shares(targets: Sequence[ForgetTarget]) -> Iterator[float]:
     """What each may use of what all may: topics half of it, works and passages the other half, evenly; all of
     it where there are none of the others. So many narrow targets do not starve few broad ones."""
     topics = sum(target.kind == "topic" for target in targets)

@@ -89,6 +89,12 @@ def preload() -> None:
 
 
 @cache
+def word_lists() -> dict[str, dict[str, float]]:
+    """The frequencies of words by language, English first; lower case."""
+    return dict(zip(("en", *LANGUAGES), _lists(), strict=True))
+
+
+@cache
 def _lists() -> tuple[dict[str, float], ...]:
     return (get_frequency_dict("en", "large"), *map(_list, LANGUAGES))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,7 +84,12 @@ def forget(
     encoders = _load_encoders(settings)
     if asking:
         targets = [asking.add_questions(targets[0], store, encoders, replace)]
-    generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
+    try:
+        generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
+    except TakenError as error:
+        lines = "standard input" if str(file) == "-" else file
+        another = f'another "id" in its line of {lines}' if file else "another with --id"
+        fail(f"{error}; give {another}, or take its place with --replace")
     if wait:
         wait_for(store, generation, timeout)
 
@@ -119,10 +125,7 @@ def _suppress(
     """List ``targets``, say what is worth knowing of them, and return the generation."""
     _warn_of_bare_topics(targets)
     admission = _examine(targets, store, settings, encoders)
-    try:
-        generation = admission.admit(store, replace=replace, force=force, way="--force")
-    except TakenError as error:
-        fail(f"{error}; give another with --id, or take its place with --replace")
+    generation = admission.admit(store, replace=replace, force=force, way="--force")
     for broad in admission.over_broad[:_WARNINGS]:
         warn(f"over-broad, and listed all the same: {broad}")
     for separation in admission.inseparable[:_WARNINGS]:
@@ -170,7 +173,8 @@ def _examine(
 
     encoder = encoders.full if encoders else NamesOnly()
     backgrounds = encoders.backgrounds if encoders else None
-    admission = examine(targets, store, settings, encoder, progress, backgrounds)
+    get_sides = partial(encoders.sides, store, settings) if encoders else None
+    admission = examine(targets, store, settings, encoder, progress, backgrounds, get_sides)
     for warning in admission.warnings[:_WARNINGS]:
         warn(warning)
     if len(admission.warnings) > _WARNINGS:

@@ -10,6 +10,11 @@ from ...guard.store.store import Change, Store
 from ...vocabulary import ForgetTarget
 from ..terminal import AsJson, Config, report_faults, say, settings_of, show, store_of, warn_of_missing_files
 
+_HEADINGS = (
+    *("id", "kind", "name", "aliases", "exemplars", "counterexamples", "passages"),
+    *("scope", "expires", "note"),
+)
+
 
 @report_faults
 def targets(as_json: AsJson = False, config: Config = None) -> None:
@@ -19,8 +24,7 @@ def targets(as_json: AsJson = False, config: Config = None) -> None:
         for target in listed:
             typer.echo(target.model_dump_json(exclude_defaults=True))
         return
-    headings = ("id", "kind", "name", "aliases", "exemplars", "counterexamples", "scope", "expires", "note")
-    show(headings, map(_row, listed))
+    show(_HEADINGS, map(_row, listed))
 
 
 def _row(target: ForgetTarget) -> tuple[object, ...]:
@@ -31,6 +35,7 @@ def _row(target: ForgetTarget) -> tuple[object, ...]:
         ", ".join(target.aliases),
         len(target.exemplars) or "",
         len(target.counterexamples) or "",
+        len(target.passages) or "",
         target.scope,
         target.expires_at.isoformat() if target.expires_at else "",
         target.note,

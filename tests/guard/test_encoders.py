@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 from vllm_unlearn.guard import encoders as module
-from vllm_unlearn.guard.configuration import DetectionSettings, EncoderSettings
+from vllm_unlearn.guard.configuration import DetectionSettings, EncoderSettings, Settings
 from vllm_unlearn.guard.encoders import Encoders
+from vllm_unlearn.guard.store.store import Store
+from vllm_unlearn.vocabulary import ForgetTarget
+
+T = TypeVar("T")
 
 OWN = [f"Is berth {n} free on the night ferry?" for n in range(30)]
 OURS = tuple(f"What is the weather like on day {n}?" for n in range(60))
@@ -63,11 +69,34 @@ def test_they_are_encoded_once(encoders: Encoders, tmp_path: Path, monkeypatch: 
     assert kept(tmp_path).stat().st_mtime_ns == written
 
 
-def test_a_broken_file_is_made_anew(
-    encoders: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("ask", [Encoders.prepare, Encoders.backgrounds])
+def test_a_broken_file_is_made_anew_before_eyes(
+    encoders: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture, ask: Callable[[Encoders], object]
 ) -> None:
     encoders.prepare()
-    whole = kept(tmp_path).read_bytes()
+    whole, shown = kept(tmp_path).read_bytes(), list[str]()
     kept(tmp_path).write_bytes(whole[: len(whole) // 2])
-    assert len(encoders.backgrounds().texts) == len(OURS)
+
+    def track(what: str, items: Sequence[T], /) -> Iterable[T]:
+        shown.append(what)
+        return items
+
+    encoders._track = track
+    ask(encoders)
     assert "is broken" in caplog.text and len(kept(tmp_path).read_bytes()) == len(whole)
+    assert shown == ["ordinary texts"]
+
+
+def test_what_is_listed_is_encoded_once(
+    encoders: Encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.create(f"sqlite:///{tmp_path / 'forget.db'}")
+    settings = Settings(store=store.url)
+    target = ForgetTarget(
+        id="t", kind="topic", name="tides", exemplars=OURS[:6], counterexamples=tuple(OWN[:2])
+    )
+    inside, against = encoders.sides(store, settings, [target])["t"]
+    assert len(inside) >= 6 and len(against) == 2
+    monkeypatch.setattr(encoders.full, "encode", None)
+    assert np.array_equal(encoders.sides(store, settings, [target])["t"][0], inside)
+    assert encoders.sides(store, settings, []) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,18 @@ def test_the_admin_api_refuses_with_the_figure_unless_forced(client: TestClient,
     assert (response.status_code, response.json()["generation"]) == (201, 1)
     (change,) = guard.store.changes()
     assert (change.actor, change.forced) == ("admin api", True)
+
+
+def test_the_vectors_of_what_is_served_are_at_hand(client: TestClient, guard: Guard) -> None:
+    work = {"name": "Orrin Vale", "kind": "work", "exemplars": ["Who sails the Alderwind?"]}
+    assert client.post("targets", json=work).status_code == 201
+    (listed,) = guard.store.targets()
+    deadline = time.monotonic() + 30
+    while guard.generation < 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    inside, against = guard.sides([listed])[listed.id]
+    assert inside.shape[1] == guard.encoder.dimension and not len(against)
+    assert guard.sides([listed.model_copy(update={"exemplars": ()})]) == {}, "it is served otherwise"
 
 
 def test_the_admin_api_passes_warnings_on(client: TestClient) -> None:

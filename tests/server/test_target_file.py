@@ -85,6 +85,10 @@ def test_a_file_is_read_line_by_line() -> None:
             line(expires_at="2030-01-01T00:00:00"),
             "expires_at: 2030-01-01T00:00:00 has no time zone; write it as",
         ),
+        (
+            line(exemplars=["x" * 20_000] * 20, passages=["y" * 20_000] * 31),
+            "its texts have 1,020,000 characters together, more than the 1,000,000 that a target takes; give",
+        ),
         (line(expires_at="soon"), "expires_at: must be a date"),
         (line(expires_at="2031-02-30"), "expires_at: must be a date"),
         (line(expires_at=1_924_992_000), "expires_at: must be a date"),

@@ -28,23 +28,23 @@ def topic(texts: tuple[str, ...]) -> ForgetTarget:
 def test_a_topic_is_told_apart(encoder: OnnxEncoder, backgrounds: Backgrounds) -> None:
     separation = measure_separation(topic(ABOUT), encoder, backgrounds)
     assert separation.found >= 12 and separation.n == len(ABOUT) and not separation.fails
-    assert len(separation.nearest) == 3 and set(separation.nearest) <= {t[:60] for t in ORDINARY_PROMPTS}
+    assert not separation.warning
     assert f"{separation.found} of 16 of its own texts are found" in str(separation)
 
 
 def test_what_is_about_everything_is_not(encoder: OnnxEncoder, backgrounds: Backgrounds) -> None:
     separation = measure_separation(topic(ORDINARY_PROMPTS[:100]), encoder, backgrounds)
-    assert separation.fails
-
-
-def test_traffic_is_never_shown(encoder: OnnxEncoder) -> None:
-    texts = (*ABOUT[:4], *ORDINARY_PROMPTS[:50])
-    mixed = Backgrounds.of(texts, encoder.encode(texts), None, max_fpr=0.05, private=4)
-    assert not set(measure_separation(topic(ABOUT[4:]), encoder, mixed).nearest) & {t[:60] for t in ABOUT}
+    assert separation.fails and "hardly told from ordinary texts" in separation.warning
 
 
 @pytest.mark.parametrize(
     ("found", "n", "fails"), [(0, 20, False), (0, 40, True), (9, 200, True), (20, 200, False)]
 )
 def test_it_takes_proof_to_refuse(found: int, n: int, fails: bool) -> None:
-    assert Separation("t", found, n, ()).fails is fails
+    assert Separation("t", found, n).fails is fails
+
+
+def test_a_long_text_is_measured_by_its_beginning(encoder: OnnxEncoder, backgrounds: Backgrounds) -> None:
+    padding = f" {' '.join(ORDINARY_PROMPTS[:200])}"[:19_000]
+    long = measure_separation(topic(tuple(text + padding for text in ABOUT)), encoder, backgrounds)
+    assert long.found >= 12

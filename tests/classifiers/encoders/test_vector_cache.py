@@ -55,6 +55,17 @@ def test_what_a_build_did_not_use_is_forgotten(counting: Counting, file: Path) -
     assert counting.texts == 3
 
 
+def test_what_is_kept_beside_a_build_takes_nothing_out(counting: Counting, file: Path) -> None:
+    cache = VectorCache(counting, file)
+    assert cache.knows(TEXTS) and not cache.knows(["What is new?"])
+    cache.encode(["What is new?"])
+    cache.keep()
+    assert VectorCache(counting, file).knows([*TEXTS, "What is new?"])
+    written = file.stat().st_mtime_ns
+    cache.keep()
+    assert file.stat().st_mtime_ns == written
+
+
 def test_only_its_owner_can_read_it_and_it_holds_no_text(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"Ada" not in file.read_bytes()

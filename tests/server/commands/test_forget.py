@@ -65,13 +65,18 @@ def test_expires_is_utc_wherever_the_command_runs(run: Run, store: Store, east_o
         (["Ann", "--expires", "2031-02-03T09:00"], "has no time zone; write it as 2031-02-03T09:00:00Z"),
         (["Ann", "--expires", "soon"], "expires_at: must be a date (2031-01-31) or a date and time"),
         (["..."], "a name needs at least one letter or digit"),
-        (["Taken"], "the id 'taken' is taken; give another with --id"),
+        (["Taken"], "the id 'taken' is taken; give another with --id, or"),
+        (
+            ["--file", "taken.jsonl"],
+            'give another "id" in its line of taken.jsonl, or take its place',
+        ),
     ],
 )
 def test_a_target_that_is_none_changes_nothing(
-    run: Run, store: Store, arguments: list[str], reason: str
+    run: Run, store: Store, tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
     run("forget", "Taken")
+    (tmp_path / "taken.jsonl").write_text('{"name": "Taken"}\n')
     assert reason in run("forget", *arguments, exit_code=1).output
     assert store.head().generation == 1
 

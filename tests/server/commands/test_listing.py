@@ -36,10 +36,18 @@ def test_no_width_cuts_an_id_or_a_name(
     assert all(text in output for text in [*shown, "2031-02-03T23:59:59+00:00"])
     if not width:
         rows = [line.split("\t") for line in output.splitlines()]
-        assert [len(row) for row in rows] == [9, 9, 9]
+        assert [len(row) for row in rows] == [10, 10, 10]
         assert "A B C" in rows[1]
     output = run("log").output
     assert all(text in output for text in (target.id, other.id, store.changes()[0].actor))
+
+
+def test_the_texts_of_each_kind_are_counted(run: Run, store: Store) -> None:
+    texts = {"exemplars": ["a", "b"], "counterexamples": ["c"], "passages": ["d", "e", "f"]}
+    store.forget([make_target(name="Ann Lee", **texts)])
+    heads, cells = (line.split("\t") for line in run("targets").output.splitlines())
+    for what, given in texts.items():
+        assert cells[heads.index(what)] == str(len(given))
 
 
 def test_a_note_is_in_the_list_and_in_the_log(run: Run, store: Store) -> None:
