@@ -49,7 +49,8 @@ class WatchedNames:
 
     def begins(self, letters: str) -> bool:
         """Whether a name could go on from ``letters``."""
-        return len(letters) == self._begins.longest_prefix(letters)
+        longest: int = self._begins.longest_prefix(letters)
+        return longest == len(letters)
 
     def is_whole(self, letters: str) -> bool:
         """Whether ``letters`` are a name's."""

@@ -35,6 +35,7 @@ class AnswerGuard:
 
     def __init__(self, guard: Guard, rewriter: Rewriter, engine: Engine, *, enforces: bool) -> None:
         self.guard, self.rewriter, self.enforces = guard, rewriter, enforces
+        self.max_model_len = engine.model_config.max_model_len
         self._engine = engine
         self._watches: dict[str, WatchedAnswer] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -19,10 +19,16 @@ _MOST_BIAS = 100.0
 
 
 def continuation(
-    request: EngineCoreRequest, number: int, answer: Sequence[int], banned: Collection[int] = ()
+    request: EngineCoreRequest,
+    number: int,
+    answer: Sequence[int],
+    *,
+    banned: Collection[int] = (),
+    more: int = 0,
 ) -> EngineCoreRequest:
     """The ``number``-th request that goes on with the answer to ``request`` after the tokens ``answer``; with
-    tokens ``banned`` it is of one token, which is none of these.
+    tokens ``banned`` it is of one token, which is none of these. With ``more`` it is of so many, whatever
+    the client's limit.
 
     It is banned as a "bad word", which also holds for speculated tokens, as a bias does not.
     """
@@ -31,9 +37,11 @@ def continuation(
     made.request_id = f"{request.request_id}{_MARK}{number}-{len(answer)}"
     made.prompt_token_ids = [*request.prompt_token_ids, *answer]
     made.sampling_params = _params(request.sampling_params, answer, banned)
+    if more:
+        made.sampling_params.max_tokens, made.sampling_params.min_tokens = more, 0
     if isinstance(request.prompt_embeds, CorruptedPrompt):
         longer = replace(request.prompt_embeds, tokens=len(made.prompt_token_ids))
-        made.prompt_embeds = longer  # type: ignore[assignment]
+        made.prompt_embeds = longer
     elif request.prompt_embeds is not None:  # a client's own, which the operator allowed
         rows = torch.zeros((len(answer), request.prompt_embeds.shape[1]), dtype=request.prompt_embeds.dtype)
         made.prompt_embeds = torch.cat([request.prompt_embeds, rows])

@@ -90,7 +90,8 @@ def _advance(original: Callable[..., Any]) -> Callable[..., Any]:
 def _end_of_reasoning(manager: StructuredOutputManager, request: Request, written: list[int]) -> int:
     """How many tokens of an answer are reasoning, which no grammar binds."""
     reasoner = None if manager.enable_in_reasoning else manager._get_reasoner(request)
-    if reasoner is None or reasoner.is_reasoning_end(request.prompt_token_ids[: -len(written)]):
+    before = (request.prompt_token_ids or [])[: -len(written)]
+    if reasoner is None or reasoner.is_reasoning_end(before):
         return 0
     for start in range(1, len(written) + 1):
         if reasoner.is_reasoning_end(written[:start]):

@@ -231,7 +231,7 @@ class Hook:
         """Within it the engine is given a request whose answers are watched."""
         if self._answers is None or not isinstance(params, SamplingParams):
             return nullcontext()
-        expected = prompt.get(TARGETS, ()) if isinstance(prompt, dict) else ()
+        expected: Any = prompt.get(TARGETS, ()) if isinstance(prompt, dict) else ()
         return watch_answers(self._answers, frozenset(expected))
 
     def _check(self, constraints: Constraints | None) -> None:

@@ -26,6 +26,8 @@ from .logprob_rows import without
 MOST_AT_ONE_PLACE = 4
 MOST = 24
 _VARIED = 8
+# So many tokens behind an answer's last tell whether it ends within a name.
+AHEAD = 8
 
 
 class Watcher(Protocol):
@@ -34,6 +36,7 @@ class Watcher(Protocol):
     guard: Guard
     rewriter: Rewriter
     enforces: bool
+    max_model_len: int
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
         """Give the engine another request for a watched answer."""
@@ -59,6 +62,8 @@ class WatchedAnswer:
         # What the engine's request of one token must not begin with; empty while it writes freely.
         self._kept_out: set[int] = set()
         self._in_place: list[int] = []
+        # How long the answer is, while what follows is only looked at.
+        self._beyond: int | None = None
         self._withheld: EngineCoreOutput | None = None
         self._prompt: str | None = None
 
@@ -82,6 +87,12 @@ class WatchedAnswer:
             kept_out = set()
             if mention := self._first(self._written.read(token)):
                 return self._take_back(mention, output)
+            if self._beyond is not None and self._written.free >= self._beyond:
+                break
+        if self._beyond is not None:
+            return self._end_beyond(output)
+        if self._looks_beyond(output):
+            return self._passed_on(output)
         if output.finished and (mention := self._first(self._written.go_on(final=True), final=True)):
             return self._take_back(mention, output)
         if goes_on:
@@ -111,6 +122,35 @@ class WatchedAnswer:
         output.finish_reason = None
         return True
 
+    def _looks_beyond(self, output: EngineCoreOutput) -> bool:
+        """Whether the answer has its length within what may become a name: then a few tokens more, which are
+        not sent, tell whether it does."""
+        length, limit = len(self._written.tokens), self._params.max_tokens
+        if output.finish_reason is not FinishReason.LENGTH or length != limit or self._written.free == length:
+            return False
+        prompt = self._request.prompt_token_ids
+        if prompt is None or len(prompt) + length + AHEAD >= self._watcher.max_model_len:
+            return False
+        self._beyond = length
+        output.finish_reason = None
+        self._go_on(more=AHEAD)
+        return True
+
+    def _end_beyond(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """End the answer where it has its length, once it is known that no name begins before."""
+        assert self._beyond is not None
+        if self._written.free < self._beyond and not output.finished:
+            return None
+        if output.finished and (mention := self._first(self._written.go_on(final=True), final=True)):
+            return self._take_back(mention, output)
+        return self._end_at_length(output)
+
+    def _end_at_length(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        self._written.take_back(self._beyond or 0)
+        del self._rows[len(self._written.tokens) :]
+        output.finish_reason, output.stop_reason = FinishReason.LENGTH, None
+        return self._passed_on(output)
+
     def _first(self, mention: Mention | None, final: bool = False) -> Mention | None:
         """The first mention, from this one on, that the client did not write; in shadow mode none."""
         while mention is not None:
@@ -133,6 +173,9 @@ class WatchedAnswer:
     def _take_back(self, mention: Mention, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """Go on from before ``mention``, or end the answer there."""
         keep = self._written.before(mention)
+        if self._beyond is not None and keep >= self._beyond:
+            return self._end_at_length(output)
+        self._beyond = None
         # What stood in for another name is not said for this one, too: a list would be one name.
         banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
         banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
@@ -147,9 +190,10 @@ class WatchedAnswer:
             self._go_on(banned)
         return self._passed_on(output)
 
-    def _go_on(self, banned: Collection[int] = ()) -> None:
+    def _go_on(self, banned: Collection[int] = (), more: int = 0) -> None:
         self._kept_out = set(banned)
-        request = continuation(self._request, len(self.engine_ids), self._written.tokens, banned)
+        number = len(self.engine_ids)
+        request = continuation(self._request, number, self._written.tokens, banned=banned, more=more)
         self.engine_ids.append(request.request_id)
         self._watcher.go_on(self, request)
 
