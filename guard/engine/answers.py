@@ -105,6 +105,8 @@ class AnswerGuard:
     async def _send(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
         try:
             await self._engine.engine_core.add_request_async(request)
+            if request.request_id not in self._watches:  # the client left meanwhile
+                await self._engine.engine_core.abort_requests_async([request.request_id])
         except Exception as error:
             logger.error("unlearn: an answer could not be gone on with: %s", place(error))
             metrics.ERRORS.labels("answer").inc()
