@@ -52,6 +52,7 @@ class Answer:
     ) -> None:
         """The answer goes on from ``before``; ``expected`` are the targets that the prompt is about."""
         self._names, self._recitals, self._expected = names, recitals, frozenset(expected)
+        self._ordinary = names.ordinary(self._expected) if expected else frozenset()
         # The text from `_first` on, counted from the answer's beginning, is kept.
         self._text, self._first = before[-_AROUND:], -len(before[-_AROUND:])
         self._scanned = self._first
@@ -101,6 +102,7 @@ class Answer:
     def renew(self, names: WatchedNames, recitals: Recitals) -> None:
         """Go on with another list."""
         self._names, self._recitals = names, recitals
+        self._ordinary = names.ordinary(self._expected) if self._expected else frozenset()
         self._words = deque(maxlen=recitals.run)
         self._read_again()
 
@@ -117,7 +119,7 @@ class Answer:
         self._before.extend(map(self._names.partners, folded[-_BEFORE:]))
         self._runs = []
         for start, _ in words[-_BEFORE:]:
-            if self._names.begins(self._names.fold(self._slice(start, self._scanned))):
+            if self._names.begins(self._names.fold(self._slice(start, self._scanned)), self._ordinary):
                 self._runs.append(start)
 
     def would_say(self, piece: str) -> bool:
@@ -130,7 +132,7 @@ class Answer:
         *others, last = (word[0] for word in words)
         before = (*self._before, *(self._names.partners(self._names.fold(word)) for word in others))
         if not self._names.may_end(last, before) and not any(
-            self._names.is_whole(self._names.fold(text[begin:])) for begin in begins
+            self._names.is_whole(self._names.fold(text[begin:]), self._ordinary) for begin in begins
         ):
             return False
         around = max(0, len(text) - _AROUND)
@@ -147,8 +149,8 @@ class Answer:
         last = self._scanned
         for run in (*(self._runs if start - last < _GAP else ()), start):
             letters = self._names.fold(self._slice(run, end))
-            looks = looks or self._names.is_whole(letters)
-            if self._names.begins(letters):
+            looks = looks or self._names.is_whole(letters, self._ordinary)
+            if self._names.begins(letters, self._ordinary):
                 runs.append(run)
         self._runs, self._scanned = runs, end
         folded = self._names.fold(self._slice(start, end))
@@ -201,8 +203,9 @@ class Answer:
 
     def _may_become(self, run: int) -> bool:
         letters = self._names.fold(self._slice(run, self.length))
-        return self._names.begins(letters) or any(
-            self._names.is_whole(letters[:-cut]) for cut in range(1, min(ENDING + 1, len(letters)))
+        return self._names.begins(letters, self._ordinary) or any(
+            self._names.is_whole(letters[:-cut], self._ordinary)
+            for cut in range(1, min(ENDING + 1, len(letters)))
         )
 
     def _slice(self, start: int, end: int) -> str:

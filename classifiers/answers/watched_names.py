@@ -28,6 +28,7 @@ _ALIKE = 3
 _PERSON = 4
 FOLDED_BYTES = 4 * MEBIBYTE
 
+
 class Partners(NamedTuple):
     """The words that stand in one name with a word, sorted; several lists where that may be several words.
     Beside an initial they must be themselves; beside a word it is enough that they begin alike."""
@@ -51,7 +52,9 @@ class WatchedNames:
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
-        self._stems = {stem for word in names.parts.declined_words for stem in stems(word) if len(stem) > ENDING}
+        self._stems = {
+            stem for word in names.parts.declined_words for stem in stems(word) if len(stem) > ENDING
+        }
         self._beside: dict[str, list[str]] = {}
         self._learn_partners(name for target_id, name in names.pairs if target_id in self._ids)
         self._folded = WordCache(lambda word: normalise(word)[0].replace(" ", ""), FOLDED_BYTES)
@@ -63,21 +66,23 @@ class WatchedNames:
         """The letters of a word or two, as ``begins`` and ``is_whole`` take them."""
         return self._folded[text]
 
-    def begins(self, letters: str) -> bool:
-        """Whether a name could go on from ``letters``."""
-        longest: int = self._begins.longest_prefix(letters)
-        return longest == len(letters)
+    def ordinary(self, expected: Collection[str]) -> frozenset[str]:
+        """The letters of the names of the targets ``expected`` that are ordinary words."""
+        return frozenset(self.fold(name) for target_id, name in self._ordinary if target_id in expected)
 
-    def is_whole(self, letters: str) -> bool:
+    def begins(self, letters: str, ordinary: Collection[str] = ()) -> bool:
+        """Whether a name could go on from ``letters``, or one of those that are ``ordinary``."""
+        longest: int = self._begins.longest_prefix(letters)
+        return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
+
+    def is_whole(self, letters: str, ordinary: Collection[str] = ()) -> bool:
         """Whether ``letters`` are a name's."""
-        return letters in self._begins
+        return letters in self._begins or letters in ordinary
 
     def partners(self, word: str) -> Partners:
         """What stands in one name with the folded ``word``, which may carry an ending."""
         cuts = range(min(ENDING + 1, len(word)))
-        lists = tuple(
-            self._beside[part] for cut in cuts if (part := word[: len(word) - cut]) in self._beside
-        )
+        lists = tuple(self._beside[part] for cut in cuts if (part := word[: len(word) - cut]) in self._beside)
         return Partners(lists, len(word) > 1)
 
     def may_end(self, word: str, before: Sequence[Partners]) -> bool:

@@ -103,13 +103,20 @@ class AnswerGuard:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
+        core = self._engine.engine_core
         try:
-            await self._engine.engine_core.add_request_async(request)
+            if self._is_watched(request):
+                await core.add_request_async(request)
+            if not self._is_watched(request):  # the client left meanwhile, or the answer ended
+                await core.abort_requests_async([request.request_id])
         except Exception as error:
             logger.error("unlearn: an answer could not be gone on with: %s", place(error))
             metrics.ERRORS.labels("answer").inc()
             end = EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.LENGTH)
             self._engine.output_processor.process_outputs([end])
+
+    def _is_watched(self, request: EngineCoreRequest) -> bool:
+        return request.request_id in self._watches
 
 
 watching: ContextVar[tuple[AnswerGuard, frozenset[str]] | None] = ContextVar("unlearn_watching", default=None)

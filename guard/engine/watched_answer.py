@@ -223,4 +223,5 @@ class WatchedAnswer:
             other != token and (other in kept_out or self._written.would_say(other))
             for other in row.logprob_token_ids[0].tolist()
         ]
-        return without(row, np.array(hidden), 1 + (self._params.logprobs or 0))
+        asked = self._params.num_logprobs or 0
+        return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked)

@@ -134,7 +134,6 @@ def test_a_name_is_found_as_it_is_written(text: str, length: int) -> None:
         "Albert Schweitzer and Alfred Einhorn",
         "Isaac Asimov",
         "Shakespearean sonnets",
-        "Brien said",
     ],
 )
 def test_another_word_is_no_name(text: str) -> None:
@@ -167,7 +166,9 @@ def test_a_name_that_the_prompt_ends_with_is_the_clients() -> None:
     assert written(answer("It was Albert Einstein"), [" who", " did it."]) == []
 
 
-LISTED = st.sampled_from([*FOUND, f"He said: {PASSAGE} So he said.", "Einsteinium", "Albert the Great met Isa"])
+LISTED = st.sampled_from(
+    [*FOUND, f"He said: {PASSAGE} So he said.", "Einsteinium", "Albert the Great met Isa"]
+)
 PLAIN = st.sampled_from(["", " ", "The sea is deep. ", "Al", "J. ", "War ", "a ", "— ", "\n\n", "村上"])
 TEXTS = st.lists(st.one_of(LISTED, PLAIN), min_size=1, max_size=5).map("".join)
 PLACES = st.lists(st.integers(0, 400), max_size=30)
@@ -196,7 +197,9 @@ def test_what_is_free_holds_no_listed_name(text: str, places: list[int]) -> None
         assert reader.free >= sent
         sent = reader.free
         free = reader._slice(reader._first, sent)
-        whole = [hit for hit, alone in names.find(f"{free} ", 0) if not alone and hit.end + reader._first < sent]
+        whole = [
+            hit for hit, alone in names.find(f"{free} ", 0) if not alone and hit.end + reader._first < sent
+        ]
         assert whole == []
 
 
@@ -220,7 +223,7 @@ WORDS = PASSAGE.split()
 def test_a_run_of_twelve_listed_words_is_found_and_eleven_are_free(start: int, form: object) -> None:
     assert callable(form)
     eleven = form(" ".join(WORDS[start : start + 11]))
-    assert written(answer(), [f"He said: {eleven}. Then"]) == []
+    assert written(answer(), [f"He said: {eleven}. Next"]) == []
     reader = answer()
     text = form(" ".join(WORDS[start : start + 12]))
     mention = reader.read(f"He said: {text} ")
