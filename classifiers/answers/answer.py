@@ -12,9 +12,8 @@ from .recitals import Recitals
 from .watched_names import ENDING, Partners, WatchedNames
 
 # Of a script without spaces each character may begin a name.
-_WORD = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{N}\p{M}]+"
-)
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(rf"[{_UNSPACED}]|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]+", regex.V1)
 # What stands between two words of a name is no longer.
 _GAP = 4
 # So many words before its last may hold the others of a name.

@@ -78,6 +78,10 @@ class WatchedAnswer:
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = None
         kept_out, self._kept_out = self._kept_out, set()
+        if kept_out and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
+            metrics.ANSWERS.labels("end").inc()
+            output.new_token_ids, output.new_logprobs = [], None
+            output.finish_reason = FinishReason.STOP
         goes_on = bool(kept_out) and self._ends_step(output)
         rows = split_rows(output.new_logprobs, len(output.new_token_ids))
         for token, row in zip(output.new_token_ids, rows, strict=True):
