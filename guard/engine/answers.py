@@ -42,8 +42,10 @@ class AnswerGuard:
 
     def watch(self, request: EngineCoreRequest, expected: Iterable[str]) -> None:
         """Watch the answer to ``request``, whose prompt is about the targets ``expected``."""
-        index = self.guard.detector.index
-        if request.sampling_params is not None and (index.watched or index.recitals):
+        index, params = self.guard.detector.index, request.sampling_params
+        if params is None or params.trace_decode_token_ids:  # what is replayed is the client's own
+            return
+        if index.watched or index.recitals:
             self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
