@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
+from vllm_unlearn.guard.engine.answers import AnswerGuard
 from vllm_unlearn.guard.engine.watched_answer import WatchedAnswer
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.rewriter import Rewriter
@@ -196,3 +199,43 @@ def test_what_the_engine_breaks_off_is_not_gone_on_with(reason: FinishReason, en
     assert first and last and not engine.requests
     assert engine.rewriter.decode(first.new_token_ids + last.new_token_ids).text == " a man,"
     assert last.finish_reason is reason
+
+
+class Core:
+    """What is sent to the engine, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    async def add_request_async(self, request: EngineCoreRequest) -> None:
+        self.sent.append(("add", request.request_id))
+        await asyncio.sleep(0)
+
+    async def abort_requests_async(self, request_ids: list[str]) -> None:
+        self.sent += [("abort", request_id) for request_id in request_ids]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_answer_that_is_left_has_no_request_in_the_engine(
+    turns: int, guard: Guard, rewriter: Rewriter
+) -> None:
+    """However soon it is left after the name was found."""
+
+    async def leave() -> list[tuple[str, str]]:
+        core: Any = Core()
+        engine: Any = SimpleNamespace(engine_core=core, model_config=SimpleNamespace(max_model_len=512))
+        answers = AnswerGuard(guard, rewriter, engine, enforces=True)
+        _, request = Engine(guard, rewriter, ()).ask()
+        answers.watch(request, ())
+        _, given_up = answers.read([EngineCoreOutput("r", rewriter.encode(TOLD))])
+        assert given_up == ["r"]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await core.abort_requests_async(answers.in_engine(["r"]))
+        await asyncio.gather(*answers._tasks)
+        assert answers._watches == {}
+        return list(core.sent)
+
+    sent = asyncio.run(leave())
+    last = {request_id: what for what, request_id in sent}
+    assert set(last.values()) == {"abort"}
