@@ -117,7 +117,7 @@ class Engine:
             if not (busy := await core.call_utility_async("has_work")):
                 break
             await asyncio.sleep(0.05)
-        unfinished = self.engine.output_processor.get_num_unfinished_requests()
+        unfinished = len(self.engine.output_processor.request_states)
         return [len(self.hook._answers._watches), unfinished, int(busy)]
 
     async def by_beam_search(self, question: str) -> dict[str, Any]:

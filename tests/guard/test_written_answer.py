@@ -48,7 +48,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.BPE(vocabulary, []))
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(["<end>"])
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")

@@ -54,12 +54,8 @@ def test_the_least_is_never_above_the_most(banned: Any, min_tokens: int, length:
 
 
 def test_what_is_banned_is_no_first_token_and_then_the_clients_words_are_again() -> None:
-    words = {"bad_words": ["x"], "_bad_words_token_ids": [[4], [12, 8], [11, 8], [11, 12, 9]]}
-    sampling = SamplingParams(max_tokens=20, logprobs=2)
-    sampling.bad_words, sampling._bad_words_token_ids = (
-        ["x"],
-        [list(w) for w in words["_bad_words_token_ids"]],
-    )
+    sampling = SamplingParams(max_tokens=20, logprobs=2, bad_words=["x"])
+    sampling._bad_words_token_ids = [[4], [12, 8], [11, 8], [11, 12, 9]]
     request = EngineCoreRequest("r", list(PROMPT), None, sampling, None, 0.0, None, None, None)
     banned = continuation(request, 1, ANSWER, banned=[30, 31]).sampling_params
     free = continuation(request, 1, ANSWER).sampling_params
