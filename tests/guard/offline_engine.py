@@ -52,7 +52,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "prefilled within a word": {"prefill": "It was William Shakes"},
     **{f"of {length} tokens": {"max_tokens": length} for length in range(1, 17)},
 }
-V2_WAYS = ("greedy", "seeded", "log-probabilities", "penalties", "of 2 tokens")
+# In Triton's interpreter a step takes long.
+V2_WAYS = ("greedy", "log-probabilities")
 PREAMBLE = "You answer questions about books and places, in one short sentence. " * 12
 
 
@@ -242,7 +243,9 @@ def generate(offline: Offline, asked: list[tuple[str, dict[str, Any]]], salt: st
     params = []
     for question, way in asked:
         prompts.append({"prompt": chat(question) + way.get("prefill", ""), "cache_salt": salt})
-        given = {"temperature": 0, "max_tokens": 24} | {k: v for k, v in way.items() if k != "prefill"}
+        given = {"temperature": 0, "max_tokens": 12 if offline.v2 else 24} | {
+            k: v for k, v in way.items() if k != "prefill"
+        }
         if outputs := given.get("structured_outputs"):
             given["structured_outputs"] = StructuredOutputsParams(**outputs)
         params.append(SamplingParams(**given))
@@ -261,7 +264,7 @@ def answered(offline: Offline) -> dict[str, Any]:
     people are listed, while they are, and in shadow mode."""
     ways = [name for name in WAYS if not offline.v2 or name in V2_WAYS]
     asked = [(question, WAYS[name]) for name in ways for question in (PHYSICIST, PLAY)]
-    others = [(OTHER, WAYS[name]) for name in ways if name in V2_WAYS[:3] or name in ("JSON", "stop string")]
+    others = [(OTHER, WAYS[name]) for name in ways if name in (*V2_WAYS, "seeded", "JSON", "stop string")]
     found: dict[str, Any] = {"known": generate(offline, asked[:2], "known")}
     found["others"] = [generate(offline, others, "before")]
     people = [ForgetTarget(id=f"person-{n}", name=name) for n, name in enumerate(PEOPLE)]

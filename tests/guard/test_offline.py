@@ -173,12 +173,12 @@ def test_no_answer_holds_the_name_that_its_question_describes(results: dict[str,
         assert not [name for name in ("Albert Einstein", "Shakespeare") if name in one["text"]], way
         if way.startswith("prefilled"):
             assert not one["text"].startswith((" Einstein", "peare")), way
-    assert len(_answers(results)) > 10
+    assert len(_answers(results)) >= 4
 
 
 def test_no_alternative_that_is_shown_would_complete_the_name(results: dict[str, Any]) -> None:
     rows = [row for _, one in _answers(results) for row in one["rows"]]
-    assert len(rows) > 40
+    assert len(rows) >= 20
     assert all(len(row) in (3, 4) for row in rows)
     assert all(value < 1e-3 for row in rows for _, value, _ in row)
     assert not [row for row in rows for token, *_ in row if "Shakespeare" in token]
