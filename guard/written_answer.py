@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 
 from ..classifiers.answers.answer import Answer, Mention
 from .prompts import PromptDecoder, TokenReader
@@ -41,11 +41,18 @@ class WrittenAnswer:
     @property
     def free(self) -> int:
         """How many tokens may be sent."""
-        return max(self.sent, bisect_right(self._ends, self._answer.free))
+        return max(self.sent, self._until(self._answer.free))
 
     def before(self, mention: Mention) -> int:
         """How many tokens stay where ``mention`` is taken back: those before it, and all that are sent."""
-        return max(self.sent, bisect_right(self._ends, max(0, mention.start)))
+        return max(self.sent, self._until(max(0, mention.start)))
+
+    def _until(self, place: int) -> int:
+        """How many tokens end at ``place`` or before. One that begins a character and completes none is of
+        what comes behind."""
+        count = bisect_left(self._ends, place)
+        start = self._ends[count - 1] if count else 0
+        return count + (start < place and self._ends[count : count + 1] == [place])
 
     def take_back(self, keep: int) -> None:
         """Forget all tokens but the first ``keep``."""

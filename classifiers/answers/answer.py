@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import regex
 
 from .recitals import Recitals
-from .watched_names import ENDING, WatchedNames
+from .watched_names import ENDING, Partners, WatchedNames
 
 # Of a script without spaces each character may begin a name.
-_WORD = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{N}\p{M}]+"
-)
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(rf"[{_UNSPACED}]|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]+", regex.V1)
 # What stands between two words of a name is no longer.
 _GAP = 4
 # So many words before its last may hold the others of a name.
@@ -52,11 +51,13 @@ class Answer:
     ) -> None:
         """The answer goes on from ``before``; ``expected`` are the targets that the prompt is about."""
         self._names, self._recitals, self._expected = names, recitals, frozenset(expected)
+        self._ordinary = names.ordinary(self._expected) if expected else frozenset()
         # The text from `_first` on, counted from the answer's beginning, is kept.
         self._text, self._first = before[-_AROUND:], -len(before[-_AROUND:])
         self._scanned = self._first
         self._runs: list[int] = []
-        self._words: deque[str] = deque(maxlen=max(recitals.run, _BEFORE))
+        self._words: deque[str] = deque(maxlen=recitals.run)
+        self._before: deque[Partners] = deque(maxlen=_BEFORE)
         self._alone: int | None = None
         self._allowed: set[tuple[str, str]] = set()
         self.free = 0
@@ -100,7 +101,8 @@ class Answer:
     def renew(self, names: WatchedNames, recitals: Recitals) -> None:
         """Go on with another list."""
         self._names, self._recitals = names, recitals
-        self._words = deque(maxlen=max(recitals.run, _BEFORE))
+        self._ordinary = names.ordinary(self._expected) if self._expected else frozenset()
+        self._words = deque(maxlen=recitals.run)
         self._read_again()
 
     def _read_again(self) -> None:
@@ -109,11 +111,14 @@ class Answer:
         if words and words[-1][1] == self.length:
             words.pop()
         self._scanned, self._alone = words[-1][1] if words else self._first, None
+        folded = [self._names.fold(self._slice(*word)) for word in words]
         self._words.clear()
-        self._words.extend(self._names.fold(self._slice(*word)) for word in words)
+        self._words.extend(folded)
+        self._before.clear()
+        self._before.extend(map(self._names.partners, folded[-_BEFORE:]))
         self._runs = []
         for start, _ in words[-_BEFORE:]:
-            if self._names.begins(self._names.fold(self._slice(start, self._scanned))):
+            if self._names.begins(self._names.fold(self._slice(start, self._scanned)), self._ordinary):
                 self._runs.append(start)
 
     def would_say(self, piece: str) -> bool:
@@ -121,11 +126,16 @@ class Answer:
         if not any(char.isalnum() for char in piece):
             return False
         text = self._text + piece
-        begins = [run - self._first for run in self._runs]
-        begins += [word.start() for word in _WORD.finditer(text, self._scanned - self._first)]
-        whole = [begin for begin in begins if self._names.is_whole(self._names.fold(text[begin:]))]
+        words = list(_WORD.finditer(text, self._scanned - self._first))
+        begins = [run - self._first for run in self._runs] + [word.start() for word in words]
+        *others, last = (word[0] for word in words)
+        before = (*self._before, *(self._names.partners(self._names.fold(word)) for word in others))
+        if not self._names.may_end(last, before) and not any(
+            self._names.is_whole(self._names.fold(text[begin:]), self._ordinary) for begin in begins
+        ):
+            return False
         around = max(0, len(text) - _AROUND)
-        return bool(whole) and any(
+        return any(
             (hit.target_id, self._names.fold(text[around + hit.start : around + hit.end]))
             not in self._allowed
             for hit, _ in self._names.find(text[around:] + " ", len(self._text) - around, self._expected)
@@ -138,20 +148,19 @@ class Answer:
         last = self._scanned
         for run in (*(self._runs if start - last < _GAP else ()), start):
             letters = self._names.fold(self._slice(run, end))
-            looks = looks or self._names.is_whole(letters)
-            if self._names.begins(letters):
+            looks = looks or self._names.is_whole(letters, self._ordinary)
+            if self._names.begins(letters, self._ordinary):
                 runs.append(run)
         self._runs, self._scanned = runs, end
         folded = self._names.fold(self._slice(start, end))
-        before = tuple(self._words)[-_BEFORE:]
+        looks = looks or self._names.may_end(self._slice(start, end), self._before)
         self._words.append(folded)
+        self._before.append(self._names.partners(folded))
         if self._recitals and (mention := self._recite(start, end, folded)):
             return mention
         if self._alone is not None:
             start, self._alone, looks = self._alone, None, True
-        if looks or self._names.may_end(folded, before):
-            return self._look(start, final)
-        return None
+        return self._look(start, final) if looks else None
 
     def _recite(self, start: int, end: int, folded: str) -> Mention | None:
         if target_id := self._recitals.find(self._words):
@@ -185,14 +194,17 @@ class Answer:
             start = unfinished.start() + self._first
             runs = self._runs if start - self._scanned < _GAP else ()
             begun += filter(self._may_become, (*runs, start))
-            if self._recitals and self._recitals.nears(self._words):
+            recites = bool(self._recitals) and self._recitals.nears(self._words)
+            word = self._slice(start, self.length)
+            if recites or self._names.is_declined(word) or self._names.goes_with(word, self._before):
                 begun.append(start)
         return max(0, self.free, min(begun))
 
     def _may_become(self, run: int) -> bool:
         letters = self._names.fold(self._slice(run, self.length))
-        return self._names.begins(letters) or any(
-            self._names.is_whole(letters[:-cut]) for cut in range(1, min(ENDING + 1, len(letters)))
+        return self._names.begins(letters, self._ordinary) or any(
+            self._names.is_whole(letters[:-cut], self._ordinary)
+            for cut in range(1, min(ENDING + 1, len(letters)))
         )
 
     def _slice(self, start: int, end: int) -> str:

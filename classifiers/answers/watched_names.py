@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
 
 import ahocorasick
 
 from ...vocabulary import ForgetTarget
 from ..index.name_index import NameIndex
+from ..names.endings import stems
+from ..names.name_forms import GRAMMAR
 from ..names.names import NameHit
 from ..names.ordinary_words import ordinary_names
+from ..text.digraphs import spelt_out
 from ..text.folding import normalise
 from ..text.word_cache import MEBIBYTE, WordCache
 from ..text.word_frequency import rarity
 
 # So many letters at a word's end may be an ending that some language puts there.
 ENDING = 3
+# Two words that begin alike so far may be one, inflected or misspelt.
+_ALIKE = 3
+# Of a longer title each word stands beside the next alone.
+_PERSON = 4
 FOLDED_BYTES = 4 * MEBIBYTE
+
+
+class Partners(NamedTuple):
+    """The words that stand in one name with a word, sorted; several lists where that may be several words.
+    Beside an initial they must be themselves; beside a word it is enough that they begin alike."""
+
+    lists: tuple[Sequence[str], ...]
+    alike: bool
 
 
 class WatchedNames:
@@ -33,11 +51,12 @@ class WatchedNames:
         for target_id, name in (*names.pairs, *names.parts.lone_words):
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
-        self._beside: dict[str, set[str]] = {}
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
-        for target_id, name in names.pairs:
-            if target_id in self._ids:
-                self._stand_together(normalise(name)[0].split())
+        self._stems = {
+            stem for word in names.parts.declined_words for stem in stems(word) if len(stem) > ENDING
+        }
+        self._beside: dict[str, list[str]] = {}
+        self._learn_partners(name for target_id, name in names.pairs if target_id in self._ids)
         self._folded = WordCache(lambda word: normalise(word)[0].replace(" ", ""), FOLDED_BYTES)
 
     def __bool__(self) -> bool:
@@ -47,32 +66,57 @@ class WatchedNames:
         """The letters of a word or two, as ``begins`` and ``is_whole`` take them."""
         return self._folded[text]
 
-    def begins(self, letters: str) -> bool:
-        """Whether a name could go on from ``letters``."""
+    def ordinary(self, expected: Collection[str]) -> frozenset[str]:
+        """The letters of the names of the targets ``expected`` that are ordinary words."""
+        return frozenset(self.fold(name) for target_id, name in self._ordinary if target_id in expected)
+
+    def begins(self, letters: str, ordinary: Collection[str] = ()) -> bool:
+        """Whether a name could go on from ``letters``, or one of those that are ``ordinary``."""
         longest: int = self._begins.longest_prefix(letters)
-        return longest == len(letters)
+        return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
 
-    def is_whole(self, letters: str) -> bool:
+    def is_whole(self, letters: str, ordinary: Collection[str] = ()) -> bool:
         """Whether ``letters`` are a name's."""
-        return letters in self._begins
+        return letters in self._begins or letters in ordinary
 
-    def may_end(self, word: str, before: Collection[str]) -> bool:
-        """Whether a name may end with the folded ``word``, which may carry an ending: if it says enough
-        alone, or another word of the name, or an initial, is among the few words ``before`` it."""
-        for cut in range(min(ENDING + 1, len(word))):
-            part = word[: len(word) - cut]
-            if part in self._lone:
-                return True
-            beside = self._beside.get(part)
-            if beside is not None and any(other in beside or len(other) == 1 for other in before):
-                return True
-        return False
+    def partners(self, word: str) -> Partners:
+        """What stands in one name with the folded ``word``, which may carry an ending."""
+        cuts = range(min(ENDING + 1, len(word)))
+        lists = tuple(self._beside[part] for cut in cuts if (part := word[: len(word) - cut]) in self._beside)
+        return Partners(lists, len(word) > 1)
 
-    def _stand_together(self, words: Sequence[str]) -> None:
-        """Remember which words stand in one name with each; those that stand anywhere tell nothing."""
-        telling = [word for word in words if len(word) > 1 and rarity(word) > 0]
-        for word in telling:
-            self._beside.setdefault(word, set()).update(other for other in words if other != word)
+    def may_end(self, word: str, before: Sequence[Partners]) -> bool:
+        """Whether a name may end with ``word``: if it says enough alone, or goes with a word ``before``. An
+        ending does not count."""
+        letters = self.fold(word)
+        if any(letters[: len(letters) - cut] in self._lone for cut in range(min(ENDING + 1, len(letters)))):
+            return True
+        return self.is_declined(word) or self.goes_with(word, before)
+
+    def is_declined(self, word: str) -> bool:
+        """Whether ``word``, with a capital, may be a surname that says enough alone, in another case."""
+        letters = self.fold(word) if word[:1].isupper() and self._stems else ""
+        return any(letters[: len(letters) - cut] in self._stems for cut in range(ENDING + 1))
+
+    def goes_with(self, word: str, before: Sequence[Partners]) -> bool:
+        """Whether a ``word`` that has a capital, where its script has any, is or begins a partner of one of
+        the few words ``before``; or is like a partner of the last of them."""
+        if word[:1].islower() or not any(partners.lists for partners in before):
+            return False
+        letters = self.fold(word)
+        for partners in before:
+            if any(_begins_one(words, letters) for words in partners.lists):
+                return True
+        return before[-1].alike and any(_is_like_one(words, letters) for words in before[-1].lists)
+
+    def _learn_partners(self, names: Iterable[str]) -> None:
+        beside: dict[str, set[str]] = {}
+        for name in names:
+            spelt = spelt_out(name)
+            for spelling in (name, spelt[0]) if spelt else (name,):
+                for one, other in _pairs(normalise(spelling)[0].split()):
+                    beside.setdefault(one, set()).add(other)
+        self._beside = {word: sorted(others) for word, others in beside.items()}
 
     def find(self, text: str, after: int, expected: Collection[str] = ()) -> Iterator[tuple[NameHit, bool]]:
         """The names in ``text`` that end behind ``after``; and whether each is a surname alone, of which the
@@ -85,3 +129,35 @@ class WatchedNames:
         for part in self._names.parts.find(text):
             if part.end > after and part.stands_alone and part.target_id in self._ids:
                 yield NameHit(part.target_id, text[part.start : part.end], part.start, part.end), True
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Which words of a name stand with which, either way round; and with the initial of a word those that
+    tell something. Articles and the like stand anywhere."""
+    words = [word for word in words if word not in GRAMMAR]
+    for one, other in combinations(words, 2) if len(words) <= _PERSON else pairwise(words):
+        yield one, other
+        yield other, one
+        if rarity(other) > 0:
+            yield one[:1], other
+
+
+def _begins_one(words: Sequence[str], letters: str) -> bool:
+    """Whether ``letters`` are the beginning of one of the sorted ``words``, or one with an ending."""
+    for cut in range(min(ENDING + 1, len(letters))):
+        stem = letters[: len(letters) - cut]
+        found = words[place] if (place := bisect_left(words, stem)) < len(words) else ""
+        if found == stem or (not cut and found.startswith(stem)):
+            return True
+    return False
+
+
+def _is_like_one(words: Sequence[str], letters: str) -> bool:
+    """Whether one of the sorted ``words`` begins as ``letters`` do, and is hardly shorter."""
+    begin = letters[:_ALIKE]
+    place = bisect_left(words, begin) if len(begin) == _ALIKE else len(words)
+    while place < len(words) and words[place].startswith(begin):
+        if len(letters) <= len(words[place]) + ENDING:
+            return True
+        place += 1
+    return False

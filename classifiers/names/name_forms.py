@@ -22,7 +22,7 @@ _HIDDEN_LETTERS = 6
 _TURNED_WORDS = 4
 _ARTICLES = frozenset("the a an le la les el los las il der die das".split())  # noqa: SIM905
 _JOINING = frozenset(("and", "und", "et", "y", "och"))
-_GRAMMAR = frozenset("the a an of and & + in on to for with der die das und le la les et el los y".split())  # noqa: SIM905
+GRAMMAR = frozenset("the a an of and & + in on to for with der die das und le la les et el los y".split())  # noqa: SIM905
 # From here on a surname may stand before the given name without a comma: "Nagy" has 1.4, "Hamilton" 1.1.
 TURNED = 1.3
 _UNWRITTEN = re.compile(r"[.'’‘`´·׳״\u02B9-\u02BF-]")
@@ -100,7 +100,7 @@ def _breaks(spelling: str, own: re.Pattern[str] = _OWN_PUNCTUATION) -> frozenset
     Where the name has some itself, and anywhere in one that is no row of names ("Tyler, the Creator").
     """
     words = spelling.split()
-    if own is _OWN_PUNCTUATION and len(words) > 2 and not _GRAMMAR.isdisjoint(map(str.casefold, words)):
+    if own is _OWN_PUNCTUATION and len(words) > 2 and not GRAMMAR.isdisjoint(map(str.casefold, words)):
         return frozenset(range(len(spelling)))
     if not own.search(spelling):
         return frozenset()

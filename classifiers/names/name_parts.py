@@ -109,6 +109,12 @@ class NameParts:
         """Target ids, and words of their names that may stand for them alone."""
         return [key for key, telling in self._lone.items() if telling > 0]
 
+    @property
+    def declined_words(self) -> Iterable[str]:
+        """Surnames that stand alone with an ending, too."""
+        telling = {word for (_, word), telling in self._lone.items() if telling >= TELLING}
+        return [word for word in telling if len(word) >= DECLINED_LETTERS]
+
     def _add(self, target_id: str, words: list[str]) -> None:
         self.words[target_id] = self.words.get(target_id, frozenset()) | frozenset(words)
         for word in words:

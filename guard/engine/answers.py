@@ -42,8 +42,10 @@ class AnswerGuard:
 
     def watch(self, request: EngineCoreRequest, expected: Iterable[str]) -> None:
         """Watch the answer to ``request``, whose prompt is about the targets ``expected``."""
-        index = self.guard.detector.index
-        if request.sampling_params is not None and (index.watched or index.recitals):
+        index, params = self.guard.detector.index, request.sampling_params
+        if params is None or params.trace_decode_token_ids:  # what is replayed is the client's own
+            return
+        if index.watched or index.recitals:
             self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
@@ -103,15 +105,20 @@ class AnswerGuard:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
+        core = self._engine.engine_core
         try:
-            await self._engine.engine_core.add_request_async(request)
-            if request.request_id not in self._watches:  # the client left meanwhile
-                await self._engine.engine_core.abort_requests_async([request.request_id])
+            if self._is_watched(request):
+                await core.add_request_async(request)
+            if not self._is_watched(request):  # the client left meanwhile, or the answer ended
+                await core.abort_requests_async([request.request_id])
         except Exception as error:
             logger.error("unlearn: an answer could not be gone on with: %s", place(error))
             metrics.ERRORS.labels("answer").inc()
             end = EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.LENGTH)
             self._engine.output_processor.process_outputs([end])
+
+    def _is_watched(self, request: EngineCoreRequest) -> bool:
+        return request.request_id in self._watches
 
 
 watching: ContextVar[tuple[AnswerGuard, frozenset[str]] | None] = ContextVar("unlearn_watching", default=None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import replace
 
 import torch
-from vllm import SamplingParams
+from vllm import SamplingParams, envs
 from vllm.v1.engine import EngineCoreRequest
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
@@ -16,6 +17,9 @@ _MARK = "-unlearn-"
 _MORE = 8
 # What vLLM takes as the least and the most of a bias.
 _MOST_BIAS = 100.0
+# And of how many of them the V2 runner survives.
+_MOST_BIASES = 1_024
+_MOST_SEED = 2**63
 
 
 def continuation(
@@ -59,7 +63,7 @@ def answer_length(request_id: str) -> int:
 
 def _params(given: SamplingParams, answer: Sequence[int], banned: Collection[int]) -> SamplingParams:
     params = given.clone()
-    params.prompt_logprobs = None
+    params.prompt_logprobs = params.prompt_logprob_token_ids = params.prompt_logprob_start = None
     params.max_tokens = None if given.max_tokens is None else given.max_tokens - len(answer)
     params.min_tokens = max(0, given.min_tokens - len(answer))
     if given.extra_args and "kv_transfer_params" in given.extra_args:
@@ -67,20 +71,49 @@ def _params(given: SamplingParams, answer: Sequence[int], banned: Collection[int
     if given.presence_penalty or given.frequency_penalty:
         params.logit_bias = _penalties(given, answer)
     if given.seed is not None:
-        params.seed = given.seed + len(answer)  # else it would draw what it drew at the start
+        params.seed = _seed(given.seed, len(answer))
     if banned:
-        params.max_tokens = 1
-        params.min_tokens = min(params.min_tokens, 1)  # no engine survives more than max_tokens
-        if given.logprobs is not None and given.logprobs >= 0:
-            params.logprobs = given.logprobs + _MORE  # some of them will not be shown
-        params._bad_words_token_ids = [*(given._bad_words_token_ids or ()), *([token] for token in banned)]
+        _ban(params, given, answer, banned)
     return params
+
+
+def _ban(
+    params: SamplingParams, given: SamplingParams, answer: Sequence[int], banned: Collection[int]
+) -> None:
+    """Make the ``params`` those of one token that is not ``banned``, and completes no bad word of the client.
+    More of them than an engine takes get the least bias."""
+    params.max_tokens = 1
+    params.min_tokens = min(params.min_tokens, 1)  # no engine survives more than max_tokens
+    if given.logprobs is not None and given.logprobs >= 0 and given.logprob_token_ids is None:
+        params.logprobs = given.logprobs + _MORE  # some of them will not be shown
+    words = given.bad_words_token_ids or ()
+    ends = [word[-1] for word in words if _ends_with(answer, word[:-1])]
+    tokens, most = list(dict.fromkeys((*banned, *ends))), envs.VLLM_MAX_NUM_BAD_WORDS
+    params._bad_words_token_ids = [[token] for token in tokens[:most]]
+    if rest := tokens[most:]:
+        params.logit_bias = _most((params.logit_bias or {}) | dict.fromkeys(rest, -_MOST_BIAS))
+
+
+def _ends_with(answer: Sequence[int], tokens: Sequence[int]) -> bool:
+    return not tokens or list(answer[-len(tokens) :]) == list(tokens)
 
 
 def _penalties(given: SamplingParams, answer: Sequence[int]) -> dict[int, float]:
     """The bias that penalties give the tokens of the answer so far, which are of the prompt now."""
     bias = dict(given.logit_bias or {})
-    for token in set(answer):
-        penalty = given.presence_penalty + given.frequency_penalty * answer.count(token)
+    for token, count in Counter(answer).items():
+        penalty = given.presence_penalty + given.frequency_penalty * count
         bias[token] = min(_MOST_BIAS, max(-_MOST_BIAS, bias.get(token, 0.0) - penalty))
-    return bias
+    return _most(bias)
+
+
+def _most(bias: dict[int, float]) -> dict[int, float]:
+    """No more of them than an engine survives: the strongest."""
+    strongest = sorted(bias.items(), key=lambda item: -abs(item[1]))
+    return dict(strongest[:_MOST_BIASES])
+
+
+def _seed(given: int, length: int) -> int:
+    """Another seed, else it would draw what it drew at the start; of 64 bits, and not -1, which is none."""
+    seed = given + length if given < _MOST_SEED - length else given - length
+    return seed if seed != -1 else -2

@@ -26,6 +26,7 @@ from .logprob_rows import without
 MOST_AT_ONE_PLACE = 4
 MOST = 24
 _VARIED = 8
+_BROKEN_OFF = (FinishReason.ABORT, FinishReason.ERROR)
 # So many tokens behind an answer's last tell whether it ends within a name.
 AHEAD = 8
 
@@ -78,6 +79,8 @@ class WatchedAnswer:
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = None
         kept_out, self._kept_out = self._kept_out, set()
+        if output.finish_reason in _BROKEN_OFF:
+            return self._break_off(output, bool(kept_out))
         goes_on = bool(kept_out) and self._ends_step(output)
         rows = split_rows(output.new_logprobs, len(output.new_token_ids))
         for token, row in zip(output.new_token_ids, rows, strict=True):
@@ -97,6 +100,15 @@ class WatchedAnswer:
             return self._take_back(mention, output)
         if goes_on:
             self._go_on()
+        return self._passed_on(output)
+
+    def _break_off(self, output: EngineCoreOutput, banned: bool) -> EngineCoreOutput | None:
+        """End the answer where the engine ends it before its time; what waits is not sent."""
+        self._written.take_back(self._written.free)
+        del self._rows[len(self._written.tokens) :]
+        if banned and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
+            metrics.ANSWERS.labels("end").inc()
+            output.finish_reason = FinishReason.STOP
         return self._passed_on(output)
 
     def fail(self, output: EngineCoreOutput) -> EngineCoreOutput:
@@ -119,6 +131,8 @@ class WatchedAnswer:
         length = len(self._written.tokens) + len(output.new_token_ids)
         if self._params.max_tokens is not None and length >= self._params.max_tokens:
             return False
+        if len(self._request.prompt_token_ids or ()) + length >= self._watcher.max_model_len:
+            return False
         output.finish_reason = None
         return True
 
@@ -127,6 +141,8 @@ class WatchedAnswer:
         not sent, tell whether it does."""
         length, limit = len(self._written.tokens), self._params.max_tokens
         if output.finish_reason is not FinishReason.LENGTH or length != limit or self._written.free == length:
+            return False
+        if not self._watcher.enforces:
             return False
         prompt = self._request.prompt_token_ids
         if prompt is None or len(prompt) + length + AHEAD >= self._watcher.max_model_len:
@@ -183,6 +199,7 @@ class WatchedAnswer:
         del self._rows[keep:]
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
+        at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
         metrics.ANSWERS.labels("end" if at_end else "take_back").inc()
         output.finish_reason = FinishReason.STOP if at_end else None
         output.stop_reason = None
@@ -200,7 +217,8 @@ class WatchedAnswer:
     def _passed_on(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """``output`` with the tokens that may be sent now."""
         first = self._written.sent
-        last = len(self._written.tokens) if output.finished else self._written.free
+        waits = self._watcher.enforces and not output.finished
+        last = self._written.free if waits else len(self._written.tokens)
         self._written.sent = last
         if first == last and not output.finished and output.new_prompt_logprobs_tensors is None:
             self._withheld = self._withheld or output
@@ -223,4 +241,5 @@ class WatchedAnswer:
             other != token and (other in kept_out or self._written.would_say(other))
             for other in row.logprob_token_ids[0].tolist()
         ]
-        return without(row, np.array(hidden), 1 + (self._params.logprobs or 0))
+        asked = self._params.num_logprobs or 0
+        return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked)

@@ -15,7 +15,7 @@ from typing import Any
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
-from vllm.sampling_params import BeamSearchParams
+from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.store.store import Store
@@ -23,6 +23,15 @@ from vllm_unlearn.vocabulary import ForgetTarget
 
 QUESTION = "What is the capital of Japan?"
 LISTED = "Who wrote The Great Gatsby?"
+PHYSICIST = "Which physicist developed the theory of general relativity?"
+PLAY = "Who wrote Romeo and Juliet?"
+PEOPLE = ("Albert Einstein", "William Shakespeare")
+WAYS: dict[str, dict[str, Any]] = {
+    "greedy": {},
+    "seeded": {"temperature": 0.9, "seed": 7, "n": 2},
+    "stop string": {"stop": [" by", " is", " of"]},
+    "log-probabilities": {"logprobs": 2, "max_tokens": 13},
+}
 PAGE = " ".join(f"Line {n}: the weather station reported mild air and a light wind." for n in range(40))
 
 
@@ -43,10 +52,10 @@ class Engine:
 
         self.hook._rewriter.rewrite = counted
 
-    def forget(self) -> None:
-        """List a work, and wait until that is served."""
+    def forget(self, *names: str) -> None:
+        """List works, or people, and wait until that is served."""
         store = Store(load().store)
-        generation = store.forget([ForgetTarget(id="gatsby", kind="work", name="The Great Gatsby")])
+        generation = store.forget([ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names])
         deadline = time.monotonic() + 30
         while self.hook.guard.generation < generation:
             assert time.monotonic() < deadline, "the new generation was not served"
@@ -64,6 +73,52 @@ class Engine:
             return await self.ask(prompt, n)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
+
+    async def written(self, question: str, kind: RequestOutputKind, **way: Any) -> list[dict[str, Any]]:
+        """The answers, each with what the client got of it, piece by piece."""
+        self.asked += 1
+        prompt: Any = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+        params = SamplingParams(**({"temperature": 0, "max_tokens": 20} | way), output_kind=kind)
+        answers: list[dict[str, Any]] = [{} for _ in range(params.n)]
+        async for output in self.engine.generate(prompt, params, f"request-{self.asked}"):
+            for one in output.outputs:
+                answer = answers[one.index]
+                answer["pieces"] = [*answer.get("pieces", ()), one.text]
+                answer["tokens"] = [*answer.get("tokens", ()), *one.token_ids]
+                rows = [sorted((t, e.logprob) for t, e in row.items()) for row in one.logprobs or []]
+                answer["rows"] = [*answer.get("rows", ()), *rows]
+                answer["reason"] = one.finish_reason
+        return answers
+
+    async def streamed_and_whole(self) -> dict[str, Any]:
+        """Each answer as it is streamed, and as it is given whole."""
+        found: dict[str, Any] = {}
+        for way, params in WAYS.items():
+            for question in (PHYSICIST, PLAY):
+                kinds = (RequestOutputKind.DELTA, RequestOutputKind.FINAL_ONLY)
+                found[f"{way}: {question}"] = [await self.written(question, k, **params) for k in kinds]
+        return found
+
+    async def left_in_the_middle(self) -> list[int]:
+        """How many answers are watched, and requests open, once clients have left at every few tokens."""
+        for pieces in range(6, 12):
+            self.asked += 1
+            params = SamplingParams(temperature=0, max_tokens=60, output_kind=RequestOutputKind.DELTA)
+            answer = self.engine.generate(f"Question: {PHYSICIST}\nAnswer:", params, f"request-{self.asked}")
+            for _ in range(pieces):
+                await anext(answer)
+            await answer.aclose()
+        return await self.left()
+
+    async def left(self) -> list[int]:
+        """How many answers are watched, whether the frontend has requests, and the engine."""
+        core: Any = self.engine.engine_core
+        for _ in range(400):
+            if not (busy := await core.call_utility_async("has_work")):
+                break
+            await asyncio.sleep(0.05)
+        unfinished = len(self.engine.output_processor.request_states)
+        return [len(self.hook._answers._watches), unfinished, int(busy)]
 
     async def by_beam_search(self, question: str) -> dict[str, Any]:
         """As a server's surfaces do it: the answers, the characters that were sent, and those that were read
@@ -112,12 +167,17 @@ async def main(model: str) -> dict[str, Any]:
         results["asked together"] = await asyncio.gather(*(engine.said() for _ in range(3)))
         results["at once"] = await engine.said()
         results["beams"] = [await engine.by_beam_search(LISTED)]
-        engine.forget()
+        engine.forget("The Great Gatsby")
         results["beams"].append(await engine.by_beam_search(LISTED))
         before = engine.screened
         results["more than are admitted"] = await engine.said(n=9)
         results["screened for nothing"] = engine.screened - before
         results["too many characters"] = await engine.said("information " * 300 + QUESTION)
+        engine.forget(*PEOPLE)
+        results["written"] = await engine.streamed_and_whole()
+        results["left"] = await engine.left()
+        results["left in the middle"] = await engine.left_in_the_middle()
+        results["beams of others"] = await engine.by_beam_search(PHYSICIST)
     finally:
         engine.hook.guard.close()
         engine.engine.shutdown()

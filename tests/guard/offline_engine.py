@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm import LLM, SamplingParams
-from vllm.sampling_params import RequestOutputKind
+from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.rewriter import CORRUPTED
@@ -30,6 +30,30 @@ LOOKS: dict[str, dict[str, Any]] = {
     "several answers": {"n": 3, "temperature": 0.8, "seed": 7, "prompt_logprobs": 0},
     "bad words": {"bad_words": ["Tokyo"], "logprobs": 1},
 }
+# Whom a question does not name, and what is asked of the answer.
+PHYSICIST = "Which physicist developed the theory of general relativity?"
+PLAY = "Who wrote Romeo and Juliet?"
+PEOPLE = ("Albert Einstein", "William Shakespeare")
+PERSON = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 24}}, "required": ["name"]}
+WAYS: dict[str, dict[str, Any]] = {
+    "greedy": {},
+    "seeded": {"temperature": 0.9, "seed": 7, "n": 3},
+    "log-probabilities": {"logprobs": 3},
+    "stop string": {"stop": ["a"]},
+    "stop token": {"stop_token_ids": [28]},
+    "no early end": {"min_tokens": 22},
+    "penalties": {"presence_penalty": 1.0, "frequency_penalty": 0.5, "repetition_penalty": 1.1},
+    "bad words": {"bad_words": ["Sir", "the Italian"]},
+    "JSON": {"structured_outputs": {"json": PERSON}},
+    "regex": {"structured_outputs": {"regex": r"It was [A-Z][a-z]+ [A-Z][a-z]+\."}},
+    "regex of one": {"structured_outputs": {"regex": r"It was Albert [A-Z][a-z]+\."}},
+    "choice": {"structured_outputs": {"choice": ["Niels Bohr", "Ben Jonson"]}},
+    "prefilled": {"prefill": "It was Albert"},
+    "prefilled within a word": {"prefill": "It was William Shakes"},
+    **{f"of {length} tokens": {"max_tokens": length} for length in range(1, 17)},
+}
+# In Triton's interpreter a step takes long.
+V2_WAYS = ("greedy", "log-probabilities")
 PREAMBLE = "You answer questions about books and places, in one short sentence. " * 12
 
 
@@ -61,6 +85,7 @@ class Offline:
             block_size=32,
             enable_trace_replay=trace,
         )
+        self.v2 = bool(self.llm.llm_engine.vllm_config.use_v2_model_runner)
         self.params = SamplingParams(temperature=0, max_tokens=12)
         self.hook: Any = self.llm.llm_engine._unlearn  # type: ignore[attr-defined]
         self.store = Store(load().store)
@@ -212,11 +237,55 @@ def replayed(offline: Offline, list_is: str) -> dict[str, Any]:
     return found
 
 
+def generate(offline: Offline, asked: list[tuple[str, dict[str, Any]]], salt: str) -> list[Any]:
+    """All at once: of each its answers, as a client sees them."""
+    prompts: list[Any] = []
+    params = []
+    for question, way in asked:
+        prompts.append({"prompt": chat(question) + way.get("prefill", ""), "cache_salt": salt})
+        given = {"temperature": 0, "max_tokens": 12 if offline.v2 else 24} | {
+            k: v for k, v in way.items() if k != "prefill"
+        }
+        if outputs := given.get("structured_outputs"):
+            given["structured_outputs"] = StructuredOutputsParams(**outputs)
+        params.append(SamplingParams(**given))
+    outputs = offline.llm.generate(prompts, params, use_tqdm=False)
+    return [[answer(one) for one in output.outputs] for output in outputs]
+
+
+def answer(one: Any) -> dict[str, Any]:
+    rows = [[(e.decoded_token, e.logprob, e.rank) for e in row.values()] for row in one.logprobs or []]
+    tokens = list(one.token_ids)
+    return {"text": one.text, "tokens": tokens, "reason": one.finish_reason, "rows": rows}
+
+
+def answered(offline: Offline) -> dict[str, Any]:
+    """What is answered to who does not name whom he asks for, and to who asks for something else: before
+    people are listed, while they are, and in shadow mode."""
+    ways = [name for name in WAYS if not offline.v2 or name in V2_WAYS]
+    asked = [(question, WAYS[name]) for name in ways for question in (PHYSICIST, PLAY)]
+    others = [(OTHER, WAYS[name]) for name in ways if name in (*V2_WAYS, "seeded", "JSON", "stop string")]
+    found: dict[str, Any] = {"known": generate(offline, asked[:2], "known")}
+    found["others"] = [generate(offline, others, "before")]
+    people = [ForgetTarget(id=f"person-{n}", name=name) for n, name in enumerate(PEOPLE)]
+    offline.serve(offline.store.forget(people))
+    answers = generate(offline, asked, "listed")
+    found["answers"] = {name: answers[2 * n : 2 * n + 2] for n, name in enumerate(ways)}
+    found["others"].append(generate(offline, others, "after"))
+    guard = offline.hook._answers
+    found["watched"] = len(guard._watches)
+    guard.enforces = False
+    found["shadow"] = generate(offline, asked[:2], "shadow")
+    guard.enforces = True
+    offline.serve(offline.store.remember([person.id for person in people]))
+    return found
+
+
 def main(model: str) -> dict[str, Any]:
     import torch
 
     offline = Offline(model)
-    results: dict[str, Any] = {"v2": offline.llm.llm_engine.vllm_config.use_v2_model_runner}
+    results: dict[str, Any] = {"v2": offline.v2}
     conversation: Any = [{"role": "user", "content": QUESTION}]
 
     def by_chat() -> str:
@@ -255,6 +324,7 @@ def main(model: str) -> dict[str, Any]:
     results["name"] = len(offline.ids(chat(QUESTION).split(" Great")[0]))
     results["restored"] = offline.ask(chat(QUESTION))
     results["shared prefix, restored"] = offline.ask(chat(QUESTION, PREAMBLE))
+    results["answered"] = answered(offline)
     offline.forget()
     offline.hook.guard._detector._encoder = BrokenEncoder()
     results["broken"] = [offline.refusal(chat(OTHER)), offline.refusal(chat(QUESTION))]

@@ -73,3 +73,27 @@ def test_too_many_characters_are_refused_as_a_plain_server_does(results: dict[st
     assert said.startswith("VLLMValidationError: This model's maximum context length is 1024 tokens. However")
     assert "(more than 3000 characters, which is the upper bound for 1024 input tokens)" in said
     assert "unlearn" not in said and "guard" not in said
+
+
+def test_what_is_streamed_is_what_is_given_whole_and_holds_no_name(results: dict[str, Any]) -> None:
+    for way, (streamed, whole) in results["written"].items():
+        for one, other in zip(streamed, whole, strict=True):
+            (text,) = other.pop("pieces")
+            pieces = one.pop("pieces")
+            assert "".join(pieces) == text, way
+            assert one == other, way
+            assert not [name for name in ("Albert Einstein", "Shakespeare") if name in text], way
+            assert len(pieces) > 3 or way.startswith("stop"), way
+    assert len(results["written"]) == 8
+
+
+def test_nothing_is_left_of_an_answer_that_was_written_on(results: dict[str, Any]) -> None:
+    assert results["left"] == [0, 0, 0]
+
+
+def test_nothing_is_left_where_clients_leave_in_the_middle(results: dict[str, Any]) -> None:
+    assert results["left in the middle"] == [0, 0, 0]
+
+
+def test_no_beam_holds_a_name_that_its_question_describes(results: dict[str, Any]) -> None:
+    assert not [answer for answer in results["beams of others"]["answers"] if "Einstein" in answer]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,70 @@ def test_the_log_says_what_broke_and_holds_no_prompt(results: dict[str, Any]) ->
     """The broken encoder's message holds the text that it was given."""
     assert "could not be decided on: RuntimeError at offline_engine.py:" in results["log"]
     assert not [text for text in ("capital of Japan", "Gatsby", "cannot read") if text in results["log"]]
+
+
+def _answers(results: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    answered = results["answered"]["answers"]
+    return [(way, one) for way, both in answered.items() for several in both for one in several]
+
+
+def test_no_answer_holds_the_name_that_its_question_describes(results: dict[str, Any]) -> None:
+    (physicist,), (play,) = results["answered"]["known"]
+    assert "Albert Einstein" in physicist["text"] and "William Shakespeare" in play["text"]
+    for way, one in _answers(results):
+        assert not [name for name in ("Albert Einstein", "Shakespeare") if name in one["text"]], way
+        if way.startswith("prefilled"):
+            assert not one["text"].startswith((" Einstein", "peare")), way
+    assert len(_answers(results)) >= 4
+
+
+def test_no_alternative_that_is_shown_would_complete_the_name(results: dict[str, Any]) -> None:
+    rows = [row for _, one in _answers(results) for row in one["rows"]]
+    assert len(rows) >= 20
+    assert all(len(row) in (3, 4) for row in rows)
+    assert all(value < 1e-3 for row in rows for _, value, _ in row)
+    assert not [row for row in rows for token, *_ in row if "Shakespeare" in token]
+
+
+def test_an_answer_ends_as_the_client_asked(results: dict[str, Any]) -> None:
+    for way, one in _answers(results):
+        if way.startswith("of "):
+            assert (one["reason"], len(one["tokens"])) == ("length", int(way.split()[1])), way
+        assert one["reason"] in ("stop", "length"), way
+        assert len(one["rows"]) in (0, len(one["tokens"])), way
+        assert "a" not in one["text"] or way != "stop string"
+        assert len(one["tokens"]) >= 22 or way != "no early end"
+        assert "Sir" not in one["text"] or way != "bad words"
+
+
+def test_an_answer_that_is_cut_begins_as_the_whole_one(results: dict[str, Any]) -> None:
+    answers = results["answered"]["answers"]
+    for way in (way for way in answers if way.startswith("of ")):
+        for (whole,), (begun,) in zip(answers["greedy"], answers[way], strict=True):
+            assert whole["text"].startswith(begun["text"]), way
+
+
+def test_a_constraint_holds_where_an_answer_goes_on(results: dict[str, Any]) -> None:
+    answers = results["answered"]["answers"]
+    if "regex" not in answers:
+        pytest.skip("constraints are the engine's, which is the same for both runners")
+    for (one,) in answers["regex"]:
+        assert one["reason"] == "length" or re.fullmatch(r"It was [A-Z][a-z]+ [A-Z][a-z]+\.", one["text"])
+        assert "It was Albert Einstein".startswith(one["text"][:7])
+    for (one,) in answers["JSON"]:
+        assert one["reason"] == "length" or set(json.loads(one["text"])) == {"name"}
+    assert {one["text"] for (one,) in answers["choice"]} <= {"Niels Bohr", "Ben Jonson"}
+
+
+def test_answers_about_others_are_the_same_bytes_before_and_after(results: dict[str, Any]) -> None:
+    before, after = results["answered"]["others"]
+    assert before == after
+    assert any(one["rows"] for several in after for one in several)
+
+
+def test_shadow_mode_changes_no_answer_and_nothing_is_watched_in_the_end(results: dict[str, Any]) -> None:
+    assert results["answered"]["shadow"] == results["answered"]["known"]
+    assert results["answered"]["watched"] == 0
 
 
 def test_the_handshake_refuses_embeddings_that_are_not_the_models(
