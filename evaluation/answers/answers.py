@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import vllm
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from transformers import AutoTokenizer
@@ -118,7 +118,7 @@ class _Run:
         return {
             "model": "SmolLM2-135M-Instruct, bfloat16"
             + (f"; TOFU's rows: {options.adapter.name} merged into it" if options.adapter else ""),
-            "served": f"vLLM {version('vllm')}, {os.cpu_count()} cores, the default corruption",
+            "served": f"vLLM {vllm.__version__}, {os.cpu_count()} cores, the default corruption",
             "sample": f"at most {options.sample} questions of each set ({2 * options.sample} of RWKU), "
             f"{options.benign} benign prompts, {options.texts} texts read, {options.rounds} rounds",
             "minutes": f"{seconds / 60:.0f}",

@@ -44,7 +44,8 @@ OPENING_WORDS = 10
 def plain_words(text: str) -> list[str]:
     """The words of a text without case, accents and punctuation; apart from the folding that is measured."""
     letters = unicodedata.normalize("NFKD", text.casefold())
-    return regex.findall(r"[\p{L}\p{N}]+", regex.sub(r"\p{M}|(?<=\w)['’](?=\w)", "", letters))
+    words: list[str] = regex.findall(r"[\p{L}\p{N}]+", regex.sub(r"\p{M}|(?<=\w)['’](?=\w)", "", letters))
+    return words
 
 
 @dataclass(frozen=True, slots=True)
