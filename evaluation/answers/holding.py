@@ -52,7 +52,7 @@ class Holding:
         return float(np.percentile(self.held, 99))
 
 
-def targets(data: DataFolder, count: int = LISTED) -> list[ForgetTarget]:
+def targets(data: DataFolder, count: int) -> list[ForgetTarget]:
     """So many targets by name: RWKU's people, the works, and people who do not exist."""
     known = [*Rwku(data).targets("name", {}), *listed_works()]
     made = (ForgetTarget(id=f"made-{n}", name=name) for n, name in enumerate(names()))
@@ -67,10 +67,14 @@ def texts(data: DataFolder, sample: int) -> Iterator[str]:
 
 
 def measure(
-    data: DataFolder, tokenizer: PreTrainedTokenizerBase, sample: int, track: Callable[[], None]
+    data: DataFolder,
+    tokenizer: PreTrainedTokenizerBase,
+    sample: int,
+    track: Callable[[], None],
+    count: int = LISTED,
 ) -> Holding:
-    """Read ``sample`` texts with 10,000 names listed."""
-    listed = targets(data)
+    """Read ``sample`` texts with ``count`` names listed."""
+    listed = targets(data, count)
     watched = WatchedNames(listed, NameIndex(listed, {target.id: [] for target in listed}))
     decoder, recitals = PromptDecoder(tokenizer), Recitals(listed)
     written = [tokenizer.encode(text, add_special_tokens=False)[:MOST_TOKENS] for text in texts(data, sample)]

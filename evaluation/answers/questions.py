@@ -43,8 +43,8 @@ OPENING_WORDS = 10
 
 def plain_words(text: str) -> list[str]:
     """The words of a text without case, accents and punctuation; apart from the folding that is measured."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    words: list[str] = regex.findall(r"[\p{L}\p{N}]+", regex.sub(r"\p{M}|(?<=\w)['’](?=\w)", "", letters))
+    letters = regex.sub(r"\p{M}", "", unicodedata.normalize("NFKD", text.casefold()))
+    words: list[str] = regex.findall(r"[\p{L}\p{N}]+", letters)
     return words
 
 
