@@ -72,9 +72,11 @@ def evaluate(options: AnswersOptions) -> None:
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         run = _Run(options, lambda name, length: _begin(progress, name, length))
-        run.measure()
-    report = AnswersReport(run.describe(time.monotonic() - began), run.figures, run.sheets)
-    report.write(options.out, options.plots)
+        try:
+            run.measure()
+        finally:  # who stops a run of minutes keeps what it has measured
+            report = AnswersReport(run.describe(time.monotonic() - began), run.figures, run.sheets)
+            report.write(options.out, options.plots)
 
 
 def _begin(progress: Progress, name: str, length: int) -> Callable[[], None]:
