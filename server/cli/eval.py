@@ -22,6 +22,7 @@ TOOLS = {
     "truth-ratios": ("forgetting.truth_ratios", "Truth ratios and membership of a whole forget set."),
     "tofu-lessons": ("forgetting.tofu_lessons", "TOFU as lessons for `learn`."),
     "works": ("forgetting.works", "Lessons about works, and what a recipe leaves known of them."),
+    "answers": ("answers.answers", "What comes out in answers, and what reading them changes and costs."),
     "topics": ("forgetting.topics", "What a guarded model still knows of a topic: MMLU's subjects."),
     "ablations": ("forgetting.ablations", "A learned recipe with parts taken away."),
     "quantised": ("models.quantised", "An int8 copy of a checkpoint."),

@@ -1,0 +1,1 @@
+"""What comes out in answers, and what reading them changes, delays and costs."""
