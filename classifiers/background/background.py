@@ -95,7 +95,7 @@ class Background:
 
     def _find_about(self, inside: Vectors) -> npt.NDArray[np.intp]:
         """The rows of the background's texts that are about the target as its own texts are, each of these
-        valued by a line that was drawn without it. Near texts do not count: they make no text one about it."""
+        valued by a line that was drawn without it. Near texts make no text one about it."""
         own = np.empty(len(inside))
         folds = np.arange(len(inside)) % min(FOLDS, len(inside))
         for fold in np.unique(folds):
