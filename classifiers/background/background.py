@@ -83,28 +83,32 @@ class Background:
             scales = np.maximum(values.std(axis=0), 1e-9)
             normals, values = normals / scales[:, None], values / scales
             offsets = -(normals @ self._mean)
-            count = ceil((TAIL + MOST_ABOUT) * len(values))
-            tails = -np.sort(np.partition(-values, count - 1, axis=0)[:count], axis=0) + offsets
+            count = ceil(TAIL * len(values))
             for row, (inside, outside) in enumerate(sides[first : first + TOGETHER]):
                 normal, offset = normals[row].astype(np.float32), float(offsets[row])
                 against = -inf
                 if len(outside):
                     against = float(np.quantile(outside @ normal + offset, 1 - FEW))
-                tail, about = tails[:, row], self._count_about(tails[:, row], inside, outside)
-                tail = tail[about : about + ceil(TAIL * len(values))].astype(np.float32)
-                yield Line(normal, offset, tail, len(self.vectors) - about, against)
+                others = np.delete(values[:, row], self._find_about(inside))
+                tail = -np.sort(np.partition(-others, count - 1)[:count]) + offset
+                yield Line(normal, offset, tail.astype(np.float32), len(others), against)
 
-    def _count_about(self, tail: Double, inside: Vectors, outside: Vectors) -> int:
-        """How many of the background's texts, of which ``tail`` has the highest values, are about the
-        target: as its own texts are, each valued by a line that was drawn without it."""
+    def _find_about(self, inside: Vectors) -> npt.NDArray[np.intp]:
+        """The rows of the background's texts that are about the target as its own texts are, each of these
+        valued by a line that was drawn without it. Near texts make no text one about it."""
         own = np.empty(len(inside))
         folds = np.arange(len(inside)) % min(FOLDS, len(inside))
         for fold in np.unique(folds):
-            normal = self._normal(inside[folds != fold], outside)
-            values = (inside[folds == fold] - self._mean) @ normal
-            own[folds == fold] = values / max(float(np.sqrt(normal @ self._covariance @ normal)), 1e-9)
-        most = int(MOST_ABOUT * len(self.vectors))
-        return min(int((tail > np.quantile(own, ABOUT)).sum()), most)
+            normal = self._normal(inside[folds != fold], inside[:0])
+            own[folds == fold] = (inside[folds == fold] - self._mean) @ normal / self._deviation(normal)
+        normal = self._normal(inside, inside[:0])
+        values = (self.vectors @ normal.astype(np.float32) - self._mean @ normal) / self._deviation(normal)
+        about = np.flatnonzero(values > np.quantile(own, ABOUT))
+        return about[np.argsort(-values[about])[: int(MOST_ABOUT * len(values))]]
+
+    def _deviation(self, normal: Double) -> float:
+        """Of the background's values along a direction."""
+        return max(float(np.sqrt(normal @ self._covariance @ normal)), 1e-9)
 
     def _normal(self, inside: Vectors, outside: Vectors) -> Double:
         """The direction in which the two sides lie farthest apart for their spread."""

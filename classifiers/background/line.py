@@ -12,7 +12,7 @@ from ..encoders.encoder import Vectors
 # The share of a background past which a text counts as somewhat near: where evidence begins.
 NEAR = 0.01
 # The share whose values a line keeps.
-TAIL = 0.02
+TAIL = 0.03
 
 
 @dataclass(frozen=True, slots=True)

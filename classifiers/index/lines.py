@@ -26,7 +26,7 @@ MIN_TEXTS = 5
 # Of the rate of false positives that is allowed, lines may use so much; the rest is for what else flags.
 SHARE = 0.5
 # How much of the background each line's first pass lets through, and all of them together.
-FIRST_PASS = 0.02
+FIRST_PASS = 0.03
 FIRST_PASSES = 0.06
 
 
@@ -85,7 +85,9 @@ class Lines:
             self._sieve = backgrounds.sieve
             fitted = backgrounds.static.fit([_static_sides(target, backgrounds.sieve) for target in drawn])
             share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
-            self._static = _Sides([(line, line.value(NEAR), line.value(share)) for line in fitted])
+            # Only where it ends counts: from its bound on, a segment is worth a run of the encoder.
+            bounds = [line.value(share) for line in fitted]
+            self._static = _Sides([(line, b - 1.0, b) for line, b in zip(fitted, bounds, strict=True)])
 
     def __contains__(self, target_id: object) -> bool:
         """Whether a line was drawn for it."""

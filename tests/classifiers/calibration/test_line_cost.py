@@ -36,7 +36,7 @@ def target(id: str, kind: Kind = "topic", texts: Sequence[str] = BEES) -> Forget
 @pytest.fixture(scope="module")
 def backgrounds(encoder: OnnxEncoder) -> Backgrounds:
     texts = background_texts()[:2_000]
-    return Backgrounds.of(texts, encoder.encode(texts), None, max_fpr=0.02)
+    return Backgrounds.of(texts, encoder.encode(texts), None, max_fpr=0.01)
 
 
 @pytest.mark.parametrize(
