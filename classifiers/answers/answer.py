@@ -13,7 +13,10 @@ from .watched_names import ENDING, Partners, WatchedNames
 
 # Of a script without spaces each character may begin a name.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = regex.compile(rf"[{_UNSPACED}]|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]+", regex.V1)
+# A word of Latin letters ends where Hangul begins: "Einstein은".
+_WORD = regex.compile(
+    rf"[{_UNSPACED}]|[\p{{Hangul}}\p{{M}}]+|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}\p{{Hangul}}]+", regex.V1
+)
 # What stands between two words of a name is no longer.
 _GAP = 4
 # So many words before its last may hold the others of a name.
@@ -56,6 +59,8 @@ class Answer:
         self._text, self._first = before[-_AROUND:], -len(before[-_AROUND:])
         self._scanned = self._first
         self._runs: list[int] = []
+        # Runs that end within a word of a name: "is a" may become "Isaura", and hardly ever does.
+        self._loose: set[int] = set()
         self._words: deque[str] = deque(maxlen=recitals.run)
         self._before: deque[Partners] = deque(maxlen=_BEFORE)
         self._alone: int | None = None
@@ -116,10 +121,13 @@ class Answer:
         self._words.extend(folded)
         self._before.clear()
         self._before.extend(map(self._names.partners, folded[-_BEFORE:]))
-        self._runs = []
+        self._runs, self._loose = [], set()
         for start, _ in words[-_BEFORE:]:
-            if self._names.begins(self._names.fold(self._slice(start, self._scanned)), self._ordinary):
+            letters = self._names.fold(self._slice(start, self._scanned))
+            if self._names.begins(letters, self._ordinary):
                 self._runs.append(start)
+                if not self._names.is_head(letters, self._slice(*words[-1])):
+                    self._loose.add(start)
 
     def would_say(self, piece: str) -> bool:
         """Whether ``piece`` next would complete a name, if its word ended there."""
@@ -144,6 +152,7 @@ class Answer:
     def _end_word(self, start: int, end: int, final: bool) -> Mention | None:
         """A word is whole: whatever ended with it is looked at."""
         runs: list[int] = []
+        loose: set[int] = set()
         looks = False
         last = self._scanned
         for run in (*(self._runs if start - last < _GAP else ()), start):
@@ -151,7 +160,9 @@ class Answer:
             looks = looks or self._names.is_whole(letters, self._ordinary)
             if self._names.begins(letters, self._ordinary):
                 runs.append(run)
-        self._runs, self._scanned = runs, end
+                if not self._names.is_head(letters, self._slice(start, end)):
+                    loose.add(run)
+        self._runs, self._loose, self._scanned = runs, loose, end
         folded = self._names.fold(self._slice(start, end))
         looks = looks or self._names.may_end(self._slice(start, end), self._before)
         self._words.append(folded)
@@ -178,7 +189,7 @@ class Answer:
             if mention.end <= 0 or (hit.target_id, self._names.fold(mention.text)) in self._allowed:
                 continue
             if alone and not final and mention.end >= self._scanned:
-                self._alone = min(self._alone or mention.start, mention.start)
+                self._alone = mention.start if self._alone is None else min(self._alone, mention.start)
                 continue
             return mention
         return None
@@ -189,11 +200,12 @@ class Answer:
         gap = self.length - self._scanned
         unfinished = _WORD.search(self._text, self._scanned - self._first)
         if unfinished is None:
-            begun += self._runs if gap < _GAP else ()
+            begun += (run for run in self._runs if gap < _GAP and run not in self._loose)
         else:
             start = unfinished.start() + self._first
             runs = self._runs if start - self._scanned < _GAP else ()
-            begun += filter(self._may_become, (*runs, start))
+            for run in filter(self._may_become, (*runs, start)):
+                begun.append(start if run in self._loose else run)
             recites = bool(self._recitals) and self._recitals.nears(self._words)
             word = self._slice(start, self.length)
             if recites or self._names.is_declined(word) or self._names.goes_with(word, self._before):

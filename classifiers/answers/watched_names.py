@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 from typing import NamedTuple
 
 import ahocorasick
@@ -51,6 +51,10 @@ class WatchedNames:
         for target_id, name in (*names.pairs, *names.parts.lone_words):
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
+        self._heads: set[str] = set()
+        for target_id, name in names.pairs:
+            if target_id in self._ids:
+                self._heads.update(accumulate(normalise(name)[0].split()))
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
         self._stems = {
             stem for word in names.parts.declined_words for stem in stems(word) if len(stem) > ENDING
@@ -74,6 +78,11 @@ class WatchedNames:
         """Whether a name could go on from ``letters``, or one of those that are ``ordinary``."""
         longest: int = self._begins.longest_prefix(letters)
         return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
+
+    def is_head(self, letters: str, last: str) -> bool:
+        """Whether ``letters``, which end with the word ``last``, are a name's first words, or may be with an
+        initial."""
+        return letters in self._heads or (len(last) == 1 and last.isupper())
 
     def is_whole(self, letters: str, ordinary: Collection[str] = ()) -> bool:
         """Whether ``letters`` are a name's."""
