@@ -61,5 +61,5 @@ def test_what_is_counted_is_what_is_delivered(answers: dict[str, Any]) -> None:
 def test_an_answer_reads_as_one_where_it_went_on(answers: dict[str, Any]) -> None:
     """Whole words of the model's own, without a mark of what was taken back."""
     text = answers["chat"]["choices"][0]["message"]["content"]
-    assert text.startswith('The play "Romeo and Juliet" by') and "\ufffd" not in text
+    assert "Romeo and Juliet" in text and "\ufffd" not in text
     assert len(text.split()) > 7
