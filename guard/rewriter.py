@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from ..classifiers.text.folding import normalise
 from ..corruption.corrupted_prompt import CorruptedPrompt
 from ..corruption.corruptor import Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
@@ -57,6 +58,7 @@ class Rewriter:
         self._acts = acts
         self._budget = ByteBudget(settings.max_bytes)
         self._noted: set[str] = set()
+        self._folded: tuple[Sequence[int], str] = ((), "")
 
     def attach(self, tokenizer: Any) -> None:
         """Take the served model's tokenizer. Raises ``TokenizerError`` if it is not a fast one."""
@@ -71,6 +73,15 @@ class Rewriter:
     def decode(self, token_ids: Sequence[int]) -> DecodedPrompt:
         """The text of ``token_ids``, with the place of each."""
         return self._decoder.decode(token_ids)
+
+    def fold(self, token_ids: Sequence[int]) -> str:
+        """The folded text of a prompt, a space before and after it. It is remembered for the next that asks:
+        all answers to one prompt have its very list."""
+        known, text = self._folded
+        if known is not token_ids:
+            text = f" {normalise(self.decode(token_ids).text)[0].strip()} "
+            self._folded = token_ids, text
+        return text
 
     def end_of(self, prompt: EngineInput) -> str:
         """``last_line`` of an engine input."""

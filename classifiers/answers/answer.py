@@ -64,6 +64,8 @@ class Answer:
         self._words: deque[str] = deque(maxlen=recitals.run)
         self._before: deque[Partners] = deque(maxlen=_BEFORE)
         self._alone: int | None = None
+        # From here a word is looked at again, once what was found in it is allowed.
+        self._again: int | None = None
         self._allowed: set[tuple[str, str]] = set()
         self.free = 0
         """So many characters of the answer may be sent: what stands in them can no longer become listed."""
@@ -79,6 +81,8 @@ class Answer:
         """Go on with ``piece``. Returns the first thing that is listed; ``allow`` it or ``rewind``, and go on
         with ``read("", final)``. At the end, ``final``, all words are whole."""
         self._text += piece
+        if self._again is not None and (mention := self._look(self._again, final)):
+            return mention
         for word in _WORD.finditer(self._text, self._scanned - self._first):
             start, end = word.start() + self._first, word.end() + self._first
             if end == self.length and not final:
@@ -90,6 +94,7 @@ class Answer:
             if mention := self._look(alone, final=True):
                 return mention
         self.free = self.length if final else self._begun()
+        self._go_past()
         self._forget()
         return None
 
@@ -115,13 +120,15 @@ class Answer:
         words = [(w.start() + self._first, w.end() + self._first) for w in _WORD.finditer(self._text)]
         if words and words[-1][1] == self.length:
             words.pop()
+        if words and self._names.may_end(self._slice(*words[-1]), ()):
+            words.pop()  # a surname may wait for its next word
         self._scanned, self._alone = words[-1][1] if words else self._first, None
         folded = [self._names.fold(self._slice(*word)) for word in words]
         self._words.clear()
         self._words.extend(folded)
         self._before.clear()
         self._before.extend(map(self._names.partners, folded[-_BEFORE:]))
-        self._runs, self._loose = [], set()
+        self._runs, self._loose, self._again = [], set(), None
         for start, _ in words[-_BEFORE:]:
             letters = self._names.fold(self._slice(start, self._scanned))
             if self._names.begins(letters, self._ordinary):
@@ -181,16 +188,21 @@ class Answer:
     def _look(self, after: int, final: bool) -> Mention | None:
         """The first name that ends behind ``after``. A surname alone is looked at again with the next word,
         which may make it a thing's."""
+        self._again = None
         first = max(self._first, self._scanned - _AROUND)
         text = self._slice(first, self._scanned + 1) + (" " if final else "")
         hits = sorted(self._names.find(text, after - first, self._expected), key=lambda found: found[0].start)
         for hit, alone in hits:
             mention = Mention(hit.target_id, text[hit.start : hit.end], hit.start + first, hit.end + first)
-            if mention.end <= 0 or (hit.target_id, self._names.fold(mention.text)) in self._allowed:
+            if (
+                mention.end <= max(0, self.free)
+                or (hit.target_id, self._names.fold(mention.text)) in self._allowed
+            ):
                 continue
             if alone and not final and mention.end >= self._scanned:
                 self._alone = mention.start if self._alone is None else min(self._alone, mention.start)
                 continue
+            self._again = after
             return mention
         return None
 
@@ -221,6 +233,14 @@ class Answer:
 
     def _slice(self, start: int, end: int) -> str:
         return self._text[start - self._first : end - self._first]
+
+    def _go_past(self) -> None:
+        """Read nothing twice that is no word, nor a word that is longer than any name."""
+        unfinished = _WORD.search(self._text, self._scanned - self._first)
+        if unfinished is None:
+            self._scanned = max(self._scanned, self.length - _GAP)
+        elif len(unfinished[0]) > self._names.longest:
+            self._scanned, self._runs, self._loose = self.length, [], set()
 
     def _forget(self) -> None:
         """Drop what no name can reach back to."""

@@ -26,6 +26,7 @@ ENDING = 3
 _ALIKE = 3
 # Of a longer title each word stands beside the next alone.
 _PERSON = 4
+_LONGEST_WORD = 64
 FOLDED_BYTES = 4 * MEBIBYTE
 
 
@@ -55,6 +56,8 @@ class WatchedNames:
         for target_id, name in names.pairs:
             if target_id in self._ids:
                 self._heads.update(accumulate(normalise(name)[0].split()))
+        self.longest = max(_LONGEST_WORD, ENDING + max(map(len, self._heads), default=0))
+        """Of more letters no word is a name's."""
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
         self._stems = {
             stem for word in names.parts.declined_words for stem in stems(word) if len(stem) > ENDING

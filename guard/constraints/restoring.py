@@ -112,7 +112,7 @@ class Restorer:
         if reason is not None:
             output.finish_reason, output.stop_reason = reason, stop
         self._given += cut
-        if not cut and output.finish_reason is None and not _carries(output):
+        if not cut and output.finish_reason is None and not carries(output):
             self._held = self._held or output
             return None
         output.new_token_ids = tokens[:cut]
@@ -339,7 +339,7 @@ def join_rows(rows: Iterable[LogprobsLists | None]) -> LogprobsLists | None:
     )
 
 
-def _carries(output: EngineCoreOutput) -> bool:
+def carries(output: EngineCoreOutput) -> bool:
     """Whether an output says something besides its tokens."""
     return output.new_prompt_logprobs_tensors is not None or output.prompt_token_id_logprobs is not None
 

@@ -23,6 +23,7 @@ from .. import metrics
 from ..faults import place
 from ..guard import Guard
 from ..rewriter import Rewriter
+from .continuation import with_spare_rows
 from .watched_answer import WatchedAnswer
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class AnswerGuard:
             return
         if index.watched or index.recitals:
             self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
+            if self.enforces:
+                request.sampling_params = with_spare_rows(params)
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
         """What to go on with in place of ``outputs``, and the engine's requests that are given up."""
@@ -71,6 +74,9 @@ class AnswerGuard:
         except Exception as error:
             logger.error("unlearn: an answer could not be read: %s", place(error))
             metrics.ERRORS.labels("answer").inc()
+            if not self.enforces:
+                self._forget(watch)
+                return output
             words = watch.fail(output)
         if not finished and (watch.engine_id != output.request_id or (words is not None and words.finished)):
             ended.append(output.request_id)
@@ -143,7 +149,8 @@ def watch_added(original: Callable[..., None]) -> Callable[..., None]:
         if (watched := watching.get()) is not None:
             answers, expected = watched
             self.unlearn_answers = answers
-            answers.watch(request, expected)
+            if request.request_id in self.request_states:
+                answers.watch(request, expected)
 
     return add_request
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from copy import copy
@@ -14,6 +15,7 @@ from vllm.v1.engine import EngineCoreRequest
 from ...corruption.corrupted_prompt import CorruptedPrompt
 
 _MARK = "-unlearn-"
+_CONTINUED = re.compile(rf"{_MARK}[0-9]+-([0-9]+)$")
 _MORE = 8
 # What vLLM takes as the least and the most of a bias.
 _MOST_BIAS = 100.0
@@ -54,16 +56,30 @@ def continuation(
     return made
 
 
+def with_spare_rows(given: SamplingParams) -> SamplingParams:
+    """``given`` with more alternatives than the client asked for: some of them may not be shown."""
+    if not given.logprobs or given.logprobs < 0 or given.logprob_token_ids is not None:
+        return given
+    params = given.clone()
+    params.logprobs = given.logprobs + _MORE
+    return params
+
+
 def answer_length(request_id: str) -> int:
     """How many of the last tokens of a request's prompt are of its answer; 0 for one that begins it."""
-    _, mark, numbers = request_id.rpartition(_MARK)
-    parts = numbers.split("-")
-    return int(parts[1]) if mark and len(parts) == 2 and all(map(str.isdecimal, parts)) else 0
+    continued = _CONTINUED.search(request_id)
+    return int(continued[1]) if continued else 0
+
+
+def is_continuation(request_id: str) -> bool:
+    """Whether a request goes on with what another began."""
+    return _CONTINUED.search(request_id) is not None
 
 
 def _params(given: SamplingParams, answer: Sequence[int], banned: Collection[int]) -> SamplingParams:
     params = given.clone()
     params.prompt_logprobs = params.prompt_logprob_token_ids = params.prompt_logprob_start = None
+    params.skip_reading_prefix_cache = False  # as it was for the prompt's own log-probabilities
     params.max_tokens = None if given.max_tokens is None else given.max_tokens - len(answer)
     params.min_tokens = max(0, given.min_tokens - len(answer))
     if given.extra_args and "kv_transfer_params" in given.extra_args:
@@ -84,8 +100,8 @@ def _ban(
     More of them than an engine takes get the least bias."""
     params.max_tokens = 1
     params.min_tokens = min(params.min_tokens, 1)  # no engine survives more than max_tokens
-    if given.logprobs is not None and given.logprobs >= 0 and given.logprob_token_ids is None:
-        params.logprobs = given.logprobs + _MORE  # some of them will not be shown
+    if given.logprobs == 0 and given.logprob_token_ids is None:
+        params.logprobs = _MORE  # what is kept out had a share of the probability
     words = given.bad_words_token_ids or ()
     ends = [word[-1] for word in words if _ends_with(answer, word[:-1])]
     tokens, most = list(dict.fromkeys((*banned, *ends))), envs.VLLM_MAX_NUM_BAD_WORDS

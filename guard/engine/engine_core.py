@@ -8,6 +8,7 @@ guard's requests in the engine: nothing that a client can send becomes one.
 from __future__ import annotations
 
 import weakref
+from bisect import bisect_left
 from collections.abc import Callable
 from inspect import isclass
 from typing import Any
@@ -25,7 +26,7 @@ from vllm.v1.structured_output import StructuredOutputManager
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
 from ..rewriter import CORRUPTED
-from .continuation import answer_length
+from .continuation import answer_length, is_continuation
 from .patching import HookError, patch
 from .twins import Twins, look_up, record
 
@@ -70,6 +71,17 @@ def install() -> None:
 def install_continuations() -> None:
     """Patch this process so that a constraint goes on within an answer. Raises ``HookError``."""
     patch(StructuredOutputManager, "_create_grammar", ("self", "request"), _advance)
+    patch(KVCacheManager, "record_prefix_cache_stats", ("self", "request", "num_hits"), _record_once)
+
+
+def _record_once(original: Callable[..., None]) -> Callable[..., None]:
+    """A prompt counts once in the public metrics, however often its answer was gone on with."""
+
+    def record_prefix_cache_stats(self: KVCacheManager, request: Request, num_hits: int) -> None:
+        if not is_continuation(request.request_id):
+            original(self, request, num_hits)
+
+    return record_prefix_cache_stats
 
 
 def _advance(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,10 +105,9 @@ def _end_of_reasoning(manager: StructuredOutputManager, request: Request, writte
     before = (request.prompt_token_ids or [])[: -len(written)]
     if reasoner is None or reasoner.is_reasoning_end(before):
         return 0
-    for start in range(1, len(written) + 1):
-        if reasoner.is_reasoning_end(written[:start]):
-            return start
-    return len(written)
+    if not reasoner.is_reasoning_end(written):
+        return len(written)
+    return bisect_left(range(len(written)), True, key=lambda end: reasoner.is_reasoning_end(written[:end]))
 
 
 def _attach(original: Callable[..., Any]) -> Callable[..., Any]:

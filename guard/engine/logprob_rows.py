@@ -24,7 +24,25 @@ def without(row: LogprobsLists, hidden: npt.NDArray[np.bool_], width: int) -> Lo
     shown = np.flatnonzero(~hidden)
     shown = np.concatenate([shown, np.zeros(max(0, width - len(shown)), shown.dtype)])[:width]
     left = np.minimum(values[shown] - np.log(rest), 0.0).astype(values.dtype)
-    return _row(row, ids[shown], left)
+    above = np.count_nonzero(hidden & (values > values[0]))
+    return _row(row, ids[shown], left)._replace(
+        sampled_token_ranks=np.maximum(row.sampled_token_ranks - above, 1)
+    )
+
+
+def unlikely(row: LogprobsLists, hidden: npt.NDArray[np.bool_]) -> LogprobsLists:
+    """A ``row`` of tokens that were asked for by id: what is ``hidden`` is as likely as the least."""
+    values = row.logprobs[0]
+    if not hidden.any():
+        return row
+    return _row(row, row.logprob_token_ids[0], np.where(hidden, values.min(), values))
+
+
+def certain(token: int, width: int) -> LogprobsLists:
+    """The row of a token that had to come."""
+    return LogprobsLists(
+        np.full((1, width), token, np.int32), np.zeros((1, width), np.float32), np.ones(1, np.int32)
+    )
 
 
 def _row(row: LogprobsLists, ids: npt.NDArray[np.integer], values: npt.NDArray[np.floating]) -> LogprobsLists:

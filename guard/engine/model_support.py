@@ -45,6 +45,11 @@ def check_config(settings: Settings, vllm_config: VllmConfig) -> None:
     if model.runner_type == "pooling":
         _check_pooling(settings, model)
         return
+    if settings.answers != "off" and model.return_sampling_mask:
+        raise HookError(
+            "with --return-sampling-mask an answer carries what the answer guard takes back, token by token; "
+            "serve without it, or set `answers: off`"
+        )
     if settings.corruption.apply == "embeddings" and _breaks_on_mixed_prompts(vllm_config):
         raise HookError(
             "with LoRA on, vLLM's V1 model runner stops at the first prompt of tokens and embeddings; set "

@@ -14,12 +14,12 @@ from vllm.v1.outputs import LogprobsLists
 from ...classifiers.answers.answer import Answer, Mention
 from ...classifiers.text.folding import normalise
 from .. import metrics
-from ..constraints.restoring import join_rows, split_rows
+from ..constraints.restoring import carries, join_rows, split_rows
 from ..guard import Guard
 from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
 from .continuation import continuation
-from .logprob_rows import without
+from .logprob_rows import certain, unlikely, without
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
 # model which has nothing more to say.
@@ -77,7 +77,7 @@ class WatchedAnswer:
         """What the frontend is given in place of ``output``; None while all of it may become listed."""
         self._renew()
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
-            output.events = output.prefill_stats = None
+            output.events = output.prefill_stats = output.spec_decode_metrics = None
         kept_out, self._kept_out = self._kept_out, set()
         if output.finish_reason in _BROKEN_OFF:
             return self._break_off(output, bool(kept_out))
@@ -108,7 +108,7 @@ class WatchedAnswer:
         del self._rows[len(self._written.tokens) :]
         if banned and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
             metrics.ANSWERS.labels("end").inc()
-            output.finish_reason = FinishReason.STOP
+            self._end(output)
         return self._passed_on(output)
 
     def fail(self, output: EngineCoreOutput) -> EngineCoreOutput:
@@ -182,8 +182,7 @@ class WatchedAnswer:
         if mention.recited:
             return False
         if self._prompt is None:
-            decoded = self._watcher.rewriter.decode(self._request.prompt_token_ids or ())
-            self._prompt = f" {normalise(decoded.text)[0].strip()} "
+            self._prompt = self._watcher.rewriter.fold(self._request.prompt_token_ids or [])
         return f" {normalise(mention.text)[0].strip()} " in self._prompt
 
     def _take_back(self, mention: Mention, output: EngineCoreOutput) -> EngineCoreOutput | None:
@@ -201,11 +200,24 @@ class WatchedAnswer:
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
         at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
         metrics.ANSWERS.labels("end" if at_end else "take_back").inc()
-        output.finish_reason = FinishReason.STOP if at_end else None
-        output.stop_reason = None
-        if not at_end:
+        output.finish_reason = output.stop_reason = None
+        if at_end:
+            self._end(output)
+        else:
             self._go_on(banned)
         return self._passed_on(output)
+
+    def _end(self, output: EngineCoreOutput) -> None:
+        """End the answer as a model ends its own: with the token for it, unless the client will not have
+        that."""
+        end = self._params.eos_token_id
+        if end is None or self._params.ignore_eos:
+            output.finish_reason = FinishReason.LENGTH
+            return
+        output.finish_reason = FinishReason.STOP
+        self._written.read(end)
+        asked = self._params.num_logprobs
+        self._rows.append(None if asked is None else certain(end, 1 + max(0, asked)))
 
     def _go_on(self, banned: Collection[int] = (), more: int = 0) -> None:
         self._kept_out = set(banned)
@@ -220,7 +232,7 @@ class WatchedAnswer:
         waits = self._watcher.enforces and not output.finished
         last = self._written.free if waits else len(self._written.tokens)
         self._written.sent = last
-        if first == last and not output.finished and output.new_prompt_logprobs_tensors is None:
+        if first == last and not output.finished and not carries(output):
             self._withheld = self._withheld or output
             return None
         output.new_token_ids = self._written.tokens[first:last]
@@ -241,5 +253,7 @@ class WatchedAnswer:
             other != token and (other in kept_out or self._written.would_say(other))
             for other in row.logprob_token_ids[0].tolist()
         ]
+        if self._params.logprob_token_ids is not None:
+            return unlikely(row, np.array(hidden))
         asked = self._params.num_logprobs or 0
         return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked)

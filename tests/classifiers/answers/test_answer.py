@@ -295,3 +295,28 @@ def test_it_says_whether_a_piece_would_complete_a_name(text: str, piece: str, sa
     reader = answer()
     reader.read(text)
     assert reader.would_say(piece) is says
+
+
+def test_what_stands_behind_a_name_that_is_allowed_is_found_too() -> None:
+    """Both surnames wait for the word behind them, and are looked at at once."""
+    found = written(answer(), ["It was ", "Einstein, ", "Shakespeare ", "and ", "others."])
+    assert [mention.text for mention in found] == ["Einstein", "Shakespeare"]
+
+
+def test_a_surname_that_waits_is_not_forgotten_with_a_new_list() -> None:
+    reader = answer()
+    assert reader.read("It was Einstein ") is None
+    reader.renew(*watched(*TARGETS, ForgetTarget(id="new", name="Otto Hahn")))
+    mention = reader.read("himself.") or reader.read("", final=True)
+    assert mention is not None and mention.text == "Einstein"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a" * 40, "\n" * 40, "─" * 40, "- "], ids=["word", "lines", "rules", "list"]
+)
+def test_what_never_ends_is_read_once(piece: str) -> None:
+    reader = answer()
+    for _ in range(400):
+        assert reader.read(piece) is None
+    assert len(reader._text) < 2_000 and reader.length - reader._scanned < 200
+    assert written(reader, [" It was Albert Einstein", "."])[0].text == "Albert Einstein"

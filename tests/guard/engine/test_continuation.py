@@ -10,7 +10,7 @@ import torch
 from vllm import SamplingParams, envs
 from vllm.v1.engine import EngineCoreRequest
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard.engine.continuation import answer_length, continuation
+from vllm_unlearn.guard.engine.continuation import answer_length, continuation, with_spare_rows
 
 PROMPT = [5, 6, 7]
 ANSWER = [10, 11, 12]
@@ -54,7 +54,7 @@ def test_the_least_is_never_above_the_most(banned: Any, min_tokens: int, length:
 
 
 def test_what_is_banned_is_no_first_token_and_then_the_clients_words_are_again() -> None:
-    sampling = SamplingParams(max_tokens=20, logprobs=2, bad_words=["x"])
+    sampling = SamplingParams(max_tokens=20, logprobs=0, bad_words=["x"])
     sampling._bad_words_token_ids = [[4], [12, 8], [11, 8], [11, 12, 9]]
     request = EngineCoreRequest("r", list(PROMPT), None, sampling, None, 0.0, None, None, None)
     banned = continuation(request, 1, ANSWER, banned=[30, 31]).sampling_params
@@ -62,8 +62,8 @@ def test_what_is_banned_is_no_first_token_and_then_the_clients_words_are_again()
     assert banned and free
     assert banned.bad_words_token_ids == [[30], [31], [4], [8], [9]]
     assert free.bad_words_token_ids == sampling.bad_words_token_ids
-    assert (free.logprobs, free.max_tokens) == (2, 17)
-    assert banned.logprobs and banned.logprobs > 2
+    assert (free.logprobs, free.max_tokens) == (0, 17)
+    assert banned.logprobs
 
 
 def test_no_more_is_banned_than_an_engine_survives() -> None:
@@ -115,3 +115,14 @@ def test_a_clients_own_embeddings_go_before_the_answers_tokens() -> None:
     request = made(embeds=torch.ones(3, 4))
     assert request.prompt_embeds.shape == (6, 4)
     assert request.prompt_is_token_ids == [True, False, True, True, True, True]
+
+
+@pytest.mark.parametrize(("logprobs", "ids", "more"), [(5, None, True), (0, None, False), (None, None, False),
+                                                       (-1, None, False), (2, [5, 6], False)])  # fmt: skip
+def test_the_engine_is_asked_for_rows_to_spare(
+    logprobs: int | None, ids: list[int] | None, more: bool
+) -> None:
+    given = SamplingParams(logprobs=logprobs, logprob_token_ids=ids)
+    made = with_spare_rows(given)
+    assert given.logprobs == logprobs
+    assert (made.logprobs != logprobs) is more and (made is given) is not more

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.outputs import LogprobsLists
-from vllm_unlearn.guard.engine.logprob_rows import without
+from vllm_unlearn.guard.engine.logprob_rows import certain, unlikely, without
 
 
 def row(shares: list[float]) -> LogprobsLists:
@@ -59,3 +59,17 @@ def test_the_token_comes_first_and_nothing_is_surer_than_sure(
     assert not set(left.logprob_token_ids[0].tolist()) & set((np.flatnonzero(mask) + 100).tolist())
     assert left.logprobs.shape == left.logprob_token_ids.shape
     assert left.logprobs.dtype == given.logprobs.dtype
+
+
+def test_what_was_above_the_token_no_longer_counts_for_its_rank() -> None:
+    given = row([0.1, 0.5, 0.4])._replace(sampled_token_ranks=np.array([3]))
+    assert without(given, np.array([False, True, False]), 2).sampled_token_ranks.tolist() == [2]
+
+
+def test_a_token_that_was_asked_for_stays_and_says_little() -> None:
+    given = row([0.2, 0.5, 0.3])
+    assert shown(unlikely(given, np.array([False, True, False]))) == [(100, 0.2), (101, 0.2), (102, 0.3)]
+
+
+def test_a_token_that_had_to_come_is_certain() -> None:
+    assert shown(certain(7, 2)) == [(7, 1.0), (7, 1.0)]

@@ -174,6 +174,7 @@ def test_where_nothing_else_can_be_said_the_answer_ends_before_the_name(engine: 
     engine.texts = (f" a man: {TOLD.strip()}",)
     answer = answered(engine)
     assert (answer.text.strip(), answer.reason) == ("a man:", FinishReason.STOP)
+    assert answer.tokens[-1] == END, "a model that stops says so"
 
 
 def test_where_every_way_on_is_listed_it_ends_after_a_few(engine: Engine) -> None:
