@@ -92,7 +92,7 @@ def test_what_changes_nothing_is_not_compared(
 
 
 def test_what_it_costs_another_is_said_first(cached: SegmentCache, backgrounds: Backgrounds) -> None:
-    wide = replace(backgrounds, max_fpr=0.02)
+    wide = replace(backgrounds, max_fpr=0.01)
     assert "most of all 'bees', by about" in report(topic(), [topic("bees")], cached, wide).notes[0]
 
 

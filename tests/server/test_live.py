@@ -123,7 +123,8 @@ def _told(answer: httpx.Response) -> Any:
 
 
 # What a machine's load and clock make of a request, how many tokens a step took, and the bytes of what was
-# sent and answered, which differ with any other question.
+# sent and answered, which differ with any other question; and in how many pieces an answer came, of which
+# some wait (docs/answers.md).
 NOT_COUNTED = (
     "_seconds_bucket",
     "_seconds_sum",
@@ -132,6 +133,7 @@ NOT_COUNTED = (
     "process_",
     "python_",
     "iteration_tokens",
+    "inter_token_latency",
     "throughput",
 )
 
