@@ -23,7 +23,6 @@ from .. import metrics
 from ..faults import place
 from ..guard import Guard
 from ..rewriter import Rewriter
-from .continuation import with_spare_rows
 from .watched_answer import WatchedAnswer
 
 logger = logging.getLogger(__name__)
@@ -48,8 +47,6 @@ class AnswerGuard:
             return
         if index.watched or index.recitals:
             self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
-            if self.enforces:
-                request.sampling_params = with_spare_rows(params)
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
         """What to go on with in place of ``outputs``, and the engine's requests that are given up."""

@@ -56,15 +56,6 @@ def continuation(
     return made
 
 
-def with_spare_rows(given: SamplingParams) -> SamplingParams:
-    """``given`` with more alternatives than the client asked for: some of them may not be shown."""
-    if not given.logprobs or given.logprobs < 0 or given.logprob_token_ids is not None:
-        return given
-    params = given.clone()
-    params.logprobs = given.logprobs + _MORE
-    return params
-
-
 def answer_length(request_id: str) -> int:
     """How many of the last tokens of a request's prompt are of its answer; 0 for one that begins it."""
     continued = _CONTINUED.search(request_id)
@@ -100,8 +91,8 @@ def _ban(
     More of them than an engine takes get the least bias."""
     params.max_tokens = 1
     params.min_tokens = min(params.min_tokens, 1)  # no engine survives more than max_tokens
-    if given.logprobs == 0 and given.logprob_token_ids is None:
-        params.logprobs = _MORE  # what is kept out had a share of the probability
+    if given.logprobs is not None and given.logprobs >= 0 and given.logprob_token_ids is None:
+        params.logprobs = given.logprobs + _MORE  # some of them will not be shown
     words = given.bad_words_token_ids or ()
     ends = [word[-1] for word in words if _ends_with(answer, word[:-1])]
     tokens, most = list(dict.fromkeys((*banned, *ends))), envs.VLLM_MAX_NUM_BAD_WORDS

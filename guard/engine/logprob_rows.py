@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from vllm.v1.outputs import LogprobsLists
 
 # Of no more than this the rest is all that there is.
 _LEAST = 1e-3
+# A spare token is by so much less likely.
+_STEP = 0.125
 
 
-def without(row: LogprobsLists, hidden: npt.NDArray[np.bool_], width: int) -> LogprobsLists:
+def without(
+    row: LogprobsLists, hidden: npt.NDArray[np.bool_], width: int, spare: Sequence[int] = ()
+) -> LogprobsLists:
     """One token's ``row``, itself first and ``width`` columns at most, as if what is ``hidden``, shape
     (columns,), could not have come: the others have its probability between them.
 
-    A row must stay as wide as others: where too few columns are left, the first is repeated, which says
-    nothing twice.
+    A row must stay as wide as others: where too few columns are left, ``spare`` tokens stand there, a little
+    less likely than the least; without any the first is repeated.
     """
     ids, values = row.logprob_token_ids[0], row.logprobs[0]
     if not hidden.any():
         return row if len(ids) <= width else _row(row, ids[:width], values[:width])
     rest = max(_LEAST, 1.0 - float(np.exp(values[hidden]).sum()))
     shown = np.flatnonzero(~hidden)
+    kept = len(shown)
     shown = np.concatenate([shown, np.zeros(max(0, width - len(shown)), shown.dtype)])[:width]
     left = np.minimum(values[shown] - np.log(rest), 0.0).astype(values.dtype)
     above = np.count_nonzero(hidden & (values > values[0]))
-    return _row(row, ids[shown], left)._replace(
-        sampled_token_ranks=np.maximum(row.sampled_token_ranks - above, 1)
-    )
+    ids = ids[shown]
+    for place, token in zip(range(kept, width), spare, strict=False):
+        ids[place], left[place] = token, left[:place].min() - _STEP
+    return _row(row, ids, left)._replace(sampled_token_ranks=np.maximum(row.sampled_token_ranks - above, 1))
 
 
 def unlikely(row: LogprobsLists, hidden: npt.NDArray[np.bool_]) -> LogprobsLists:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -256,4 +257,12 @@ class WatchedAnswer:
         if self._params.logprob_token_ids is not None:
             return unlikely(row, np.array(hidden))
         asked = self._params.num_logprobs or 0
-        return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked)
+        known = set(row.logprob_token_ids[0].tolist())
+        spare = self._find_spare(token, known, sum(hidden))
+        return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked, spare)
+
+    def _find_spare(self, token: int, known: Collection[int], count: int) -> list[int]:
+        """So many other tokens, which complete no name; the next in the vocabulary."""
+        others = (token + step for step in range(1, 1 + 64 * count))
+        free = (other for other in others if other not in known and not self._written.would_say(other))
+        return list(islice((other for other in free if self._watcher.rewriter.text_of(other)), count))

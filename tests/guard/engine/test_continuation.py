@@ -10,7 +10,7 @@ import torch
 from vllm import SamplingParams, envs
 from vllm.v1.engine import EngineCoreRequest
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard.engine.continuation import answer_length, continuation, with_spare_rows
+from vllm_unlearn.guard.engine.continuation import answer_length, continuation
 
 PROMPT = [5, 6, 7]
 ANSWER = [10, 11, 12]
@@ -115,14 +115,3 @@ def test_a_clients_own_embeddings_go_before_the_answers_tokens() -> None:
     request = made(embeds=torch.ones(3, 4))
     assert request.prompt_embeds.shape == (6, 4)
     assert request.prompt_is_token_ids == [True, False, True, True, True, True]
-
-
-@pytest.mark.parametrize(("logprobs", "ids", "more"), [(5, None, True), (0, None, False), (None, None, False),
-                                                       (-1, None, False), (2, [5, 6], False)])  # fmt: skip
-def test_the_engine_is_asked_for_rows_to_spare(
-    logprobs: int | None, ids: list[int] | None, more: bool
-) -> None:
-    given = SamplingParams(logprobs=logprobs, logprob_token_ids=ids)
-    made = with_spare_rows(given)
-    assert given.logprobs == logprobs
-    assert (made.logprobs != logprobs) is more and (made is given) is not more

@@ -73,3 +73,9 @@ def test_a_token_that_was_asked_for_stays_and_says_little() -> None:
 
 def test_a_token_that_had_to_come_is_certain() -> None:
     assert shown(certain(7, 2)) == [(7, 1.0), (7, 1.0)]
+
+
+def test_spare_tokens_fill_what_is_left_out() -> None:
+    left = without(row([0.5, 0.3, 0.1]), np.array([False, True, False]), 3, [7])
+    assert left.logprob_token_ids[0].tolist() == [100, 102, 7]
+    assert left.logprobs[0, 2] < left.logprobs[0, 1] < left.logprobs[0, 0]
