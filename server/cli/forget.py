@@ -87,11 +87,16 @@ def forget(
     try:
         generation = _suppress(targets, store, settings, encoders, replace=replace, force=force)
     except TakenError as error:
-        lines = "standard input" if str(file) == "-" else file
-        another = f'another "id" in its line of {lines}' if file else "another with --id"
-        fail(f"{error}; give {another}, or take its place with --replace")
+        fail(f"{error}; give {_another_id(file)}, or take its place with --replace")
     if wait:
         wait_for(store, generation, timeout)
+
+
+def _another_id(file: Path | None) -> str:
+    """Where another id is given."""
+    if file is None:
+        return "another with --id"
+    return f'another "id" in its line of {"standard input" if str(file) == "-" else file}'
 
 
 def _gather(
