@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..vocabulary import ForgetTarget
 from .answers.recitals import Recitals
 from .answers.watched_names import WatchedNames
+from .background.line_cache import LineCache
 from .encoders.encoder import Encoder
 from .encoders.static_encoder import StaticEncoder
 from .index.exemplar_index import ExemplarIndex, exemplars
@@ -27,16 +28,17 @@ class ForgetIndex:
         *,
         sieve: StaticEncoder | None = None,
         backgrounds: Draw | None = None,
+        lines: LineCache | None = None,
     ) -> None:
         """``sieve``, if given, tells cheaply which segments are worth a run of the encoder; ``backgrounds``,
-        if given, are what the targets' lines are drawn against."""
+        if given, are what the targets' lines are drawn against; ``lines`` keeps these between starts."""
         self.generation = generation
         self.targets = {target.id: target for target in targets}
         listed = list(self.targets.values())
         texts = {target.id: exemplars(target) for target in listed}
         self.names = NameIndex(listed, texts)
         self.exemplars = ExemplarIndex(listed, texts, self.names.words, encoder, sieve)
-        self.lines = Lines(listed, self.exemplars, backgrounds)
+        self.lines = Lines(listed, self.exemplars, backgrounds, lines)
         self.words = frozenset(_ordinary_words(listed, self.lines))
         self.scopes = FactScopes(listed, texts, self.names, encoder)
         self.watched = WatchedNames(listed, self.names)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..classifiers.background.background import Sides
 from ..classifiers.background.background_texts import background_texts
+from ..classifiers.background.line_cache import LineCache
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import read_prompts
@@ -116,9 +117,18 @@ class Encoders:
         """
         head, targets = store.snapshot()
         vectors = VectorCache(self.full, vector_file(store, head.store_id, settings, self.full))
-        index = ForgetIndex(head.generation, targets, vectors, sieve=self.sieve, backgrounds=self.backgrounds)
+        lines = LineCache(line_file(store, head.store_id, settings, self.full))
+        index = ForgetIndex(
+            head.generation,
+            targets,
+            vectors,
+            sieve=self.sieve,
+            backgrounds=self.backgrounds,
+            lines=lines,
+        )
         if _is_ours(store):
             vectors.settle()
+            lines.settle()
         return index, vectors
 
     def sides(self, store: Store, settings: Settings, targets: Sequence[ForgetTarget]) -> dict[str, Sides]:
@@ -140,5 +150,14 @@ def _is_ours(store: Store) -> bool:
 def vector_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:
     """Where the vectors of a store's texts (``name`` is its id), or of a sample, are kept: beside the store
     where that is a file, since what is derived from the list is as private as the list."""
+    return _file_of(store, name, settings, encoder, "vectors")
+
+
+def line_file(store: Store, name: str, settings: Settings, encoder: Encoder) -> Path:
+    """Where the lines of a store's targets are kept: beside their vectors."""
+    return _file_of(store, name, settings, encoder, "lines")
+
+
+def _file_of(store: Store, name: str, settings: Settings, encoder: Encoder, what: str) -> Path:
     folder = store.path.parent if store.path else settings.encoder.cache_dir
-    return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.vectors"
+    return folder / f"{name[:8]}-{encoder.fingerprint[:8]}.{what}"

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from ..classifiers.background.background import Sides
+from ..classifiers.background.line_cache import LineCache
 from ..classifiers.detector import Detector, Turns
 from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
@@ -29,7 +30,7 @@ from . import metrics
 from .beams import Beams
 from .canary import canary_names
 from .configuration import Settings
-from .encoders import Encoders, vector_file
+from .encoders import Encoders, line_file, vector_file
 from .faults import place
 from .store.lease import Clock, Lease, read_clocks
 from .store.store import Head, Store, StoreError
@@ -80,6 +81,7 @@ class Guard:
         store_id = self._served.store_id
         self._canaries = NameMatcher((CANARY_ID, name) for name in canary_names(store_id))
         self._vectors = VectorCache(batching, vector_file(self._store, store_id, settings, batching))
+        self._lines = LineCache(line_file(self._store, store_id, settings, batching))
         self._publish(*self._build())
         self._building: Future[tuple[Head, ForgetIndex]] | None = None
         self._failed = False
@@ -192,9 +194,15 @@ class Guard:
                 self._served.generation,
             )
         index = ForgetIndex(
-            head.generation, targets, self._vectors, sieve=self._sieve, backgrounds=self._backgrounds
+            head.generation,
+            targets,
+            self._vectors,
+            sieve=self._sieve,
+            backgrounds=self._backgrounds,
+            lines=self._lines,
         )
         self._vectors.settle()
+        self._lines.settle()
         return head, index
 
     def _publish(self, head: Head, index: ForgetIndex) -> None:

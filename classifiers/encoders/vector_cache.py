@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from ...files import WriteError, replace_file
+from ..tensor_file import TensorFile
 from .encoder import BATCH, Encoder, Vectors
-
-logger = logging.getLogger(__name__)
 
 
 class VectorCache:
@@ -29,7 +23,7 @@ class VectorCache:
         self.fingerprint = encoder.fingerprint
         self.dimension = encoder.dimension
         self._encoder = encoder
-        self._file = file
+        self._file = TensorFile(file, self.fingerprint)
         self._known = self._load()
         self._used: dict[bytes, Vectors] = {}
         self._grown = False
@@ -71,36 +65,14 @@ class VectorCache:
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)
         )
-        metadata = {"fingerprint": self.fingerprint, "sha256": _checksum(keys, vectors)}
-        try:
-            with replace_file(self._file, private=True) as draft:
-                save_file({"keys": keys, "vectors": vectors}, draft, metadata=metadata)
-        except WriteError as error:
-            logger.warning(
-                "unlearn: %s cannot be written (%s); the next start encodes again", self._file, error.reason
-            )
+        self._file.write({"keys": keys, "vectors": vectors})
 
     def _load(self) -> dict[bytes, Vectors]:
-        if not self._file.is_file():
+        if not (tensors := self._file.read()):
             return {}
-        try:
-            with safe_open(self._file, framework="np") as tensors:
-                metadata = tensors.metadata() or {}
-                keys, vectors = tensors.get_tensor("keys"), tensors.get_tensor("vectors")
-        except (OSError, SafetensorError) as error:
-            logger.warning("unlearn: %s is broken (%s) and is made anew", self._file, error)
-            return {}
-        if metadata.get("fingerprint") != self.fingerprint or metadata.get("sha256") != _checksum(
-            keys, vectors
-        ):
-            logger.warning("unlearn: %s is altered, or of another encoder, and is made anew", self._file)
-            return {}
-        return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+        pairs = zip(tensors["keys"], tensors["vectors"], strict=True)
+        return {key.tobytes(): vector for key, vector in pairs}
 
 
 def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
-
-
-def _checksum(keys: npt.NDArray[np.uint8], vectors: Vectors) -> str:
-    return hashlib.sha256(keys.tobytes() + vectors.tobytes()).hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 from ...vocabulary import ForgetTarget, Kind
 from ..background.background import Background, Sides
 from ..background.line import NEAR, Line
+from ..background.line_cache import LineCache
 from ..encoders.encoder import Vectors
 from ..encoders.flat_index import FlatIndex
 from ..encoders.static_encoder import StaticEncoder
@@ -65,25 +66,33 @@ Draw = Callable[[], Backgrounds]
 class Lines:
     """Tells which targets a segment is about, by lines that are one FAISS index."""
 
-    def __init__(self, targets: Sequence[ForgetTarget], index: ExemplarIndex, draw: Draw | None) -> None:
-        """Without ``draw`` there is no line."""
+    def __init__(
+        self,
+        targets: Sequence[ForgetTarget],
+        index: ExemplarIndex,
+        draw: Draw | None,
+        cache: LineCache | None = None,
+    ) -> None:
+        """Without ``draw`` there is no line. ``cache``, if given, keeps lines from one start to the next."""
         drawn = [target for target in targets if has_line(target)] if draw else []
         self._ids = [target.id for target in drawn]
         self._sieve: StaticEncoder | None = None
         self._full, self._static = _Sides(()), _Sides(())
+        self._fit = cache.fit if cache else Background.fit
         if draw and drawn:
             self._draw(drawn, index, draw())
 
     def _draw(self, drawn: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds) -> None:
         allowed = SHARE * backgrounds.max_fpr
-        fitted = backgrounds.full.fit([index.sides(target.id) for target in drawn])
+        fitted = self._fit(backgrounds.full, [index.sides(target.id) for target in drawn])
         bounded: list[tuple[Line, float, float]] = []
         for line, share in zip(fitted, shares(drawn), strict=True):
             bounded.append((line, line.value(NEAR), line.bound(allowed * share)))
         self._full = _Sides(bounded)
         if backgrounds.static and backgrounds.sieve:
             self._sieve = backgrounds.sieve
-            fitted = backgrounds.static.fit([_static_sides(target, backgrounds.sieve) for target in drawn])
+            sides = [_static_sides(target, backgrounds.sieve) for target in drawn]
+            fitted = self._fit(backgrounds.static, sides)
             share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
             # Only where it ends counts: from its bound on, a segment is worth a run of the encoder.
             bounds = [line.value(share) for line in fitted]
