@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ..classifiers.calibration.bycatch import measure_bycatch
+from ..classifiers.calibration.bycatch import Bycatch, measure_bycatch
 from ..classifiers.calibration.line_cost import GetSides, measure_line_cost
 from ..classifiers.calibration.separation import Separation, can_be_measured, measure_separation
 from ..classifiers.encoders.encoder import Encoder
@@ -26,6 +26,7 @@ class LineReport:
     separations: list[Separation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    bycatches: dict[str, Bycatch] = field(default_factory=dict)
 
 
 def report_lines(
@@ -101,6 +102,7 @@ def _add_bycatch(
     report: LineReport, target: ForgetTarget, encoder: Encoder, backgrounds: Backgrounds, threshold: float
 ) -> None:
     if bycatch := measure_bycatch(target, encoder, backgrounds, threshold):
+        report.bycatches[target.id] = bycatch
         report.notes.append(str(bycatch))
         if bycatch.warning:
             report.warnings.append(bycatch.warning)
@@ -111,7 +113,8 @@ def _text_notes(target: ForgetTarget) -> Iterator[str]:
     count = len(own_texts(target))
     if target.kind == "topic" and 0 < count < _FEW_TEXTS:
         line = "too few to find it by what a prompt is about" if count < MIN_TEXTS else "a beginning"
-        yield f"{target.name}: {count} different texts, {line}; give a hundred, in several forms"
+        texts = "one text" if count == 1 else f"{count} different texts"
+        yield f"{target.name}: {texts}, {line}; give a hundred, in several forms"
 
 
 def _lost_lines(target: ForgetTarget, old: Mapping[str, ForgetTarget]) -> Iterator[str]:

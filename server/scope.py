@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ..classifiers.calibration.bycatch import Bycatch
+from ..classifiers.calibration.calibration import lower_bound
 from ..classifiers.calibration.line_cost import GetSides
 from ..classifiers.calibration.ordinary_prompts import ORDINARY_PROMPTS
 from ..classifiers.calibration.progress import Track, pass_on
@@ -42,9 +44,11 @@ class OverBroadError(UserError, ValueError):
     def __init__(self, scopes: Sequence[Scope], sample: str, force: str) -> None:
         shown = "; ".join(map(str, scopes[:_SHOWN]))
         more = f"; and {len(scopes) - _SHOWN:,} more targets" if len(scopes) > _SHOWN else ""
+        named = any(scope.named for scope in scopes)
+        ways = "counterexamples, a longer name or scope 'exemplars'" if named else "counterexamples"
         super().__init__(
-            f"over-broad, so nothing was changed: {shown}{more}. The sample: {sample}. Narrow it (a longer "
-            f"name, scope 'exemplars', counterexamples), or say {force} to list it all the same"
+            f"over-broad, so nothing was changed: {shown}{more}. The sample: {sample}. Narrow it ({ways}), "
+            f"or say {force} to list it all the same"
         )
 
 
@@ -123,13 +127,14 @@ def examine(
     warnings: list[str] = []
     for target in targets:
         warnings += common_names(target, detection.max_fpr, ordinary_names(target))
-    warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and not s.over_broad]
     warnings += chain.from_iterable(map(shorter_names, targets))
     if isinstance(encoder, NamesOnly):
         warnings.append("only names were checked: the encoder cannot be loaded here")
     lines = report_lines(targets, store.targets(), texts, backgrounds, detection.threshold, get_sides)
     warnings += lines.warnings
-    broad = tuple(scope for scope in scopes if scope.over_broad)
+    larger = {} if detection.benign else lines.bycatches
+    broad = tuple(s for s in scopes if s.over_broad and not is_chance(s, larger.get(s.target_id)))
+    warnings += [f"not proof of too much, but look: {s}" for s in scopes if s.flagged and s not in broad]
     notes = list(lines.notes)
     for note_names in (lone_notes, word_notes):
         notes += chain.from_iterable(map(note_names, targets))
@@ -141,6 +146,14 @@ def examine(
         sample=sample,
         notes=tuple(notes),
     )
+
+
+def is_chance(scope: Scope, bycatch: Bycatch | None) -> bool:
+    """Whether the larger sample of a target's ``bycatch`` clears it: few prompts may just have been about it.
+    What its names flag is no chance."""
+    if not bycatch or lower_bound(scope.named, scope.n) > scope.max_fpr:
+        return False
+    return lower_bound(bycatch.flagged, bycatch.n) <= scope.max_fpr
 
 
 def _sample(settings: Settings) -> tuple[list[Prompt], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -64,9 +65,16 @@ def fail(message: object) -> NoReturn:
 
 
 def printable(text: str) -> str:
-    """``text`` with what no terminal takes, a file's name of odd bytes say, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """``text`` with what no terminal takes, a file's name of odd bytes say, as escapes; and what turns the
+    text's direction round, which shows another text than is there."""
+    return _TURNS.sub(_escape, text).encode("utf-8", "backslashreplace").decode()
 
+
+def _escape(char: re.Match[str]) -> str:
+    return f"\\u{ord(char[0]):04x}"
+
+
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 # What a line of tab-separated cells cannot hold.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

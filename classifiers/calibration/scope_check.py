@@ -56,6 +56,8 @@ class Scope:
     n: int
     max_fpr: float
     reasons: tuple[Reason, ...] = ()
+    named: int = 0
+    """So many of those flagged hold a name of it."""
 
     @property
     def rate(self) -> float:
@@ -98,11 +100,13 @@ class _Tally:
     """What was flagged so far for one target."""
 
     prompts: int = 0
+    named: int = 0
     parts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, prompt: Prompt, matches: Sequence[Match]) -> None:
         self.prompts += 1
+        self.named += any(match.name for match in matches)
         for part in dict.fromkeys(map(_part, matches)):
             self.parts[part] += 1
             self.examples.setdefault(part, _short(prompt.text))
@@ -141,7 +145,8 @@ def check_scope(
                 tallies[target_id].add(prompt, hits)
         for target_id, tally in tallies.items():
             limit = _limit(index.targets[target_id], max_fpr)
-            scopes.append(Scope(target_id, tally.prompts, len(prompts), limit, tally.reasons()))
+            reasons = tally.reasons()
+            scopes.append(Scope(target_id, tally.prompts, len(prompts), limit, reasons, tally.named))
     return scopes
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from commands import Run
 from starlette.testclient import TestClient
+from vllm_unlearn.classifiers.calibration.bycatch import Bycatch
+from vllm_unlearn.classifiers.calibration.scope_check import Scope
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import DetectionSettings, Settings
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.admin import PREFIX, admin_app
+from vllm_unlearn.server.scope import is_chance
 
 
 @pytest.fixture
@@ -74,6 +77,18 @@ def test_ones_own_traffic_decides_where_it_is_configured(run: Run, store: Store,
     assert "generation 1: water listed" in run("forget", "water").output
     (tmp_path / "traffic.txt").unlink()
     assert "traffic.txt cannot be read" in run("forget", "Mira Tolland", exit_code=1).output
+
+
+@pytest.mark.parametrize(
+    ("named", "of_many", "clears"),
+    [(0, 47, True), (0, 300, False), (1, 47, True), (7, 47, False)],
+)
+def test_a_larger_sample_clears_what_few_prompts_are_about(named: int, of_many: int, clears: bool) -> None:
+    """Seven of 325 ordinary prompts are about physics, and 47 of 13,725 texts."""
+    scope = Scope("physics", 7, 325, 0.01, named=named)
+    assert scope.over_broad
+    assert is_chance(scope, Bycatch("physics", of_many, 13_725, (), None)) is clears
+    assert not is_chance(scope, None)
 
 
 def test_a_higher_limit_allows_more(run: Run, store: Store, tmp_path: Path) -> None:

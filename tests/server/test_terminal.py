@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import typer
-from vllm_unlearn.server.terminal import report_faults
+from vllm_unlearn.server.terminal import printable, report_faults
 from vllm_unlearn.vocabulary import UserError
 
 
@@ -19,6 +19,12 @@ def test_any_error_for_the_user_is_told_in_a_sentence(capsys: pytest.CaptureFixt
         command()
     assert left.value.exit_code == 1
     assert capsys.readouterr().err == "vllm-unlearn: the value 3 is too large; give 2\n"
+
+
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\udcff"])
+def test_no_text_shows_as_another(char: str) -> None:
+    assert printable(f"What is{char} water?") == f"What is\\u{ord(char):04x} water?"
+    assert printable("¿Qué es el agua? ما هو الماء؟") == "¿Qué es el agua? ما هو الماء؟"
 
 
 @pytest.mark.parametrize("bug", [ValueError, RuntimeError, KeyError])
