@@ -150,8 +150,8 @@ def examine(
 
 def is_chance(scope: Scope, bycatch: Bycatch | None) -> bool:
     """Whether the larger sample of a target's ``bycatch`` clears it: few prompts may just have been about it.
-    What its names flag is no chance."""
-    if not bycatch or lower_bound(scope.named, scope.n) > scope.max_fpr:
+    What its names or its language flag is no chance."""
+    if not bycatch or bycatch.warning or lower_bound(scope.named, scope.n) > scope.max_fpr:
         return False
     return lower_bound(bycatch.flagged, bycatch.n) <= scope.max_fpr
 

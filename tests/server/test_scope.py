@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import Run
 from starlette.testclient import TestClient
-from vllm_unlearn.classifiers.calibration.bycatch import Bycatch
+from vllm_unlearn.classifiers.calibration.bycatch import Bycatch, Kin
 from vllm_unlearn.classifiers.calibration.scope_check import Scope
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import DetectionSettings, Settings
@@ -80,14 +80,23 @@ def test_ones_own_traffic_decides_where_it_is_configured(run: Run, store: Store,
 
 
 @pytest.mark.parametrize(
-    ("named", "of_many", "clears"),
-    [(0, 47, True), (0, 300, False), (1, 47, True), (7, 47, False)],
+    ("named", "of_many", "kin", "clears"),
+    [
+        (0, 47, None, True),
+        (0, 300, None, False),
+        (1, 47, None, True),
+        (7, 47, None, False),
+        (0, 47, Kin("de", 23, 55), False),
+        (0, 47, Kin("de", 1, 55), True),
+    ],
 )
-def test_a_larger_sample_clears_what_few_prompts_are_about(named: int, of_many: int, clears: bool) -> None:
+def test_a_larger_sample_clears_what_few_prompts_are_about(
+    named: int, of_many: int, kin: Kin | None, clears: bool
+) -> None:
     """Seven of 325 ordinary prompts are about physics, and 47 of 13,725 texts."""
     scope = Scope("physics", 7, 325, 0.01, named=named)
     assert scope.over_broad
-    assert is_chance(scope, Bycatch("physics", of_many, 13_725, (), None)) is clears
+    assert is_chance(scope, Bycatch("physics", of_many, 13_725, (), kin)) is clears
     assert not is_chance(scope, None)
 
 
