@@ -20,6 +20,10 @@ NARROW_WORDS = 16
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\S+")
+# A value in JSON, an argument in code: the signs around it would make another text of it.
+_QUOTED = re.compile(r'[:=,\[({]\s?"([^"\n]{12,400})"(?=\s*(?:[,}\])]|\Z))')
+# Fewer words are a title or a term.
+QUOTED_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,9 @@ def _spans(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for sentence in _sentences(prompt, start, end):
         yield from _windows(prompt, *sentence)
         yield from _windows(prompt, *sentence, NARROW_WORDS)
+    for quoted in _QUOTED.finditer(prompt, start, end):
+        if len(quoted[1].split()) >= QUOTED_WORDS:
+            yield from _windows(prompt, *quoted.span(1))
 
 
 def _sentences(prompt: str, start: int, end: int) -> Iterator[tuple[int, int]]:

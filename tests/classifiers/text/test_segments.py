@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm_unlearn.classifiers.text.segments import (
@@ -117,3 +118,24 @@ def test_every_sentence_is_a_segment(prompt: str) -> None:
     """Else an exemplar would not be found in itself."""
     pieces = {piece.text for piece in segment(prompt)}
     assert set(sentences(prompt)) <= pieces
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        '{"question": "What does a central bank do?"}',
+        '{"messages": [\n  {"role": "user",\n   "content": "What does a central bank do?"\n  }\n]}',
+        '["answer this", "What does a central bank do?"]',
+        'print(ask("What does a central bank do?"))',
+    ],
+)
+def test_what_json_or_code_holds_is_judged_without_its_signs(prompt: str) -> None:
+    assert "What does a central bank do?" in [part.text for part in segment(prompt)]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ['He said: "What does a central bank do?" and left.', '{"title": "The Great Gatsby"}', 'a "b" c'],
+)
+def test_what_prose_quotes_and_short_values_are_judged_with_it(prompt: str) -> None:
+    assert [part.text for part in segment(prompt)] == [prompt]
