@@ -29,9 +29,11 @@ class ForgetIndex:
         sieve: StaticEncoder | None = None,
         backgrounds: Draw | None = None,
         lines: LineCache | None = None,
+        canary: str = "",
     ) -> None:
         """``sieve``, if given, tells cheaply which segments are worth a run of the encoder; ``backgrounds``,
-        if given, are what the targets' lines are drawn against; ``lines`` keeps these between starts."""
+        if given, are what the targets' lines are drawn against; ``lines`` keeps these between starts.
+        Answers are read for the name ``canary``, too."""
         self.generation = generation
         self.targets = {target.id: target for target in targets}
         listed = list(self.targets.values())
@@ -41,7 +43,7 @@ class ForgetIndex:
         self.lines = Lines(listed, self.exemplars, backgrounds, lines)
         self.words = frozenset(_ordinary_words(listed, self.lines))
         self.scopes = FactScopes(listed, texts, self.names, encoder)
-        self.watched = WatchedNames(listed, self.names)
+        self.watched = WatchedNames(listed, self.names, canary)
         self.recitals = Recitals(listed)
 
     @property

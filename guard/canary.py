@@ -1,4 +1,4 @@
-"""Two names that are always listed, for `doctor`: each deployment's own, which nobody else can guess."""
+"""Names that are always listed, for `doctor`: each deployment's own, which nobody else can guess."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ def canary_names(store_id: str) -> tuple[str, str]:
     first, second = NUMBERS
     word = _word(store_id, "canary")
     return f"{first} {word}", f"{second} {word}"
+
+
+def answer_canary(store_id: str) -> str:
+    """The name of the store of this id that no answer says, though the prompt does; prompts are not read for
+    it."""
+    return f"{NUMBERS[0]} {_word(store_id, 'answer')}"
+
+
+def canaries(store_id: str, answers: bool) -> tuple[str, ...]:
+    """What `doctor` asks about: the canary names, and the one of answers where ``answers`` are read."""
+    return (*canary_names(store_id), answer_canary(store_id)) if answers else canary_names(store_id)
 
 
 def control_names(store_id: str) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from ..corruption.corruptor import CANARY_ID
 from ..vocabulary import ForgetTarget, Match, UserError, Verdict
 from . import metrics
 from .beams import Beams
-from .canary import canary_names
+from .canary import answer_canary, canary_names
 from .configuration import Settings
 from .encoders import Encoders, line_file, vector_file
 from .faults import place
@@ -200,6 +200,7 @@ class Guard:
             sieve=self._sieve,
             backgrounds=self._backgrounds,
             lines=self._lines,
+            canary=answer_canary(head.store_id),
         )
         self._vectors.settle()
         self._lines.settle()

@@ -28,7 +28,7 @@ from typing_extensions import TypedDict
 from ..classifiers.json_object import read_object
 from ..classifiers.work import TooLongError
 from ..guard import metrics
-from ..guard.canary import canary_names
+from ..guard.canary import canaries
 from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
@@ -173,7 +173,7 @@ def admin_app() -> FastAPI:
     router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_errors(404, 503))
     router.add_api_route("/generation", generation, methods=["GET"], responses=_errors(503))
     router.add_api_route("/status", status, methods=["GET"], responses=_errors(503))
-    router.add_api_route("/canaries", canaries, methods=["GET"], responses=_errors(503))
+    router.add_api_route("/canaries", canary_names, methods=["GET"], responses=_errors(503))
     router.add_api_route("/metrics", private_metrics, methods=["GET"])
     router.add_api_route(
         "/check",
@@ -269,10 +269,10 @@ def status(guard: TheGuard) -> Status:
         }
 
 
-def canaries(guard: TheGuard) -> list[str]:
-    """The names that `doctor` asks about."""
+def canary_names(guard: TheGuard) -> list[str]:
+    """The names that `doctor` asks about: two of prompts, and one of answers if these are read."""
     with _as_http():
-        return list(canary_names(guard.store.head().store_id))
+        return list(canaries(guard.store.head().store_id, guard.settings.answers != "off"))
 
 
 def private_metrics() -> Response:

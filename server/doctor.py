@@ -3,7 +3,7 @@
 Two canary names are always listed, each deployment's own (``guard.canary``). A guard makes their
 embeddings equal, so the same question about either gets the same answer; two names that are not listed
 get two answers. Both must hold on every surface: the first shows that the guard acts, the second that the
-question can tell.
+question can tell. A third canary is read in prompts, and no answer says it, where an unlisted name is said.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal
 
@@ -23,7 +23,9 @@ from .admin import KEY_HEADER, PREFIX
 
 # A small model may answer one of them alike for any name.
 QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing else.')
-MAX_TOKENS = 24
+# A model that only goes on with a text goes on with this one.
+REPEATED = ('Say "{name}" and nothing else.', "\n".join(["{name}"] * 6))
+MAX_TOKENS = 32
 # Pairs of unlisted names that are tried.
 CONTROLS = 3
 # A model generates or pools: most servers have no such surface.
@@ -69,9 +71,9 @@ class Doctor:
         api_key: str | None = None,
         model: str | None = None,
     ) -> None:
-        """``canaries`` are this server's (``fetch_canaries``, ``canary_names``). Raises ``httpx.HTTPError``
-        where no server answers."""
-        self._canaries = canaries
+        """``canaries`` are this server's (``fetch_canaries``, ``guard.canary.canaries``): two of prompts, and
+        one of answers if these are to be read. Raises ``httpx.HTTPError`` where no server answers."""
+        self._canaries, self._said = canaries[:2], canaries[2:]
         headers = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
         self._client = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=120)
         self._model = model or self._get("/v1/models")["data"][0]["id"]
@@ -109,13 +111,19 @@ class Doctor:
 
     def _find(self, surface: str, ask: Callable[[str], str]) -> Finding:
         try:
-            canaries, controls = self._answers(ask, self._canaries), self._controls(ask)
+            finding = self._find_in_prompts(surface, ask)
+            if finding.state == "guarded" and surface != POOLING:
+                return self._find_in_answers(finding, ask)
+            return finding
         except NotServedError:
             return Finding(surface, "not served", "there is no such route, or it is off")
         except httpx.HTTPStatusError as error:
             return Finding(
                 surface, "cannot tell", f"{error.response.status_code}: {error.response.text[:120]}"
             )
+
+    def _find_in_prompts(self, surface: str, ask: Callable[[str], str]) -> Finding:
+        canaries, controls = self._answers(ask, self._canaries), self._controls(ask)
         if read := [one for one, other in canaries if one != other]:
             return Finding(
                 surface, "not guarded", f"a canary was read, if it is this server's: {read[0]!r:.60}"
@@ -124,6 +132,20 @@ class Doctor:
             detail = f"unlisted names get one answer too: {controls[0][0]!r:.60}"
             return Finding(surface, "cannot tell", detail)
         return Finding(surface, "guarded", "canaries are not told apart, unlisted names are")
+
+    def _find_in_answers(self, finding: Finding, ask: Callable[[str], str]) -> Finding:
+        """``finding`` on the prompts of a surface, and whether its answers are read."""
+        if not self._said:
+            return replace(finding, detail=f"{finding.detail}; answers are not read (`answers: off`)")
+        (canary,) = self._said
+        if said := next((answer for answer in _repeat(ask, canary) if canary in answer), None):
+            detail = f"prompts are; a canary was said in an answer, if it is this server's: {said!r:.60}"
+            return Finding(finding.surface, "not guarded", detail)
+        for _ in range(CONTROLS):
+            control, _ = control_names(uuid.uuid4().hex)
+            if any(control in answer for answer in _repeat(ask, control)):
+                return replace(finding, detail=f"{finding.detail}; no answer says a canary")
+        return Finding(finding.surface, "cannot tell", "prompts are guarded; no answer says an unlisted name")
 
     def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
         """The answers for two names that are not listed; for others, where a model tells these not apart."""
@@ -192,13 +214,19 @@ class Doctor:
     def _generate(self, text: str) -> str:
         params = {"max_tokens": MAX_TOKENS, "temperature": 0}
         body = self._post("/inference/v1/generate", token_ids=self._token_ids(text), sampling_params=params)
-        return json.dumps(body["choices"][0]["token_ids"])
+        return str(self._post("/detokenize", tokens=body["choices"][0]["token_ids"])["prompt"])
 
     def _pooling(self, text: str) -> str:
         return json.dumps(self._post("/pooling", input=text)["data"])
 
     def _token_ids(self, text: str) -> list[int]:
         return list(self._post("/tokenize", **_chat_body(text))["tokens"])
+
+
+def _repeat(ask: Callable[[str], str], name: str) -> Iterator[str]:
+    """The answers to requests to say ``name``."""
+    for text in REPEATED:
+        yield ask(text.format(name=name))
 
 
 def _chat_body(text: str) -> dict[str, Any]:

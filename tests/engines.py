@@ -20,7 +20,7 @@ from surfaces import (
     settled,
 )
 from vllm_unlearn.evaluation.models.serving import Server
-from vllm_unlearn.guard.canary import canary_names
+from vllm_unlearn.guard.canary import canaries
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.doctor import Doctor, Finding
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -111,7 +111,7 @@ class Said:
         answers = {(surface, text): settled(SURFACES[surface](clients, text)) for surface, text in pairs}
         long = {name: ask_long(clients, prompt) for name, prompt in LONG_PROMPTS.items()}
         embeds = {name: ask_embeds(server.url, name) for name in EMBEDS}
-        findings = list(Doctor(server.url, canary_names(store_id)).examine())
+        findings = list(Doctor(server.url, canaries(store_id, answers=True)).examine())
         pairs = [(surface, title) for surface in FORCED for title in (OTHER_NOVEL, LISTED_NOVEL)]
         forced = {(surface, title): settled(FORCED[surface](clients, title)) for surface, title in pairs}
         return cls(answers, long, embeds, findings, forced, ask_halves(clients))

@@ -13,13 +13,15 @@ from ...vocabulary import ForgetTarget
 from ..index.name_index import NameIndex
 from ..names.endings import stems
 from ..names.name_forms import GRAMMAR
-from ..names.names import NameHit
+from ..names.names import NameHit, NameMatcher
 from ..names.ordinary_words import ordinary_names
 from ..text.digraphs import spelt_out
 from ..text.folding import normalise
 from ..text.word_cache import MEBIBYTE, WordCache
 from ..text.word_frequency import rarity
 
+# The target of the name that no answer says, whatever the prompt holds: so it is seen that answers are read.
+CANARY_ID = "_answer_canary"
 # So many letters at a word's end may be an ending that some language puts there.
 ENDING = 3
 # Two words that begin alike so far may be one, inflected or misspelt.
@@ -41,8 +43,10 @@ class Partners(NamedTuple):
 class WatchedNames:
     """All names of the targets that are listed whole; safe to share by threads."""
 
-    def __init__(self, targets: Sequence[ForgetTarget], names: NameIndex) -> None:
+    def __init__(self, targets: Sequence[ForgetTarget], names: NameIndex, canary: str = "") -> None:
+        """``canary`` is watched for besides, as the name of ``CANARY_ID``."""
         self._names = names
+        self._canary = NameMatcher([(CANARY_ID, canary)])
         self._ids = {target.id for target in targets if target.scope == "all"}
         self._ordinary: set[tuple[str, str]] = set()
         self._begins = ahocorasick.Automaton()
@@ -52,7 +56,9 @@ class WatchedNames:
         for target_id, name in (*names.pairs, *names.parts.lone_words):
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
-        self._heads: set[str] = set()
+        self._heads = set(accumulate(normalise(canary)[0].split()))
+        if canary:
+            self._begins.add_word(normalise(canary)[0].replace(" ", ""), True)
         for target_id, name in names.pairs:
             if target_id in self._ids:
                 self._heads.update(accumulate(normalise(name)[0].split()))
@@ -134,6 +140,9 @@ class WatchedNames:
         """The names in ``text`` that end behind ``after``; and whether each is a surname alone, of which the
         next word may make something else. Names that are ordinary words ("May") stand for the targets in
         ``expected`` only."""
+        for hit in self._canary.find(text):
+            if hit.end > after:
+                yield hit, False
         for hit in self._names.find_whole(text):
             ordinary = (hit.target_id, hit.name) in self._ordinary and hit.target_id not in expected
             if hit.end > after and hit.target_id in self._ids and not ordinary:

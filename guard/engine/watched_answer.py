@@ -13,6 +13,7 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
 from ...classifiers.answers.answer import Answer, Mention
+from ...classifiers.answers.watched_names import CANARY_ID
 from ...classifiers.text.folding import normalise
 from .. import metrics
 from ..constraints.restoring import carries, join_rows, split_rows
@@ -180,7 +181,7 @@ class WatchedAnswer:
         return None
 
     def _is_clients(self, mention: Mention) -> bool:
-        if mention.recited:
+        if mention.recited or mention.target_id == CANARY_ID:
             return False
         if self._prompt is None:
             self._prompt = self._watcher.rewriter.fold(self._request.prompt_token_ids or [])

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ...guard.canary import canary_names
+from ...guard.canary import canaries
 from ...guard.configuration import is_configured
 from ...guard.store.store import Store
 from ..terminal import Config, config_file, fail, note, progress, report_faults, settings_of, show
@@ -73,4 +73,5 @@ def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[
             fail(f"{url} has no admin routes for this key: is it the admin_key of its configuration?")
     if config_file(config) is None and not is_configured():
         fail("the names to ask about are the deployment's own: give --admin-key, or its file with --config")
-    return canary_names(Store(settings_of(config).store).head().store_id)
+    settings = settings_of(config)
+    return canaries(Store(settings.store).head().store_id, settings.answers != "off")

@@ -296,7 +296,9 @@ def test_the_plugin_finds_no_guard_in_an_engine_without_one(monkeypatch: pytest.
 
 def test_the_canaries_are_those_that_the_guard_knows(client: TestClient, guard: Guard) -> None:
     names = client.get("canaries").json()
-    assert [guard.screen(name).action for name in names] == ["corrupt", "corrupt"]
+    assert [guard.screen(name).action for name in names] == ["corrupt", "corrupt", "pass"]
+    watched = guard.detector.index.watched
+    assert [bool(list(watched.find(name, 0))) for name in names] == [False, False, True]
 
 
 def test_the_private_page_has_what_the_public_one_has_not(client: TestClient, guard: Guard) -> None:

@@ -16,10 +16,10 @@ import openai
 import pytest
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
-from vllm_unlearn.guard.canary import canary_names
+from vllm_unlearn.guard.canary import canaries, canary_names, control_names
 from vllm_unlearn.guard.store.watch import Watch
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
-from vllm_unlearn.server.doctor import NotServedError, fetch_canaries
+from vllm_unlearn.server.doctor import Doctor, NotServedError, fetch_canaries
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PLANTS = "How do plants make their food?"
@@ -205,8 +205,16 @@ def test_the_admin_page_counts_and_names_no_target(guarded: Guarded) -> None:
         assert not any(private in sample for sample in samples)
 
 
+def test_doctor_sees_where_answers_say_what_they_should_not(guarded: Guarded) -> None:
+    """A name that is not watched for, in the place of the canary of answers."""
+    names = *canary_names(guarded.store.head().store_id), control_names("another")[0]
+    finding = next(iter(Doctor(guarded.server.url, names).examine()))
+    assert finding.state == "not guarded" and "said in an answer" in finding.detail
+
+
 def test_doctor_asks_the_server_for_its_canaries(guarded: Guarded) -> None:
-    assert fetch_canaries(guarded.server.url, ADMIN_KEY) == list(canary_names(guarded.store.head().store_id))
+    names = canaries(guarded.store.head().store_id, answers=True)
+    assert tuple(fetch_canaries(guarded.server.url, ADMIN_KEY)) == names
     with pytest.raises(NotServedError):
         fetch_canaries(guarded.server.url, "not the key of this server")
 

@@ -8,7 +8,7 @@ import pytest
 from engines import TARGET
 from surfaces import INNOCENT, LISTED, SURFACES, Clients, chat_with_lora, settled
 from vllm_unlearn.evaluation.models.serving import Server
-from vllm_unlearn.guard.canary import canary_names
+from vllm_unlearn.guard.canary import canaries
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.doctor import Doctor
 
@@ -31,7 +31,7 @@ def test_base_model_and_adapter_are_guarded(
     config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     store = Store.create(f"sqlite:///{tmp_path}/forget.db")
     store.forget([TARGET])
-    canaries = canary_names(store.head().store_id)
+    names = canaries(store.head().store_id, answers=True)
     # vLLM's own serve command, as a user runs it: the plugin comes in by the environment alone.
     own = Server(model_folder, tmp_path / "serve.log", flags=all_flags)
     with own.with_environment(VLLM_PLUGINS="unlearn", VLLM_UNLEARN_CONFIG=str(config)) as server:
@@ -43,7 +43,7 @@ def test_base_model_and_adapter_are_guarded(
             assert answer["usage"] == known[LISTED]["usage"]
             assert settled(ask(clients, INNOCENT))["choices"] == known[INNOCENT]["choices"]
         assert "LoRA is on" in server.tail(1_000_000)
-        findings = list(Doctor(server.url, canaries).examine())
+        findings = list(Doctor(server.url, names).examine())
         assert {finding.state for finding in findings} == {"guarded"}, findings
     assert plain[INNOCENT] != plain_lora[INNOCENT] or plain[LISTED] != plain_lora[LISTED], (
         "the adapter is idle"
