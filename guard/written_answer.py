@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Collection
+from itertools import islice
 
 from ..classifiers.answers.answer import Answer, Mention
 from .prompts import PromptDecoder, TokenReader
@@ -33,10 +35,25 @@ class WrittenAnswer:
         """As ``Answer.allow``."""
         self._answer.allow(mention)
 
+    def remember(self, target_id: str) -> None:
+        """As ``Answer.remember``."""
+        self._answer.remember(target_id)
+
     def would_say(self, token: int) -> bool:
         """Whether ``token`` next would complete a name."""
         text = self._decoder.text_of(token)
         return bool(text) and self._answer.would_say(text or "")
+
+    def may_say(self, token: int) -> bool:
+        """As ``would_say``, soon decided for most tokens; misspelt names are none."""
+        text = self._decoder.text_of(token)
+        return bool(text) and self._answer.may_say(text or "")
+
+    def find_spare(self, token: int, known: Collection[int], count: int) -> list[int]:
+        """So many tokens besides ``known`` that complete no name; the next to ``token`` in the vocabulary."""
+        others = (token + step for step in range(1, 1 + 64 * count))
+        free = (other for other in others if other not in known and not self.would_say(other))
+        return list(islice((other for other in free if self._decoder.text_of(other)), count))
 
     @property
     def free(self) -> int:

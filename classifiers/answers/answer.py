@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import regex
 
+from ..names.names import NameHit
 from .recitals import Recitals
 from .watched_names import ENDING, Partners, WatchedNames
 
@@ -67,6 +68,7 @@ class Answer:
         # From here a word is looked at again, once what was found in it is allowed.
         self._again: int | None = None
         self._allowed: set[tuple[str, str]] = set()
+        self._said: set[str] = set()
         self.free = 0
         """So many characters of the answer may be sent: what stands in them can no longer become listed."""
         self.read("")
@@ -101,6 +103,11 @@ class Answer:
     def allow(self, mention: Mention) -> None:
         """Let this one by, and all like it: the client wrote it."""
         self._allowed.add((mention.target_id, self._names.fold(mention.text)))
+
+    def remember(self, target_id: str) -> None:
+        """Take note that the model brought ``target_id`` up: it says what was taken back another way, "Sir
+        James Einstein". From here on a surname that is as good means the target, whatever stands beside."""
+        self._said.add(target_id)
 
     def rewind(self, place: int) -> None:
         """Forget what was read from ``place`` on, which must not lie far back."""
@@ -153,8 +160,12 @@ class Answer:
         return any(
             (hit.target_id, self._names.fold(text[around + hit.start : around + hit.end]))
             not in self._allowed
-            for hit, _ in self._names.find(text[around:] + " ", len(self._text) - around, self._expected)
+            for hit, _ in self._find(text[around:] + " ", len(self._text) - around)
         )
+
+    def may_say(self, piece: str) -> bool:
+        """As ``would_say``, but that a misspelt name is none: so most pieces are decided on at once."""
+        return self._names.may_complete(piece) and self.would_say(piece)
 
     def _end_word(self, start: int, end: int, final: bool) -> Mention | None:
         """A word is whole: whatever ended with it is looked at."""
@@ -191,7 +202,7 @@ class Answer:
         self._again = None
         first = max(self._first, self._scanned - _AROUND)
         text = self._slice(first, self._scanned + 1) + (" " if final else "")
-        hits = sorted(self._names.find(text, after - first, self._expected), key=lambda found: found[0].start)
+        hits = sorted(self._find(text, after - first), key=lambda found: found[0].start)
         for hit, alone in hits:
             mention = Mention(hit.target_id, text[hit.start : hit.end], hit.start + first, hit.end + first)
             if (
@@ -206,6 +217,9 @@ class Answer:
             return mention
         return None
 
+    def _find(self, text: str, after: int) -> Iterator[tuple[NameHit, bool]]:
+        return self._names.find(text, after, self._expected, self._said)
+
     def _begun(self) -> int:
         """Where the first thing begins that could become listed."""
         begun = [self.length] if self._alone is None else [self._alone]
@@ -216,7 +230,8 @@ class Answer:
         else:
             start = unfinished.start() + self._first
             runs = self._runs if start - self._scanned < _GAP else ()
-            for run in filter(self._may_become, (*runs, start)):
+            article = self._names.is_article(self._names.fold(self._slice(start, self.length)))
+            for run in filter(self._may_become, runs if article else (*runs, start)):
                 begun.append(start if run in self._loose else run)
             recites = bool(self._recitals) and self._recitals.nears(self._words)
             word = self._slice(start, self.length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, combinations, dropwhile, pairwise
 from typing import NamedTuple
 
 import ahocorasick
@@ -56,12 +56,13 @@ class WatchedNames:
         for target_id, name in (*names.pairs, *names.parts.lone_words):
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
-        self._heads = set(accumulate(normalise(canary)[0].split()))
+        self._heads = set(_heads(canary))
         if canary:
             self._begins.add_word(normalise(canary)[0].replace(" ", ""), True)
         for target_id, name in names.pairs:
             if target_id in self._ids:
-                self._heads.update(accumulate(normalise(name)[0].split()))
+                self._heads.update(_heads(name))
+        self._articles = _articles([normalise(name)[0].split() for _, name in names.pairs])
         self.longest = max(_LONGEST_WORD, ENDING + max(map(len, self._heads), default=0))
         """Of more letters no word is a name's."""
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
@@ -70,6 +71,10 @@ class WatchedNames:
         }
         self._beside: dict[str, list[str]] = {}
         self._learn_partners(name for target_id, name in names.pairs if target_id in self._ids)
+        self._tails = ahocorasick.Automaton()
+        for letters in (*self._begins, *self._stems, *self._beside):
+            self._tails.add_word(letters[::-1], True)
+        self._completes = WordCache(self._may_complete, FOLDED_BYTES)
         self._folded = WordCache(lambda word: normalise(word)[0].replace(" ", ""), FOLDED_BYTES)
 
     def __bool__(self) -> bool:
@@ -88,6 +93,10 @@ class WatchedNames:
         longest: int = self._begins.longest_prefix(letters)
         return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
 
+    def is_article(self, letters: str) -> bool:
+        """Whether ``letters`` begin no name but with an article, without which it is found as well."""
+        return letters in self._articles
+
     def is_head(self, letters: str, last: str) -> bool:
         """Whether ``letters``, which end with the word ``last``, are a name's first words, or may be with an
         initial."""
@@ -102,6 +111,19 @@ class WatchedNames:
         cuts = range(min(ENDING + 1, len(word)))
         lists = tuple(self._beside[part] for cut in cuts if (part := word[: len(word) - cut]) in self._beside)
         return Partners(lists, len(word) > 1)
+
+    def may_complete(self, piece: str) -> bool:
+        """Whether any name as it is listed, with an ending or without, ends as ``piece`` does."""
+        return self._completes[piece]
+
+    def _may_complete(self, piece: str) -> bool:
+        letters = self.fold(piece)[::-1]
+        for cut in range(min(ENDING + 1, len(letters))):
+            rest = letters[cut:]
+            same: int = self._tails.longest_prefix(rest)
+            if same == len(rest) or rest[:same] in self._tails:
+                return True
+        return False
 
     def may_end(self, word: str, before: Sequence[Partners]) -> bool:
         """Whether a name may end with ``word``: if it says enough alone, or goes with a word ``before``. An
@@ -136,10 +158,12 @@ class WatchedNames:
                     beside.setdefault(one, set()).add(other)
         self._beside = {word: sorted(others) for word, others in beside.items()}
 
-    def find(self, text: str, after: int, expected: Collection[str] = ()) -> Iterator[tuple[NameHit, bool]]:
+    def find(
+        self, text: str, after: int, expected: Collection[str] = (), said: Collection[str] = ()
+    ) -> Iterator[tuple[NameHit, bool]]:
         """The names in ``text`` that end behind ``after``; and whether each is a surname alone, of which the
         next word may make something else. Names that are ordinary words ("May") stand for the targets in
-        ``expected`` only."""
+        ``expected`` only. The surnames of those that were ``said`` mean them, whatever stands beside."""
         for hit in self._canary.find(text):
             if hit.end > after:
                 yield hit, False
@@ -147,9 +171,26 @@ class WatchedNames:
             ordinary = (hit.target_id, hit.name) in self._ordinary and hit.target_id not in expected
             if hit.end > after and hit.target_id in self._ids and not ordinary:
                 yield hit, False
+        for part in self._names.parts.surnames(text, said):
+            if part.end > after:
+                yield NameHit(part.target_id, text[part.start : part.end], part.start, part.end), False
         for part in self._names.parts.find(text):
             if part.end > after and part.stands_alone and part.target_id in self._ids:
                 yield NameHit(part.target_id, text[part.start : part.end], part.start, part.end), True
+
+
+def _heads(name: str) -> Iterator[str]:
+    """The letters of the first words of ``name``, from the first that is no article or the like."""
+    heads = zip(accumulate(normalise(name)[0].split()), normalise(name)[0].split(), strict=True)
+    yield from (head for head, _ in dropwhile(lambda pair: pair[1] in GRAMMAR, heads))
+
+
+def _articles(names: Collection[Sequence[str]]) -> frozenset[str]:
+    """The articles and the like with which ``names`` begin, and with which no other word of theirs does."""
+    firsts = {words[0] for words in names if words}
+    alone = {words[0] for words in names if len(words) == 1}
+    found = (firsts & GRAMMAR) - alone
+    return frozenset(word for word in found if not any(f.startswith(word) and f != word for f in firsts))
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:

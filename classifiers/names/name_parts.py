@@ -115,6 +115,14 @@ class NameParts:
         telling = {word for (_, word), telling in self._lone.items() if telling >= TELLING}
         return [word for word in telling if len(word) >= DECLINED_LETTERS]
 
+    def surnames(self, text: str, target_ids: Collection[str]) -> Iterator[PartHit]:
+        """The surnames of ``target_ids`` that are as good as their names, whatever stands beside them."""
+        for word in words_of(text) if target_ids else ():
+            for part in self._parts(word):
+                for target_id in self._owners.get(part, ()):
+                    if target_id in target_ids and self._lone.get((target_id, part), 0.0) >= TELLING:
+                        yield PartHit(target_id, word.start, word.end, ALONE)
+
     def _add(self, target_id: str, words: list[str]) -> None:
         self.words[target_id] = self.words.get(target_id, frozenset()) | frozenset(words)
         for word in words:

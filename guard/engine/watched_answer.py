@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
 from ...classifiers.answers.answer import Answer, Mention
+from ...classifiers.answers.recitals import Recitals
 from ...classifiers.answers.watched_names import CANARY_ID
 from ...classifiers.text.folding import normalise
 from .. import metrics
@@ -22,10 +22,11 @@ from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
 from .continuation import continuation
 from .logprob_rows import certain, unlikely, without
+from .prompt_rows import PromptRows
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
 # model which has nothing more to say.
-MOST_AT_ONE_PLACE = 4
+MOST_AT_ONE_PLACE = 8
 MOST = 24
 _VARIED = 8
 _BROKEN_OFF = (FinishReason.ABORT, FinishReason.ERROR)
@@ -69,6 +70,11 @@ class WatchedAnswer:
         self._beyond: int | None = None
         self._withheld: EngineCoreOutput | None = None
         self._prompt: str | None = None
+        self._prompt_rows: PromptRows | None = None
+        if self._params.prompt_logprobs is not None and watcher.enforces and request.prompt_token_ids:
+            reader = Answer(self._index.watched, Recitals(()))
+            read = WrittenAnswer(reader, watcher.rewriter.decoder)
+            self._prompt_rows = PromptRows(read, request.prompt_token_ids)
 
     @property
     def engine_id(self) -> str:
@@ -78,6 +84,9 @@ class WatchedAnswer:
     def read(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """What the frontend is given in place of ``output``; None while all of it may become listed."""
         self._renew()
+        if self._prompt_rows and output.new_prompt_logprobs_tensors is not None:
+            rows = output.new_prompt_logprobs_tensors
+            output.new_prompt_logprobs_tensors = self._prompt_rows.without_names(rows)
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = output.spec_decode_metrics = None
         kept_out, self._kept_out = self._kept_out, set()
@@ -197,6 +206,7 @@ class WatchedAnswer:
         banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
         banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
         self._written.take_back(keep)
+        self._written.remember(mention.target_id)
         del self._rows[keep:]
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
@@ -259,11 +269,5 @@ class WatchedAnswer:
             return unlikely(row, np.array(hidden))
         asked = self._params.num_logprobs or 0
         known = set(row.logprob_token_ids[0].tolist())
-        spare = self._find_spare(token, known, sum(hidden))
+        spare = self._written.find_spare(token, known, sum(hidden))
         return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked, spare)
-
-    def _find_spare(self, token: int, known: Collection[int], count: int) -> list[int]:
-        """So many other tokens, which complete no name; the next in the vocabulary."""
-        others = (token + step for step in range(1, 1 + 64 * count))
-        free = (other for other in others if other not in known and not self._written.would_say(other))
-        return list(islice((other for other in free if self._watcher.rewriter.text_of(other)), count))

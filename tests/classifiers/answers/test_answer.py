@@ -74,6 +74,23 @@ def cut(text: str, places: Sequence[int]) -> list[str]:
     return [text[a:b] for a, b in pairwise([0, *sorted({p % (len(text) + 1) for p in places}), len(text)])]
 
 
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        ("It was The", ""),
+        ("It was The Great", "Great"),
+        ("It was War", "War"),
+        ("It was the", ""),
+        ("An", ""),
+    ],
+)
+def test_an_article_before_a_name_does_not_wait(text: str, waits: str) -> None:
+    """Without it the name is found as well."""
+    reader = answer()
+    reader.read(text)
+    assert text[reader.free :] == waits
+
+
 FOUND = {
     "It was Albert Einstein, in 1915.": "Albert Einstein",
     "by ALBERT EINSTEIN": "ALBERT EINSTEIN",

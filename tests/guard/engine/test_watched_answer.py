@@ -137,6 +137,18 @@ def test_one_name_after_another_is_taken_back(engine: Engine) -> None:
     assert answered(engine).text == engine.texts[-1]
 
 
+def test_what_was_taken_back_is_not_said_with_another_first_name(engine: Engine) -> None:
+    engine.texts = (
+        TOLD,
+        " Sir James Einstein, a physicist.",
+        " Sir James Jeans, whom Einstein knew.",
+        " Sir James Jeans, whom Hubble knew.",
+    )
+    assert answered(engine).text == engine.texts[-1]
+    engine.texts = (" Alfred Einstein, who knew music.",)
+    assert answered(engine).text == engine.texts[0], "another person, until the target was brought up"
+
+
 def test_an_answer_about_somebody_else_is_passed_on_as_it_comes(engine: Engine) -> None:
     engine.texts = (INVENTED,)
     answer = answered(engine)
