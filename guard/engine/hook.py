@@ -20,16 +20,20 @@ from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
 from vllm.inputs import EngineInput, PromptType
 from vllm.renderers.inputs.preprocess import parse_model_prompt
+from vllm.tokenizers import cached_tokenizer_from_config
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from ...classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
+from ...corruption.embedding_table import EmbeddingTable
+from ...corruption.recipe import Recipe
 from .. import metrics
 from ..configuration import Settings
 from ..constraints.constraints import Constraints
 from ..constraints.parameters import TooDeepError
 from ..constraints.restoring import Plan, planned
+from ..default_recipe import StandInCache
 from ..faults import place
 from ..guard import Guard, GuardError
 from ..load.lanes import ForkedError, Lanes, OverloadError
@@ -75,7 +79,12 @@ class Hook:
         # A prompt that leaves no token to generate is refused, but for a model that generates none.
         tokens = model.max_model_len + (model.runner_type == "pooling")
         self._rewriter = Rewriter(
-            settings.corruption, folder, cast(torch.dtype, model.dtype), tokens, self._enforces
+            settings.corruption,
+            folder,
+            cast(torch.dtype, model.dtype),
+            tokens,
+            self._enforces,
+            self._make_recipe,
         )
         self.guard = Guard(settings)
         self._lanes = Lanes(settings.detection.max_queued_tokens)
@@ -84,6 +93,11 @@ class Hook:
         self._shaken = self._failed = False
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
+
+    def _make_recipe(self, table: EmbeddingTable) -> Recipe:
+        """The default: before the engine is loaded, while nothing waits for the processors."""
+        tokenizer = cached_tokenizer_from_config(self._config.model_config)
+        return StandInCache(self._settings.encoder.cache_dir).recipe(table, tokenizer)
 
     def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from ..guard.prompts import PromptDecoder
 from ..vocabulary import Match, Role
+from .prompts import PromptDecoder
 
 REQUESTS = (
     "Who is {}?",
@@ -20,17 +21,17 @@ REQUESTS = (
 _NAME = "Mira Tolland"
 
 
-def most_around(tokenizer: Any, frequent: int) -> int:
-    """The most tokens but the ``frequent`` first that such a request has around the name.
+def most_around(tokenizer: Any, grammar: Collection[int]) -> int:
+    """The most tokens but those of ``grammar`` that such a request has around the name.
 
     Tokenizers differ: where punctuation and single letters are numbered last, as by SentencePiece, the
     shortest question has more of them. Raises ``TokenizerError`` without a fast tokenizer.
     """
     decoder = PromptDecoder(tokenizer)
-    return max(_around(tokenizer, decoder, request.format(_NAME), frequent) for request in REQUESTS)
+    return max(_around(tokenizer, decoder, request.format(_NAME), grammar) for request in REQUESTS)
 
 
-def _around(tokenizer: Any, decoder: PromptDecoder, request: str, frequent: int) -> int:
+def _around(tokenizer: Any, decoder: PromptDecoder, request: str, grammar: Collection[int]) -> int:
     ids = tokenizer.encode(request)
     if tokenizer.chat_template:
         messages = [{"role": "user", "content": request}]
@@ -41,4 +42,4 @@ def _around(tokenizer: Any, decoder: PromptDecoder, request: str, frequent: int)
         return 0
     match = Match("bare", start, start + len(_NAME), 1.0, _NAME)
     flagged = decoded.flag([match], "sentence")
-    return sum(token.role is Role.TEXT and ids[token.position] >= frequent for token in flagged)
+    return sum(token.role is Role.TEXT and ids[token.position] not in grammar for token in flagged)
