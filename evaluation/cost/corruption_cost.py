@@ -75,7 +75,7 @@ def main(model: Path, recipe: Path | None = None) -> None:
     """Print the table for the checkpoint ``model``: the default operator, and ``recipe`` if given."""
     torch.set_num_threads(1)
     table = EmbeddingTable(model)
-    recipes = {"default noise": Recipe(default_operator(), table.fingerprint, table.hidden)}
+    recipes = {"noise": Recipe(default_operator(), table.fingerprint, table.hidden)}
     if recipe:
         recipes["recipe"] = Recipe.load(recipe)
     shown = Table("µs a flagged token", *(f"{length} tokens" for length in LENGTHS))

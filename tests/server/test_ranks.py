@@ -35,7 +35,9 @@ def test_a_headless_rank_is_served_only_with_the_guard(
 ) -> None:
     Store.create(f"sqlite:///{tmp_path}/forget.db")
     config = tmp_path / "unlearn.yaml"
-    config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
+    config.write_text(
+        f"encoder: {{model: '{encoder_name}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
+    )
     ranks = f"--data-parallel-size 2 --data-parallel-size-local 1 --data-parallel-rpc-port {free_port()}"
     flags = f"--enforce-eager --dtype float32 --max-model-len 512 --data-parallel-address 127.0.0.1 {ranks}"
     module = ["vllm_unlearn.server.cli", "serve"] if guarded else ["vllm_unlearn.evaluation.models.serving"]
