@@ -141,8 +141,8 @@ class Recipe:
             )
 
 
-def default_operator() -> AnyOperator:
-    """Noise: used where no recipe is configured, and no stand-ins can be made. Chosen by
+def fallback_operator() -> AnyOperator:
+    """Noise, where no recipe is configured and no stand-ins can be made. Chosen by
     ``evaluation.forgetting.operators``.
 
     Noise on the first dimension alone, as in ECO, is one draw: where it comes out small, the name

@@ -32,10 +32,7 @@ def most_around(tokenizer: Any, grammar: Collection[int]) -> int:
 
 
 def _around(tokenizer: Any, decoder: PromptDecoder, request: str, grammar: Collection[int]) -> int:
-    ids = tokenizer.encode(request)
-    if tokenizer.chat_template:
-        messages = [{"role": "user", "content": request}]
-        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    ids = _ask(tokenizer, request)
     decoded = decoder.decode(ids)
     start = decoded.text.casefold().find(_NAME.casefold())
     if start < 0:  # a tokenizer that writes names otherwise
@@ -43,3 +40,13 @@ def _around(tokenizer: Any, decoder: PromptDecoder, request: str, grammar: Colle
     match = Match("bare", start, start + len(_NAME), 1.0, _NAME)
     flagged = decoded.flag([match], "sentence")
     return sum(token.role is Role.TEXT and ids[token.position] not in grammar for token in flagged)
+
+
+def _ask(tokenizer: Any, request: str) -> list[int]:
+    """A request's tokens: in the chat template, where there is one that takes a message alone."""
+    messages = [{"role": "user", "content": request}]
+    try:
+        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    except Exception:  # a template is code of the model's: some want a system prompt, tools or a name
+        ids = tokenizer.encode(request)
+    return list(ids)

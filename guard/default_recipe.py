@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.recipe import Recipe, RecipeError, default_operator
+from ..corruption.recipe import Recipe, RecipeError, fallback_operator
 from ..files import WriteError
+from .prompts import backend_of
 from .substitute import substitute
 
 logger = logging.getLogger(__name__)
@@ -44,14 +45,14 @@ class StandInCache:
         file = self.file(table, tokenizer)
         made = _load(file, table) or self._make_once(file, table, tokenizer)
         if made is None:
-            return Recipe(default_operator(), table.fingerprint, table.hidden)
+            return Recipe(fallback_operator(), table.fingerprint, table.hidden)
         logger.info("unlearn: corruption: stand-ins, recipe %s (%s)", made.digest, file)
         return made
 
     def file(self, table: EmbeddingTable, tokenizer: Any) -> Path:
-        """Where that recipe is kept."""
+        """Where that recipe is kept. Raises ``TokenizerError`` without a fast tokenizer."""
         # The same embeddings may be read by another tokenizer, with words added or texts altered.
-        pieces = sorted(tokenizer.get_vocab().items())
+        pieces = sorted(backend_of(tokenizer).get_vocab().items())
         key = hashlib.sha256(f"{VERSION} {table.fingerprint} {pieces}".encode("utf-8", "surrogatepass"))
         return self._folder / f"stand-ins-{key.hexdigest()[:16]}.safetensors"
 

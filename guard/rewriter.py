@@ -13,7 +13,7 @@ from ..classifiers.text.folding import normalise
 from ..corruption.corrupted_prompt import CorruptedPrompt
 from ..corruption.corruptor import Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.recipe import Recipe, RecipeError, default_operator
+from ..corruption.recipe import Recipe, RecipeError, fallback_operator
 from ..vocabulary import Verdict
 from . import metrics
 from .configuration import CorruptionSettings
@@ -219,7 +219,7 @@ def _corruptor(
     elif made and not settings.operator:
         return Corruptor(made(table), table, dtype)  # which says itself what it found
     else:
-        operator = settings.operator or default_operator()
+        operator = settings.operator or fallback_operator()
         recipe, source = Recipe(operator, table.fingerprint, table.hidden), operator.operator
     corruptor = Corruptor(recipe, table, dtype)
     logger.info("unlearn: corruption: %s, recipe %s", source, recipe.digest)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from vllm_unlearn.corruption.operators.stand_in import AROUND, FREQUENT
@@ -31,3 +32,13 @@ def test_a_tokenizer_that_numbers_punctuation_last_has_more_around_a_name() -> N
     everything, frequent = range(0), range(len(marks))
     assert most_around(first, everything) == most_around(last, everything)
     assert most_around(last, frequent) > most_around(first, frequent)
+
+
+@pytest.mark.parametrize(
+    "template", [None, "{{ raise_exception('a system prompt comes first') }}", "{{ messages[1].content }}"]
+)
+def test_a_template_that_takes_no_message_alone_is_left_out(template: str | None) -> None:
+    tokenizer = numbered(["x", "Mira", "Tolland", "Who", "is", " ", "?"])
+    bare = most_around(tokenizer, range(0))
+    tokenizer.chat_template = template
+    assert most_around(tokenizer, range(0)) == bare > 0

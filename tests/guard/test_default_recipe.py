@@ -15,9 +15,10 @@ from transformers import PreTrainedTokenizerFast
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, ZeroOut
 from vllm_unlearn.corruption.operators.stand_in import StandIn
-from vllm_unlearn.corruption.recipe import Recipe, default_operator
+from vllm_unlearn.corruption.recipe import Recipe, fallback_operator
 from vllm_unlearn.guard.configuration import CorruptionSettings
 from vllm_unlearn.guard.default_recipe import StandInCache
+from vllm_unlearn.guard.prompts import TokenizerError
 from vllm_unlearn.guard.rewriter import Rewriter
 
 WORDS = ["x", *"Mira Tolland Who What is of the me wrote author about do you know Tell".split(), " ", "?"]  # noqa: SIM905
@@ -82,9 +83,17 @@ def test_noise_where_no_stand_ins_can_be_made(
 ) -> None:
     unreadable = _table(tmp_path / "model", torch.full((len(WORDS), 8), torch.inf))
     recipe = StandInCache(tmp_path / "cache").recipe(unreadable, tokenizer)
-    assert recipe.operator == default_operator()
+    assert recipe.operator == fallback_operator()
     assert "corruption: NOISE, since no stand-ins can be made of this model" in caplog.text
     assert not list((tmp_path / "cache").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("slow", [None, object()], ids=["none", "slow"])
+def test_without_a_fast_tokenizer_it_is_refused_and_not_noise(
+    tmp_path: Path, table: EmbeddingTable, slow: object
+) -> None:
+    with pytest.raises(TokenizerError, match="needs a fast Hugging Face tokenizer"):
+        StandInCache(tmp_path / "cache").recipe(table, slow)
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(

@@ -28,9 +28,7 @@ def test_base_model_and_adapter_are_guarded(
         plain = {text: settled(SURFACES["chat"](clients, text)) for text in QUESTIONS}
         plain_lora = {text: chat_with_lora(clients, text) for text in QUESTIONS}
     config = tmp_path / "unlearn.yaml"
-    config.write_text(
-        f"encoder: {{model: '{encoder_name}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
-    )
+    config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     store = Store.create(f"sqlite:///{tmp_path}/forget.db")
     store.forget([TARGET])
     canaries = canary_names(store.head().store_id)

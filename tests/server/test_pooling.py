@@ -55,9 +55,7 @@ def scored(
     classifier: Path, tokenizer: Any, encoder_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scored]:
     folder = tmp_path_factory.mktemp("pooling")
-    (folder / "unlearn.yaml").write_text(
-        f"encoder: {{model: '{encoder_name}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
-    )
+    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     store = Store.create(f"sqlite:///{folder}/forget.db")
     ids = tokenizer.encode(LISTED)
     texts = {"listed": LISTED, "other": OTHER, "longest": ids + [ids[0]] * (LONGEST - len(ids))}

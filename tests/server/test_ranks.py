@@ -35,9 +35,7 @@ def test_a_headless_rank_is_served_only_with_the_guard(
 ) -> None:
     Store.create(f"sqlite:///{tmp_path}/forget.db")
     config = tmp_path / "unlearn.yaml"
-    config.write_text(
-        f"encoder: {{model: '{encoder_name}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
-    )
+    config.write_text(f"encoder: {{model: '{encoder_name}'}}\n")
     ranks = f"--data-parallel-size 2 --data-parallel-size-local 1 --data-parallel-rpc-port {free_port()}"
     flags = f"--enforce-eager --dtype float32 --max-model-len 512 --data-parallel-address 127.0.0.1 {ranks}"
     module = ["vllm_unlearn.server.cli", "serve"] if guarded else ["vllm_unlearn.evaluation.models.serving"]
@@ -57,6 +55,7 @@ def test_a_headless_rank_is_served_only_with_the_guard(
         with front:
             assert httpx.get(f"{front.url}/health").is_success
             said = front.tail(100_000)
+            assert "corruption: stand-ins, recipe" in said  # where nothing is configured
             assert "handshake passed on rank 0" in said and "handshake passed on rank 1" in said
     finally:
         headless.terminate()
