@@ -12,8 +12,9 @@ from ..corruption.operators.kin import Word
 # One word of a million, and of a thousand: what is in use, and what carries the grammar.
 USED = 1e-6
 GRAMMAR = 1e-3
-# Where a word is in use in several languages it is taken for one of this: most tokens of most models are.
-FIRST = "en"
+# A word of several languages is taken for one of this, as most tokens of most models are, unless another
+# uses it so many times as often: "war" and "die" are English, "et" and "der" are not.
+FIRST, FOREIGN = "en", 300
 
 
 def words_of(tokenizer: Any, count: int, frequent: int) -> list[Word | None]:
@@ -45,12 +46,10 @@ def _word(text: str, *, frequent: bool, added: bool) -> Word:
 @cache
 def _known_words() -> dict[str, tuple[str, float]]:
     """Words in use, each with its language and its frequency there, after wordfreq's lists."""
-    known: dict[str, tuple[str, float]] = {}
-    for language in sorted(available_languages("small"), key=lambda language: language != FIRST):
+    found: dict[str, tuple[float, str, float]] = {}
+    for language in available_languages("small"):
         for word, frequency in get_frequency_dict(language, "small").items():
-            if frequency < USED or not word.isalpha():
-                continue
-            before = known.get(word, ("", 0.0))
-            if before[0] != FIRST and frequency > before[1]:
-                known[word] = language, frequency
-    return known
+            if frequency >= USED and word.isalpha():
+                weight = frequency * (FOREIGN if language == FIRST else 1)
+                found[word] = max(found.get(word, (0.0, "", 0.0)), (weight, language, frequency))
+    return {word: (language, frequency) for word, (_, language, frequency) in found.items()}
