@@ -26,6 +26,16 @@ LOOKS = 2
 _OPERATOR = ("corruption", "operator")
 
 
+DECLINES = (
+    "someone whose name I do not know",
+    "something whose name I do not know",
+    "a work whose title I do not know",
+)
+_MOST_CHARS = 120
+# What would end a string, a tag or a piece of code that a name stands in.
+_SIGNS = frozenset('"\\`<>{}')
+
+
 class ConfigurationError(UserError, ValueError):
     """The settings cannot be used; the message names the setting and the remedy."""
 
@@ -95,6 +105,10 @@ class Settings(_Section):
     """Opens the admin routes; without it they do not exist."""
     answers: Literal["names", "off"] = "names"
     """What answers are read for as they are written: listed names and recited passages, or nothing."""
+    on_hit: Literal["never-knew", "decline"] = "never-knew"
+    """What takes a listed name's place in an answer: what else the model says, or one of ``declines``."""
+    declines: tuple[str, ...] = Field(default=DECLINES, min_length=1, max_length=32)
+    """Phrases that fit in a name's place; which of them is written, the model chooses."""
     public_metrics: bool = False
     """Show all metrics to whoever reads ``/metrics``: also how many prompts are flagged, and how many
     targets there are."""
@@ -118,6 +132,24 @@ class Settings(_Section):
     @classmethod
     def _off_is_a_word(cls, value: Any) -> Any:
         return "off" if value is False else value  # as YAML reads it without quotes
+
+    @field_validator("declines", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("declines")
+    @classmethod
+    def _fit_everywhere(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for phrase in value:
+            plain = phrase.isprintable() and phrase == phrase.strip() and not _SIGNS & set(phrase)
+            if not (plain and 0 < len(phrase) <= _MOST_CHARS and phrase[0].isalnum()):
+                raise ValueError(
+                    f"must be phrases of at most {_MOST_CHARS} characters on one line, from "
+                    "the first letter on, without quotation marks, backslashes, backticks or "
+                    "angle and curly brackets"
+                )
+        return value
 
 
 def is_configured(environment: Mapping[str, str] = os.environ) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
@@ -20,6 +21,7 @@ from ..guard import Guard
 from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
 from .continuation import continuation
+from .declines import Decline, Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
@@ -39,6 +41,7 @@ class Watcher(Protocol):
     rewriter: Rewriter
     enforces: bool
     max_model_len: int
+    declines: Declines | None
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
         """Give the engine another request for a watched answer."""
@@ -64,6 +67,9 @@ class WatchedAnswer:
         # What the engine's request of one token must not begin with; empty while it writes freely.
         self._kept_out: set[int] = set()
         self._in_place: list[int] = []
+        # What the engine writes in a name's place now; and behind how many tokens it did so last.
+        self._decline: Decline | None = None
+        self._declined: int | None = None
         # How long the answer is, while what follows is only looked at.
         self._beyond: int | None = None
         self._withheld: EngineCoreOutput | None = None
@@ -91,6 +97,8 @@ class WatchedAnswer:
             kept_out = set()
             if mention := self._first(self._written.read(token)):
                 return self._take_back(mention, output)
+            if self._decline and self._reads_decline(self._decline, output):
+                return self._passed_on(output)
             if self._beyond is not None and self._written.free >= self._beyond:
                 break
         if self._beyond is not None:
@@ -105,6 +113,8 @@ class WatchedAnswer:
 
     def _break_off(self, output: EngineCoreOutput, banned: bool) -> EngineCoreOutput | None:
         """End the answer where the engine ends it before its time; what waits is not sent."""
+        if self._decline and output.finish_reason is FinishReason.ERROR and self._go_on_without(output):
+            return self._passed_on(output)
         self._written.take_back(self._written.free)
         del self._rows[len(self._written.tokens) :]
         if banned and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
@@ -195,18 +205,68 @@ class WatchedAnswer:
         # What stood in for another name is not said for this one, too: a list would be one name.
         banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
         banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
-        self._written.take_back(keep)
-        del self._rows[keep:]
+        decline = self._find_decline(mention, keep)
+        self._cut(keep)
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
         at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
-        metrics.ANSWERS.labels("end" if at_end else "take_back").inc()
+        metrics.ANSWERS.labels("end" if at_end else "decline" if decline else "take_back").inc()
         output.finish_reason = output.stop_reason = None
         if at_end:
             self._end(output)
+        elif decline:
+            self._decline, self._declined = decline, keep
+            self._go_on(written=decline.outputs)
         else:
             self._go_on(banned)
         return self._passed_on(output)
+
+    def _cut(self, keep: int) -> None:
+        """Go back to the first ``keep`` tokens."""
+        self._written.take_back(keep)
+        del self._rows[keep:]
+        self._decline = None
+        if self._declined is not None:
+            self._declined = min(self._declined, keep)
+
+    def _find_decline(self, mention: Mention, keep: int) -> Decline | None:
+        """What may stand for ``mention``: nothing for a second name of a sentence, or where the client
+        constrains what is written."""
+        declines, params = self._watcher.declines, self._params
+        if declines is None or mention.recited or params.structured_outputs is not None:
+            return None
+        if params.bad_words_token_ids or params.allowed_token_ids is not None:
+            return None
+        if (around := self._written.around(mention, keep)) is None:
+            return None
+        before, gap = around
+        if self._declined is not None and not ends_sentence(self._written.said(self._declined, keep) + gap):
+            return None
+        return declines.at(before, gap, self._index.watched)
+
+    def _reads_decline(self, decline: Decline, output: EngineCoreOutput) -> bool:
+        """Whether the engine's request ends with what is read: its decline is whole, or not in force."""
+        assert self._declined is not None
+        text = self._written.said(self._declined)
+        if not decline.is_whole(text):
+            return not decline.may_become(text) and self._go_on_without(output)
+        self._decline, self._declined = None, len(self._written.tokens)
+        if output.finished and self._written.tokens[-1] == output.new_token_ids[-1]:
+            return False  # with the answer
+        output.finish_reason = output.stop_reason = None
+        self._go_on()
+        return True
+
+    def _go_on_without(self, output: EngineCoreOutput) -> bool:
+        """Go on without the decline that the engine does not write, unless some of it is sent."""
+        place, self._decline = self._declined, None
+        assert place is not None
+        if self._written.sent > place:
+            return False
+        self._cut(place)
+        output.finish_reason = output.stop_reason = None
+        self._go_on(self._banned[place])
+        return True
 
     def _end(self, output: EngineCoreOutput) -> None:
         """End the answer as a model ends its own: with the token for it, unless the client will not have
@@ -220,10 +280,21 @@ class WatchedAnswer:
         asked = self._params.num_logprobs
         self._rows.append(None if asked is None else certain(end, 1 + max(0, asked)))
 
-    def _go_on(self, banned: Collection[int] = (), more: int = 0) -> None:
+    def _go_on(
+        self,
+        banned: Collection[int] = (),
+        more: int = 0,
+        written: StructuredOutputsParams | None = None,
+    ) -> None:
         self._kept_out = set(banned)
-        number = len(self.engine_ids)
-        request = continuation(self._request, number, self._written.tokens, banned=banned, more=more)
+        request = continuation(
+            self._request,
+            len(self.engine_ids),
+            self._written.tokens,
+            banned=banned,
+            more=more,
+            written=written,
+        )
         self.engine_ids.append(request.request_id)
         self._watcher.go_on(self, request)
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.engine.answers import AnswerGuard
-from vllm_unlearn.guard.engine.watched_answer import WatchedAnswer
+from vllm_unlearn.guard.engine.declines import Declines
+from vllm_unlearn.guard.engine.watched_answer import MOST, WatchedAnswer
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.rewriter import Rewriter
 from vllm_unlearn.guard.store.store import Store
@@ -54,6 +56,8 @@ class Engine:
     at_once: int = 1
     enforces: bool = True
     max_model_len: int = 512
+    declines: Declines | None = None
+    grammar: str = "holds"
     requests: list[EngineCoreRequest] = field(default_factory=list)
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
@@ -73,6 +77,8 @@ class Engine:
         answer = prompt[begun:]
         banned = [word[0] for word in params.bad_words_token_ids or ()]
         most = min(params.max_tokens or 1, self.max_model_len - len(prompt))
+        if params.structured_outputs:
+            return self._write_one_of(params.structured_outputs.choice or [], request, most)
         for text in self.texts:
             tokens = [*self.rewriter.encode(text), END]
             if tokens[: len(answer)] == answer and tokens[len(answer)] not in banned:
@@ -80,6 +86,15 @@ class Engine:
                     request, tokens[len(answer) :][:most], ended=len(tokens) - len(answer) <= most
                 )
         return [EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.ERROR)]
+
+    def _write_one_of(
+        self, texts: Sequence[str], request: EngineCoreRequest, most: int
+    ) -> list[EngineCoreOutput]:
+        """As a grammar has it, unless it is not in force, or cannot be made."""
+        if self.grammar == "fails":
+            return [EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.ERROR)]
+        tokens = [*self.rewriter.encode(TOLD if self.grammar == "ignored" else texts[0]), END]
+        return self._outputs(request, tokens[:most], ended=len(tokens) <= most)
 
     def _outputs(self, request: EngineCoreRequest, tokens: list[int], ended: bool) -> list[EngineCoreOutput]:
         outputs = []
@@ -189,6 +204,77 @@ def test_where_every_way_on_is_listed_it_ends_after_a_few(engine: Engine) -> Non
 def test_what_the_client_wrote_may_be_said(engine: Engine) -> None:
     prompt = "Albert Einstein was born in 1879. Who developed the theory of relativity? It was"
     assert answered(engine, prompt).text == TOLD
+
+
+UNKNOWN = "someone whose name I do not know"
+
+
+@pytest.fixture
+def declining(engine: Engine) -> Engine:
+    engine.declines = Declines((UNKNOWN, "something else"), lambda params: params)
+    engine.texts = (TOLD, f" {UNKNOWN}, a physicist from Ulm.", INVENTED)
+    return engine
+
+
+def test_a_decline_takes_the_names_place_and_the_answer_goes_on(declining: Engine) -> None:
+    answer = answered(declining)
+    assert (answer.text, answer.reason) == (declining.texts[1], FinishReason.STOP)
+    assert answer.tokens.count(END) == 1
+
+
+@pytest.mark.parametrize("length", range(1, 14))
+def test_a_declining_answer_of_any_length_begins_as_the_whole_one(length: int, declining: Engine) -> None:
+    answer = answered(declining, max_tokens=length)
+    assert answer.tokens == answered(declining).tokens[:length]
+
+
+@pytest.mark.parametrize("grammar", ["fails", "ignored"])
+def test_a_decline_that_is_not_in_force_is_noticed(grammar: str, declining: Engine) -> None:
+    declining.grammar, declining.texts = grammar, (TOLD, INVENTED)
+    assert answered(declining).text == INVENTED
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"structured_outputs": StructuredOutputsParams(regex=".*")},
+        {"allowed_token_ids": [1]},
+    ],
+    ids=["a grammar", "some tokens alone"],
+)
+def test_who_constrains_the_answer_gets_no_decline(params: dict[str, Any], declining: Engine) -> None:
+    watch, _ = declining.ask(**params)
+    watch.read(EngineCoreOutput("r", declining.rewriter.encode(TOLD)))
+    (request,) = declining.requests
+    assert request.sampling_params and request.sampling_params.bad_words_token_ids
+
+
+def test_a_sentence_has_one_decline_and_the_next_another(declining: Engine) -> None:
+    first = f" {UNKNOWN}, as"
+    second = f"{first} Max Born says."
+    declining.texts = (
+        TOLD,
+        f"{first} Niels Bohr says.",
+        f"{second} Niels Bohr knew.",
+        f"{second} {UNKNOWN[0].upper()}{UNKNOWN[1:]} knew.",
+    )
+    assert answered(declining).text == declining.texts[-1]
+
+
+def test_a_decline_that_holds_a_listed_name_is_not_written(declining: Engine) -> None:
+    declining.declines = Declines(("a man like Niels Bohr",), lambda params: params)
+    declining.texts = (TOLD, INVENTED)
+    assert answered(declining).text == INVENTED
+
+
+def test_a_model_that_names_again_and_again_comes_to_an_end(declining: Engine) -> None:
+    """However often it declines."""
+    knew = f" {UNKNOWN[0].upper()}{UNKNOWN[1:]} knew."
+    declining.texts = (TOLD, *(f" {UNKNOWN}.{knew * times} Niels Bohr knew." for times in range(40)))
+    answer = answered(declining, max_tokens=400)
+    assert answer.reason is FinishReason.STOP
+    assert "Bohr" not in answer.text
+    assert answer.text.count(UNKNOWN[1:]) == MOST
 
 
 @pytest.mark.parametrize("reason", [FinishReason.ABORT, FinishReason.ERROR])
