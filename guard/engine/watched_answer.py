@@ -263,6 +263,7 @@ class WatchedAnswer:
         assert place is not None
         if self._written.sent > place:
             return False
+        metrics.ANSWERS.labels("take_back").inc()
         self._cut(place)
         output.finish_reason = output.stop_reason = None
         self._go_on(self._banned[place])

@@ -235,3 +235,26 @@ def test_the_kill_switch(value: str | None, disabled: bool) -> None:
 def test_installed_is_not_configured() -> None:
     assert not is_configured({"VLLM_PLUGINS": "unlearn", "PATH": "/bin"})
     assert is_configured({"VLLM_UNLEARN_CONFIG": "x"})
+
+
+@pytest.mark.parametrize(
+    ("written", "declines"),
+    [
+        ("declines: jemand, den ich nicht kenne", ("jemand, den ich nicht kenne",)),
+        ("declines: [someone, 某人]", ("someone", "某人")),
+    ],
+)
+def test_declines_may_be_one_or_several_of_any_language(
+    written: str, declines: tuple[str, ...], file: Path
+) -> None:
+    file.write_text(f"on_hit: decline\n{written}\n")
+    settings = load(file, {"VLLM_UNLEARN_ON_HIT": "decline"})
+    assert (settings.on_hit, settings.declines) == ("decline", declines)
+    assert load(file, {"VLLM_UNLEARN_DECLINES": "nobody"}).declines == ("nobody",)
+
+
+@pytest.mark.parametrize("wrong", ["[]", "['']", "[' x']", r'["a\nb"]', "['a \"b\"']", f"[{'x' * 121}]"])
+def test_declines_that_fit_no_place_are_refused(wrong: str, file: Path) -> None:
+    file.write_text(f"declines: {wrong}\n")
+    with pytest.raises(ConfigurationError, match="declines: must"):
+        load(file, {})
