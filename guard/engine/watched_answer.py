@@ -20,6 +20,7 @@ from ..constraints.restoring import carries, join_rows, split_rows
 from ..guard import Guard
 from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
+from .admission import grows
 from .continuation import continuation
 from .declines import Decline, Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
@@ -158,7 +159,7 @@ class WatchedAnswer:
         prompt = self._request.prompt_token_ids
         if prompt is None or len(prompt) + length + AHEAD >= self._watcher.max_model_len:
             return False
-        self._beyond = length
+        self._beyond, self._decline = length, None
         output.finish_reason = None
         self._go_on(more=AHEAD)
         return True
@@ -235,7 +236,7 @@ class WatchedAnswer:
         declines, params = self._watcher.declines, self._params
         if declines is None or mention.recited or params.structured_outputs is not None:
             return None
-        if params.bad_words_token_ids or params.allowed_token_ids is not None:
+        if params.bad_words_token_ids or params.allowed_token_ids is not None or grows(params):
             return None
         if (around := self._written.around(mention, keep)) is None:
             return None

@@ -239,8 +239,9 @@ def test_a_decline_that_is_not_in_force_is_noticed(grammar: str, declining: Engi
     [
         {"structured_outputs": StructuredOutputsParams(regex=".*")},
         {"allowed_token_ids": [1]},
+        {"max_tokens": 1, "detokenize": False},
     ],
-    ids=["a grammar", "some tokens alone"],
+    ids=["a grammar", "some tokens alone", "beams"],
 )
 def test_who_constrains_the_answer_gets_no_decline(params: dict[str, Any], declining: Engine) -> None:
     watch, _ = declining.ask(**params)
