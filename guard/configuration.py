@@ -101,14 +101,14 @@ class Settings(_Section):
     """``shadow`` decides and counts, and changes nothing."""
     on_error: Literal["closed", "open"] = "closed"
     """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
-    admin_key: SecretStr | None = Field(default=None, min_length=16)
-    """Opens the admin routes; without it they do not exist."""
-    answers: Literal["names", "off"] = "names"
-    """What answers are read for as they are written: listed names and recited passages, or nothing."""
     on_hit: Literal["never-knew", "decline"] = "never-knew"
     """What takes a listed name's place in an answer: what else the model says, or one of ``declines``."""
     declines: tuple[str, ...] = Field(default=DECLINES, min_length=1, max_length=32)
     """Phrases that fit in a name's place; which of them is written, the model chooses."""
+    admin_key: SecretStr | None = Field(default=None, min_length=16)
+    """Opens the admin routes; without it they do not exist."""
+    answers: Literal["names", "off"] = "names"
+    """What answers are read for as they are written: listed names and recited passages, or nothing."""
     public_metrics: bool = False
     """Show all metrics to whoever reads ``/metrics``: also how many prompts are flagged, and how many
     targets there are."""
