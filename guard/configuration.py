@@ -26,11 +26,6 @@ LOOKS = 2
 _OPERATOR = ("corruption", "operator")
 
 
-DECLINES = (
-    "someone whose name I do not know",
-    "something whose name I do not know",
-    "a work whose title I do not know",
-)
 _MOST_CHARS = 120
 # What would end a string, a tag or a piece of code that a name stands in.
 _SIGNS = frozenset('"\\`<>{}')
@@ -92,6 +87,25 @@ class CorruptionSettings(_Section):
     what comes past it is refused as vLLM refuses overload (503)."""
 
 
+class DeclineSettings(_Section):
+    """What an answer says in the place of a listed name, by the kind of the target."""
+
+    entity: str = "someone whose name I do not know"
+    work: str = "a work whose title I do not know"
+    topic: str = "something that I do not know"
+
+    @field_validator("*")
+    @classmethod
+    def _fits_everywhere(cls, value: str) -> str:
+        plain = value.isprintable() and value == value.strip() and not _SIGNS & set(value)
+        if not (plain and 0 < len(value) <= _MOST_CHARS and value[0].isalnum()):
+            raise ValueError(
+                f"must be a phrase of at most {_MOST_CHARS} characters on one line, from its "
+                "first letter on, without quotation marks, backslashes, backticks or angle and curly brackets"
+            )
+        return value
+
+
 class Settings(_Section):
     """Everything that can be configured."""
 
@@ -103,8 +117,7 @@ class Settings(_Section):
     """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
     on_hit: Literal["never-knew", "decline"] = "never-knew"
     """What takes a listed name's place in an answer: what else the model says, or one of ``declines``."""
-    declines: tuple[str, ...] = Field(default=DECLINES, min_length=1, max_length=32)
-    """Phrases that fit in a name's place; which of them is written, the model chooses."""
+    declines: DeclineSettings = DeclineSettings()
     admin_key: SecretStr | None = Field(default=None, min_length=16)
     """Opens the admin routes; without it they do not exist."""
     answers: Literal["names", "off"] = "names"
@@ -132,24 +145,6 @@ class Settings(_Section):
     @classmethod
     def _off_is_a_word(cls, value: Any) -> Any:
         return "off" if value is False else value  # as YAML reads it without quotes
-
-    @field_validator("declines", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("declines")
-    @classmethod
-    def _fit_everywhere(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for phrase in value:
-            plain = phrase.isprintable() and phrase == phrase.strip() and not _SIGNS & set(phrase)
-            if not (plain and 0 < len(phrase) <= _MOST_CHARS and phrase[0].isalnum()):
-                raise ValueError(
-                    f"must be phrases of at most {_MOST_CHARS} characters on one line, from "
-                    "the first letter on, without quotation marks, backslashes, backticks or "
-                    "angle and curly brackets"
-                )
-        return value
 
 
 def is_configured(environment: Mapping[str, str] = os.environ) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import torch
 from vllm import SamplingParams, envs
-from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine import EngineCoreRequest
 
 from ...corruption.corrupted_prompt import CorruptedPrompt
@@ -32,11 +31,10 @@ def continuation(
     *,
     banned: Collection[int] = (),
     more: int = 0,
-    written: StructuredOutputsParams | None = None,
 ) -> EngineCoreRequest:
     """The ``number``-th request that goes on with the answer to ``request`` after the tokens ``answer``; with
     tokens ``banned`` it is of one token, which is none of these. With ``more`` it is of so many, whatever
-    the client's limit. With ``written`` these are all that it may write, and no more.
+    the client's limit.
 
     It is banned as a "bad word", which also holds for speculated tokens, as a bias does not.
     """
@@ -47,10 +45,6 @@ def continuation(
     made.sampling_params = _params(request.sampling_params, answer, banned)
     if more:
         made.sampling_params.max_tokens, made.sampling_params.min_tokens = more, 0
-    if written:  # a grammar that begins here, whatever of the answer is reasoning
-        made.request_id = f"{request.request_id}{_MARK}{number}-0"
-        made.sampling_params.structured_outputs, made.reasoning_ended = written, True
-        made.sampling_params.min_tokens = 0
     if isinstance(request.prompt_embeds, CorruptedPrompt):
         longer = replace(request.prompt_embeds, tokens=len(made.prompt_token_ids))
         made.prompt_embeds = longer
@@ -63,8 +57,7 @@ def continuation(
 
 
 def answer_length(request_id: str) -> int:
-    """How many of the last tokens of a request's prompt its grammar has read: those of its answer, and 0 for
-    one that begins it."""
+    """How many of the last tokens of a request's prompt are of its answer; 0 for one that begins it."""
     continued = _CONTINUED.search(request_id)
     return int(continued[1]) if continued else 0
 

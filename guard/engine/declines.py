@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 
 import regex
-from vllm import SamplingParams
-from vllm.exceptions import VLLMValidationError
-from vllm.sampling_params import StructuredOutputsParams
 
 from ...classifiers.answers.watched_names import WatchedNames
+from ..prompts import PromptDecoder
 
 # A full stop behind "Dr" or an initial ends no sentence; one of CJK needs no space behind it.
 _STOP = r"(?<!\b(?:\p{Lu}|Dr|Jr|Mme|Mrs?|Ms|Prof|Sr|Sra|St))[.!?…؟।]"
@@ -24,45 +20,26 @@ _BEGINS_SENTENCE = regex.compile(rf"(?:^|{_END})(?:{_OPENING})*+$")
 _ENDS_SENTENCE = regex.compile(_END)
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """One of ``texts`` is written next; ``outputs`` makes the engine write nothing else."""
-
-    texts: tuple[str, ...]
-    outputs: StructuredOutputsParams
-
-    def is_whole(self, text: str) -> bool:
-        """Whether ``text`` is one of them."""
-        return text in self.texts
-
-    def may_become(self, text: str) -> bool:
-        """Whether ``text`` begins one of them."""
-        return any(one.startswith(text) for one in self.texts)
-
-
 class Declines:
-    """The phrases that stand for a name. Which of them fits its place, the model chooses."""
+    """The phrases that stand for a name, by the kind of its target."""
 
-    def __init__(self, phrases: Sequence[str], verify: Callable[[SamplingParams], SamplingParams]) -> None:
-        """``verify`` is the engine's: it makes a grammar of choices, or raises ``VLLMValidationError``."""
-        self._phrases, self._verify = tuple(phrases), verify
-        self._made = lru_cache(64)(self._make)
+    def __init__(
+        self, phrases: Mapping[str, str], encode: Callable[[str], Sequence[int]], decoder: PromptDecoder
+    ) -> None:
+        self._phrases, self._encode, self._decoder = phrases, encode, decoder
 
-    def at(self, before: str, gap: str, names: WatchedNames) -> Decline | None:
-        """What may be written behind the text ``before`` and a ``gap``, and holds none of ``names``; None
-        where nothing may, or the engine takes no choices."""
-        begins = begins_sentence(before + gap)
-        fit = (phrase[:1].upper() + phrase[1:] if begins else phrase for phrase in self._phrases)
-        texts = tuple(gap + phrase for phrase in fit if not any(names.find(f"{phrase} ", 0)))
-        return self._made(texts) if texts else None
-
-    def _make(self, texts: tuple[str, ...]) -> Decline | None:
-        params = SamplingParams(structured_outputs=StructuredOutputsParams(choice=list(texts)))
-        try:
-            outputs = self._verify(params).structured_outputs
-        except VLLMValidationError:
+    def at(self, kind: str, before: str, gap: str, names: WatchedNames) -> Sequence[int] | None:
+        """The tokens of what is said of such a target behind the text ``before`` and a ``gap``; None where
+        that holds one of ``names``, or cannot be written so."""
+        if (phrase := self._phrases.get(kind)) is None or any(names.find(f"{phrase} ", 0)):
             return None
-        return Decline(texts, outputs) if outputs else None
+        if begins_sentence(before + gap):
+            phrase = phrase[:1].upper() + phrase[1:]
+        for text in (gap + phrase, phrase):  # a tokenizer may put a space before what it encodes
+            tokens = self._encode(text)
+            if self._decoder.decode(tokens).text == gap + phrase:
+                return tokens
+        return None
 
 
 def begins_sentence(before: str) -> bool:

@@ -95,7 +95,8 @@ class Hook:
                 self._config.model_config, self._settings.allow_client_embeds
             )
         if self._settings.answers != "off":
-            declines = Declines(self._settings.declines, self._verify)
+            phrases, rewriter = self._settings.declines.model_dump(), self._rewriter
+            declines = Declines(phrases, rewriter.encode, rewriter.decoder)
             self._answers = AnswerGuard(
                 self.guard,
                 self._rewriter,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Protocol
 
 import numpy as np
 from vllm import SamplingParams
-from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
@@ -22,7 +21,7 @@ from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
 from .admission import grows
 from .continuation import continuation
-from .declines import Decline, Declines, ends_sentence
+from .declines import Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
@@ -68,8 +67,7 @@ class WatchedAnswer:
         # What the engine's request of one token must not begin with; empty while it writes freely.
         self._kept_out: set[int] = set()
         self._in_place: list[int] = []
-        # What the engine writes in a name's place now; and behind how many tokens it did so last.
-        self._decline: Decline | None = None
+        # Behind so many tokens something was said last in a name's place.
         self._declined: int | None = None
         # How long the answer is, while what follows is only looked at.
         self._beyond: int | None = None
@@ -98,8 +96,6 @@ class WatchedAnswer:
             kept_out = set()
             if mention := self._first(self._written.read(token)):
                 return self._take_back(mention, output)
-            if self._decline and self._reads_decline(self._decline, output):
-                return self._passed_on(output)
             if self._beyond is not None and self._written.free >= self._beyond:
                 break
         if self._beyond is not None:
@@ -114,8 +110,6 @@ class WatchedAnswer:
 
     def _break_off(self, output: EngineCoreOutput, banned: bool) -> EngineCoreOutput | None:
         """End the answer where the engine ends it before its time; what waits is not sent."""
-        if self._decline and output.finish_reason is FinishReason.ERROR and self._go_on_without(output):
-            return self._passed_on(output)
         self._written.take_back(self._written.free)
         del self._rows[len(self._written.tokens) :]
         if banned and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
@@ -159,7 +153,7 @@ class WatchedAnswer:
         prompt = self._request.prompt_token_ids
         if prompt is None or len(prompt) + length + AHEAD >= self._watcher.max_model_len:
             return False
-        self._beyond, self._decline = length, None
+        self._beyond = length
         output.finish_reason = None
         self._go_on(more=AHEAD)
         return True
@@ -216,8 +210,7 @@ class WatchedAnswer:
         if at_end:
             self._end(output)
         elif decline:
-            self._decline, self._declined = decline, keep
-            self._go_on(written=decline.outputs)
+            self._say(decline, output)
         else:
             self._go_on(banned)
         return self._passed_on(output)
@@ -226,11 +219,10 @@ class WatchedAnswer:
         """Go back to the first ``keep`` tokens."""
         self._written.take_back(keep)
         del self._rows[keep:]
-        self._decline = None
         if self._declined is not None:
             self._declined = min(self._declined, keep)
 
-    def _find_decline(self, mention: Mention, keep: int) -> Decline | None:
+    def _find_decline(self, mention: Mention, keep: int) -> Sequence[int] | None:
         """What may stand for ``mention``: nothing for a second name of a sentence, or where the client
         constrains what is written."""
         declines, params = self._watcher.declines, self._params
@@ -243,32 +235,27 @@ class WatchedAnswer:
         before, gap = around
         if self._declined is not None and not ends_sentence(self._written.said(self._declined, keep) + gap):
             return None
-        return declines.at(before, gap, self._index.watched)
+        target = self._index.targets.get(mention.target_id)
+        tokens = declines.at(target.kind, before, gap, self._index.watched) if target else None
+        return None if tokens and params.all_stop_token_ids.intersection(tokens) else tokens
 
-    def _reads_decline(self, decline: Decline, output: EngineCoreOutput) -> bool:
-        """Whether the engine's request ends with what is read: its decline is whole, or not in force."""
-        assert self._declined is not None
-        text = self._written.said(self._declined)
-        if not decline.is_whole(text):
-            return not decline.may_become(text) and self._go_on_without(output)
-        self._decline, self._declined = None, len(self._written.tokens)
-        if output.finished and self._written.tokens[-1] == output.new_token_ids[-1]:
-            return False  # with the answer
-        output.finish_reason = output.stop_reason = None
-        self._go_on()
-        return True
-
-    def _go_on_without(self, output: EngineCoreOutput) -> bool:
-        """Go on without the decline that the engine does not write, unless some of it is sent."""
-        place, self._decline = self._declined, None
-        assert place is not None
-        if self._written.sent > place:
-            return False
-        metrics.ANSWERS.labels("take_back").inc()
-        self._cut(place)
-        output.finish_reason = output.stop_reason = None
-        self._go_on(self._banned[place])
-        return True
+    def _say(self, tokens: Sequence[int], output: EngineCoreOutput) -> None:
+        """Go on behind ``tokens`` that the model did not choose, as far as there is room for them."""
+        prompt, length = self._request.prompt_token_ids or (), len(self._written.tokens)
+        room = self._watcher.max_model_len - len(prompt) - length
+        if self._params.max_tokens is not None:
+            room = min(room, self._params.max_tokens - length)
+        asked = self._params.num_logprobs
+        for token in tokens[:room]:
+            if self._first(self._written.read(token)):  # with what stands before it
+                self._cut(length)
+                return self._go_on(self._banned[length])
+            self._rows.append(None if asked is None else certain(token, 1 + max(0, asked)))
+        self._declined = len(self._written.tokens)
+        if room > len(tokens):
+            self._go_on()
+        else:
+            output.finish_reason = FinishReason.LENGTH
 
     def _end(self, output: EngineCoreOutput) -> None:
         """End the answer as a model ends its own: with the token for it, unless the client will not have
@@ -282,21 +269,10 @@ class WatchedAnswer:
         asked = self._params.num_logprobs
         self._rows.append(None if asked is None else certain(end, 1 + max(0, asked)))
 
-    def _go_on(
-        self,
-        banned: Collection[int] = (),
-        more: int = 0,
-        written: StructuredOutputsParams | None = None,
-    ) -> None:
+    def _go_on(self, banned: Collection[int] = (), more: int = 0) -> None:
         self._kept_out = set(banned)
-        request = continuation(
-            self._request,
-            len(self.engine_ids),
-            self._written.tokens,
-            banned=banned,
-            more=more,
-            written=written,
-        )
+        number = len(self.engine_ids)
+        request = continuation(self._request, number, self._written.tokens, banned=banned, more=more)
         self.engine_ids.append(request.request_id)
         self._watcher.go_on(self, request)
 

@@ -15,7 +15,7 @@ from typing import Any
 from vllm import LLM, SamplingParams
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard.configuration import DECLINES, load
+from vllm_unlearn.guard.configuration import DeclineSettings, load
 from vllm_unlearn.guard.engine.declines import Declines
 from vllm_unlearn.guard.rewriter import CORRUPTED
 from vllm_unlearn.guard.store.store import Store
@@ -280,7 +280,8 @@ def answered(offline: Offline) -> dict[str, Any]:
     found["shadow"] = generate(offline, asked[:2], "shadow")
     guard.enforces = True
     ways = [name for name in DECLINING if not offline.v2 or name in V2_WAYS]
-    guard.declines = Declines(DECLINES, offline.hook._verify)
+    rewriter = offline.hook._rewriter
+    guard.declines = Declines(DeclineSettings().model_dump(), rewriter.encode, rewriter.decoder)
     declined = generate(
         offline, [(question, WAYS[name]) for name in ways for question in (PHYSICIST, PLAY)], "no"
     )

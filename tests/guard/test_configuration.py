@@ -237,24 +237,15 @@ def test_installed_is_not_configured() -> None:
     assert is_configured({"VLLM_UNLEARN_CONFIG": "x"})
 
 
-@pytest.mark.parametrize(
-    ("written", "declines"),
-    [
-        ("declines: jemand, den ich nicht kenne", ("jemand, den ich nicht kenne",)),
-        ("declines: [someone, 某人]", ("someone", "某人")),
-    ],
-)
-def test_declines_may_be_one_or_several_of_any_language(
-    written: str, declines: tuple[str, ...], file: Path
-) -> None:
-    file.write_text(f"on_hit: decline\n{written}\n")
-    settings = load(file, {"VLLM_UNLEARN_ON_HIT": "decline"})
-    assert (settings.on_hit, settings.declines) == ("decline", declines)
-    assert load(file, {"VLLM_UNLEARN_DECLINES": "nobody"}).declines == ("nobody",)
+def test_declines_are_a_phrase_for_each_kind_in_any_language(file: Path) -> None:
+    file.write_text("on_hit: decline\ndeclines: {entity: 'jemand, den ich nicht kenne'}\n")
+    settings = load(file, {"VLLM_UNLEARN_DECLINES__WORK": "某书"})
+    assert (settings.on_hit, settings.declines.entity) == ("decline", "jemand, den ich nicht kenne")
+    assert settings.declines.work == "某书"
 
 
-@pytest.mark.parametrize("wrong", ["[]", "['']", "[' x']", r'["a\nb"]', "['a \"b\"']", f"[{'x' * 121}]"])
+@pytest.mark.parametrize("wrong", ["''", "' x'", r'"a\nb"', "'a \"b\"'", "-", "x" * 121])
 def test_declines_that_fit_no_place_are_refused(wrong: str, file: Path) -> None:
-    file.write_text(f"declines: {wrong}\n")
-    with pytest.raises(ConfigurationError, match="declines: must"):
+    file.write_text(f"declines: {{entity: {wrong}}}\n")
+    with pytest.raises(ConfigurationError, match=r"declines\.entity: must"):
         load(file, {})
