@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vllm_unlearn.guard.configuration import DeclineSettings
 from vllm_unlearn.guard.store.store import Store
 
 HERE = Path(__file__).parent
@@ -218,7 +217,7 @@ def test_a_constraint_holds_where_an_answer_goes_on(results: dict[str, Any]) -> 
 def test_an_answer_that_declines_says_so_in_the_names_place(results: dict[str, Any]) -> None:
     declined = results["answered"]["declined"]
     for way, one in [(way, one) for way, both in declined.items() for several in both for one in several]:
-        says_so = DeclineSettings().entity[1:] in one["text"]
+        says_so = "omeone whose" in one["text"]
         assert says_so or way not in ("greedy", "log-probabilities"), way
         assert not says_so or way not in ("JSON", "regex of one", "bad words"), way
         assert not [name for name in ("Albert Einstein", "Shakespeare") if name in one["text"]], way
