@@ -26,6 +26,11 @@ LOOKS = 2
 _OPERATOR = ("corruption", "operator")
 
 
+_MOST_CHARS = 120
+# What would end a string, a tag or a piece of code that a name stands in.
+_SIGNS = frozenset('"\\`<>{}')
+
+
 class ConfigurationError(UserError, ValueError):
     """The settings cannot be used; the message names the setting and the remedy."""
 
@@ -92,6 +97,25 @@ class CorruptionSettings(_Section):
         return self.operator.operator if self.operator else "stand-ins (noise, if a server's log says so)"
 
 
+class DeclineSettings(_Section):
+    """What an answer says in the place of a listed name, by the kind of the target."""
+
+    entity: str = "someone whose name I do not know"
+    work: str = "a work whose title I do not know"
+    topic: str = "something that I do not know"
+
+    @field_validator("*")
+    @classmethod
+    def _fits_everywhere(cls, value: str) -> str:
+        plain = value.isprintable() and value == value.strip() and not _SIGNS & set(value)
+        if not (plain and 0 < len(value) <= _MOST_CHARS and value[0].isalnum()):
+            raise ValueError(
+                f"must be a phrase of at most {_MOST_CHARS} characters on one line, from its "
+                "first letter on, without quotation marks, backslashes, backticks or angle and curly brackets"
+            )
+        return value
+
+
 class Settings(_Section):
     """Everything that can be configured."""
 
@@ -101,6 +125,9 @@ class Settings(_Section):
     """``shadow`` decides and counts, and changes nothing."""
     on_error: Literal["closed", "open"] = "closed"
     """What a request gets that the guard cannot decide on: a 503, or (``open``) a pass."""
+    on_hit: Literal["never-knew", "decline"] = "never-knew"
+    """What takes a listed name's place in an answer: what else the model says, or one of ``declines``."""
+    declines: DeclineSettings = DeclineSettings()
     admin_key: SecretStr | None = Field(default=None, min_length=16)
     """Opens the admin routes; without it they do not exist."""
     answers: Literal["names", "off"] = "names"

@@ -70,8 +70,8 @@ MODE = Gauge(
 )
 ANSWERS = Counter(
     "vllm_unlearn_answers",
-    "What the answer guard did where an answer came to something listed: take_back, end, in shadow mode "
-    "would_take_back.",
+    "What the answer guard did where an answer came to something listed: take_back, decline, end, in "
+    "shadow mode would_take_back.",
     ["action"],
     registry=OURS,
 )

@@ -9,6 +9,9 @@ from itertools import islice
 from ..classifiers.answers.answer import Answer, Mention
 from .prompts import PromptDecoder, TokenReader
 
+# So many characters before a place tell whether a sentence begins there.
+_BEFORE = 80
+
 
 class WrittenAnswer:
     """One answer's tokens and what they read; ``sent`` of them are with the client, and stay."""
@@ -77,9 +80,24 @@ class WrittenAnswer:
         self._reader = TokenReader(self._decoder)
         self._answer.rewind(self._ends[-1] if self._ends else 0)
 
+    def said(self, first: int, last: int | None = None) -> str:
+        """The text behind the ``first`` tokens, up to the end of the ``last``."""
+        return self._answer.said(self._end_of(first), None if last is None else self._end_of(last))
+
+    def around(self, mention: Mention, keep: int) -> tuple[str, str] | None:
+        """The end of the text of the first ``keep`` tokens, and what stands between it and ``mention``; None
+        where that begins in them."""
+        start = self._end_of(keep)
+        if start > mention.start:
+            return None
+        return self._answer.said(start - _BEFORE, start), self._answer.said(start, mention.start)
+
+    def _end_of(self, keep: int) -> int:
+        return self._ends[keep - 1] if keep else 0
+
     def beginnings(self, mention: Mention, keep: int) -> set[int]:
         """The tokens that, after the first ``keep``, would begin ``mention`` again as it is written."""
-        start = self._ends[keep - 1] if keep else 0
+        start = self._end_of(keep)
         gap, text = " " * max(0, mention.start - start), mention.text[max(0, start - mention.start) :]
         begun: set[int] = set()
         for blank in {"", gap[:1]}:

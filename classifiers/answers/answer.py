@@ -79,6 +79,10 @@ class Answer:
         """How many characters of the answer were read."""
         return self._first + len(self._text)
 
+    def said(self, start: int, end: int | None = None) -> str:
+        """What is kept of the characters from ``start``, which may be negative, to before ``end``."""
+        return self._slice(max(start, self._first), self.length if end is None else end)
+
     def read(self, piece: str, final: bool = False) -> Mention | None:
         """Go on with ``piece``. Returns the first thing that is listed; ``allow`` it or ``rewind``, and go on
         with ``read("", final)``. At the end, ``final``, all words are whole."""

@@ -23,6 +23,7 @@ from .. import metrics
 from ..faults import place
 from ..guard import Guard
 from ..rewriter import Rewriter
+from .declines import Declines
 from .watched_answer import WatchedAnswer
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,17 @@ Engine: TypeAlias = AsyncLLM | LLMEngine
 class AnswerGuard:
     """Watches the answers of one engine."""
 
-    def __init__(self, guard: Guard, rewriter: Rewriter, engine: Engine, *, enforces: bool) -> None:
-        self.guard, self.rewriter, self.enforces = guard, rewriter, enforces
+    def __init__(
+        self,
+        guard: Guard,
+        rewriter: Rewriter,
+        engine: Engine,
+        *,
+        enforces: bool,
+        declines: Declines | None = None,
+    ) -> None:
+        """With ``declines`` one of them takes the place of a name, where it can."""
+        self.guard, self.rewriter, self.enforces, self.declines = guard, rewriter, enforces, declines
         self.max_model_len = engine.model_config.max_model_len
         self._engine = engine
         self._watches: dict[str, WatchedAnswer] = {}

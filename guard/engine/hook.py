@@ -43,6 +43,7 @@ from ..rewriter import TARGETS, Rewriter, model_folder
 from . import client_view, handshake
 from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
 from .answers import AnswerGuard, watch_answers
+from .declines import Declines
 from .media import refuse_embeddings
 from .model_support import check_config, takes_embeddings
 from .patching import HookError
@@ -111,7 +112,15 @@ class Hook:
                 self._config.model_config, self._settings.allow_client_embeds
             )
         if self._settings.answers != "off":
-            self._answers = AnswerGuard(self.guard, self._rewriter, engine, enforces=self._enforces)
+            phrases, rewriter = self._settings.declines.model_dump(), self._rewriter
+            declines = Declines(phrases, rewriter.encode, rewriter.decoder)
+            self._answers = AnswerGuard(
+                self.guard,
+                self._rewriter,
+                engine,
+                enforces=self._enforces,
+                declines=declines if self._settings.on_hit == "decline" else None,
+            )
         vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,9 @@ from ..constraints.restoring import carries, join_rows, split_rows
 from ..guard import Guard
 from ..rewriter import Rewriter
 from ..written_answer import WrittenAnswer
+from .admission import grows
 from .continuation import continuation
+from .declines import Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
 from .prompt_rows import PromptRows
 
@@ -41,6 +43,7 @@ class Watcher(Protocol):
     rewriter: Rewriter
     enforces: bool
     max_model_len: int
+    declines: Declines | None
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
         """Give the engine another request for a watched answer."""
@@ -66,6 +69,8 @@ class WatchedAnswer:
         # What the engine's request of one token must not begin with; empty while it writes freely.
         self._kept_out: set[int] = set()
         self._in_place: list[int] = []
+        # Behind so many tokens something was said last in a name's place.
+        self._declined: int | None = None
         # How long the answer is, while what follows is only looked at.
         self._beyond: int | None = None
         self._withheld: EngineCoreOutput | None = None
@@ -205,19 +210,63 @@ class WatchedAnswer:
         # What stood in for another name is not said for this one, too: a list would be one name.
         banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
         banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
-        self._written.take_back(keep)
+        decline = self._find_decline(mention, keep)
+        self._cut(keep)
         self._written.remember(mention.target_id)
-        del self._rows[keep:]
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
         at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
-        metrics.ANSWERS.labels("end" if at_end else "take_back").inc()
+        metrics.ANSWERS.labels("end" if at_end else "decline" if decline else "take_back").inc()
         output.finish_reason = output.stop_reason = None
         if at_end:
             self._end(output)
+        elif decline:
+            self._say(decline, output)
         else:
             self._go_on(banned)
         return self._passed_on(output)
+
+    def _cut(self, keep: int) -> None:
+        """Go back to the first ``keep`` tokens."""
+        self._written.take_back(keep)
+        del self._rows[keep:]
+        if self._declined is not None:
+            self._declined = min(self._declined, keep)
+
+    def _find_decline(self, mention: Mention, keep: int) -> Sequence[int] | None:
+        """What may stand for ``mention``: nothing for a second name of a sentence, or where the client
+        constrains what is written."""
+        declines, params = self._watcher.declines, self._params
+        if declines is None or mention.recited or params.structured_outputs is not None:
+            return None
+        if params.bad_words_token_ids or params.allowed_token_ids is not None or grows(params):
+            return None
+        if (around := self._written.around(mention, keep)) is None:
+            return None
+        before, gap = around
+        if self._declined is not None and not ends_sentence(self._written.said(self._declined, keep) + gap):
+            return None
+        target = self._index.targets.get(mention.target_id)
+        tokens = declines.at(target.kind, before, gap, self._index.watched) if target else None
+        return None if tokens and params.all_stop_token_ids.intersection(tokens) else tokens
+
+    def _say(self, tokens: Sequence[int], output: EngineCoreOutput) -> None:
+        """Go on behind ``tokens`` that the model did not choose, as far as there is room for them."""
+        prompt, length = self._request.prompt_token_ids or (), len(self._written.tokens)
+        room = self._watcher.max_model_len - len(prompt) - length
+        if self._params.max_tokens is not None:
+            room = min(room, self._params.max_tokens - length)
+        asked = self._params.num_logprobs
+        for token in tokens[:room]:
+            if self._first(self._written.read(token)):  # with what stands before it
+                self._cut(length)
+                return self._go_on(self._banned[length])
+            self._rows.append(None if asked is None else certain(token, 1 + max(0, asked)))
+        self._declined = len(self._written.tokens)
+        if room > len(tokens):
+            self._go_on()
+        else:
+            output.finish_reason = FinishReason.LENGTH
 
     def _end(self, output: EngineCoreOutput) -> None:
         """End the answer as a model ends its own: with the token for it, unless the client will not have

@@ -15,7 +15,8 @@ from typing import Any
 from vllm import LLM, SamplingParams
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm_unlearn.corruption.corrupted_prompt import CorruptedPrompt
-from vllm_unlearn.guard.configuration import load
+from vllm_unlearn.guard.configuration import DeclineSettings, load
+from vllm_unlearn.guard.engine.declines import Declines
 from vllm_unlearn.guard.rewriter import CORRUPTED
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -52,6 +53,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "prefilled within a word": {"prefill": "It was William Shakes"},
     **{f"of {length} tokens": {"max_tokens": length} for length in range(1, 17)},
 }
+DECLINING = ("greedy", "seeded", "log-probabilities", "JSON", "regex of one", "bad words", "of 12 tokens")
 # In Triton's interpreter a step takes long.
 V2_WAYS = ("greedy", "log-probabilities")
 PREAMBLE = "You answer questions about books and places, in one short sentence. " * 12
@@ -277,6 +279,14 @@ def answered(offline: Offline) -> dict[str, Any]:
     guard.enforces = False
     found["shadow"] = generate(offline, asked[:2], "shadow")
     guard.enforces = True
+    ways = [name for name in DECLINING if not offline.v2 or name in V2_WAYS]
+    rewriter = offline.hook._rewriter
+    guard.declines = Declines(DeclineSettings().model_dump(), rewriter.encode, rewriter.decoder)
+    declined = generate(
+        offline, [(question, WAYS[name]) for name in ways for question in (PHYSICIST, PLAY)], "no"
+    )
+    found["declined"] = {name: declined[2 * n : 2 * n + 2] for n, name in enumerate(ways)}
+    guard.declines = None
     offline.serve(offline.store.remember([person.id for person in people]))
     return found
 

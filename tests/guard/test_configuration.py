@@ -235,3 +235,17 @@ def test_the_kill_switch(value: str | None, disabled: bool) -> None:
 def test_installed_is_not_configured() -> None:
     assert not is_configured({"VLLM_PLUGINS": "unlearn", "PATH": "/bin"})
     assert is_configured({"VLLM_UNLEARN_CONFIG": "x"})
+
+
+def test_declines_are_a_phrase_for_each_kind_in_any_language(file: Path) -> None:
+    file.write_text("on_hit: decline\ndeclines: {entity: 'jemand, den ich nicht kenne'}\n")
+    settings = load(file, {"VLLM_UNLEARN_DECLINES__WORK": "某书"})
+    assert (settings.on_hit, settings.declines.entity) == ("decline", "jemand, den ich nicht kenne")
+    assert settings.declines.work == "某书"
+
+
+@pytest.mark.parametrize("wrong", ["''", "' x'", r'"a\nb"', "'a \"b\"'", "-", "x" * 121])
+def test_declines_that_fit_no_place_are_refused(wrong: str, file: Path) -> None:
+    file.write_text(f"declines: {{entity: {wrong}}}\n")
+    with pytest.raises(ConfigurationError, match=r"declines\.entity: must"):
+        load(file, {})

@@ -216,6 +216,18 @@ def test_a_constraint_holds_where_an_answer_goes_on(results: dict[str, Any]) -> 
     assert {one["text"] for (one,) in answers["choice"]} <= {"Niels Bohr", "Ben Jonson"}
 
 
+def test_an_answer_that_declines_says_so_in_the_names_place(results: dict[str, Any]) -> None:
+    declined = results["answered"]["declined"]
+    for way, one in [(way, one) for way, both in declined.items() for several in both for one in several]:
+        says_so = "omeone whose" in one["text"]
+        assert says_so or way not in ("greedy", "log-probabilities"), way
+        assert not says_so or way not in ("JSON", "regex of one", "bad words"), way
+        assert not [name for name in ("Albert Einstein", "Shakespeare") if name in one["text"]], way
+        assert len(one["rows"]) in (0, len(one["tokens"])), way
+    for (whole,), (begun,) in zip(declined["greedy"], declined.get("of 12 tokens", []), strict=False):
+        assert whole["text"].startswith(begun["text"]) and len(begun["tokens"]) == 12
+
+
 def test_answers_about_others_are_the_same_bytes_before_and_after(results: dict[str, Any]) -> None:
     before, after = results["answered"]["others"]
     assert before == after

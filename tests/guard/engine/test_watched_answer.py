@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
 from vllm_unlearn.guard.engine.answers import AnswerGuard
-from vllm_unlearn.guard.engine.watched_answer import WatchedAnswer
+from vllm_unlearn.guard.engine.declines import Declines
+from vllm_unlearn.guard.engine.watched_answer import MOST, WatchedAnswer
 from vllm_unlearn.guard.guard import Guard
 from vllm_unlearn.guard.rewriter import Rewriter
 from vllm_unlearn.guard.store.store import Store
@@ -54,6 +56,7 @@ class Engine:
     at_once: int = 1
     enforces: bool = True
     max_model_len: int = 512
+    declines: Declines | None = None
     requests: list[EngineCoreRequest] = field(default_factory=list)
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
@@ -110,6 +113,8 @@ def answered(engine: Engine, prompt: str = PROMPT, **params: Any) -> Answered:
                 break  # an output of what was given up
             if words := watch.read(output):
                 given.append(words)
+            if words and words.finished:
+                break  # what else it writes is given up
     assert not engine.requests
     tokens = [token for output in given for token in output.new_token_ids]
     pieces = [engine.rewriter.decode(output.new_token_ids).text for output in given]
@@ -201,6 +206,73 @@ def test_where_every_way_on_is_listed_it_ends_after_a_few(engine: Engine) -> Non
 def test_what_the_client_wrote_may_be_said(engine: Engine) -> None:
     prompt = "Albert Einstein was born in 1879. Who developed the theory of relativity? It was"
     assert answered(engine, prompt).text == TOLD
+
+
+UNKNOWN = "someone whose name I do not know"
+
+
+@pytest.fixture
+def declining(engine: Engine) -> Engine:
+    engine.declines = Declines({"entity": UNKNOWN}, engine.rewriter.encode, engine.rewriter.decoder)
+    engine.texts = (TOLD, f" {UNKNOWN}, a physicist from Ulm.", INVENTED)
+    return engine
+
+
+def test_a_decline_takes_the_names_place_and_the_answer_goes_on(declining: Engine) -> None:
+    answer = answered(declining)
+    assert (answer.text, answer.reason) == (declining.texts[1], FinishReason.STOP)
+    assert answer.tokens.count(END) == 1
+
+
+@pytest.mark.parametrize("length", range(1, 14))
+def test_a_declining_answer_of_any_length_begins_as_the_whole_one(length: int, declining: Engine) -> None:
+    answer = answered(declining, max_tokens=length)
+    assert answer.tokens == answered(declining).tokens[:length]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"structured_outputs": StructuredOutputsParams(regex=".*")},
+        {"allowed_token_ids": [1]},
+        {"max_tokens": 1, "detokenize": False},
+    ],
+    ids=["a grammar", "some tokens alone", "beams"],
+)
+def test_who_constrains_the_answer_gets_no_decline(params: dict[str, Any], declining: Engine) -> None:
+    watch, _ = declining.ask(**params)
+    watch.read(EngineCoreOutput("r", declining.rewriter.encode(TOLD)))
+    (request,) = declining.requests
+    assert request.sampling_params and request.sampling_params.bad_words_token_ids
+
+
+def test_a_sentence_has_one_decline_and_the_next_another(declining: Engine) -> None:
+    first = f" {UNKNOWN}, as"
+    second = f"{first} Max Born says."
+    declining.texts = (
+        TOLD,
+        f"{first} Niels Bohr says.",
+        f"{second} Niels Bohr knew.",
+        f"{second} {UNKNOWN[0].upper()}{UNKNOWN[1:]} knew.",
+    )
+    assert answered(declining).text == declining.texts[-1]
+
+
+def test_a_decline_that_holds_a_listed_name_is_not_written(declining: Engine) -> None:
+    phrases = {"entity": "a man like Niels Bohr"}
+    declining.declines = Declines(phrases, declining.rewriter.encode, declining.rewriter.decoder)
+    declining.texts = (TOLD, INVENTED)
+    assert answered(declining).text == INVENTED
+
+
+def test_a_model_that_names_again_and_again_comes_to_an_end(declining: Engine) -> None:
+    """However often it declines."""
+    knew = f" {UNKNOWN[0].upper()}{UNKNOWN[1:]} knew."
+    declining.texts = (TOLD, *(f" {UNKNOWN}.{knew * times} Niels Bohr knew." for times in range(40)))
+    answer = answered(declining, max_tokens=400)
+    assert answer.reason is FinishReason.STOP
+    assert "Bohr" not in answer.text
+    assert answer.text.count(UNKNOWN[1:]) == MOST
 
 
 @pytest.mark.parametrize("reason", [FinishReason.ABORT, FinishReason.ERROR])
