@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -29,13 +30,14 @@ _KEPT = 4 * _AROUND
 @dataclass(frozen=True, slots=True)
 class Mention:
     """What is listed stands in the answer's characters from ``start`` to before ``end``; negative places are
-    of the prompt's end. ``recited`` is of a passage, not a name."""
+    of the prompt's end. ``recited`` is of a passage, ``told`` a sentence, and neither a name."""
 
     target_id: str
     text: str
     start: int
     end: int
     recited: bool = False
+    told: bool = False
 
 
 class Answer:
@@ -69,6 +71,8 @@ class Answer:
         self._allowed: set[tuple[str, str]] = set()
         self.free = 0
         """So many characters of the answer may be sent: what stands in them can no longer become listed."""
+        self.held = sys.maxsize
+        """Behind this place all may have to be forgotten again."""
         self.read("")
         self.free = 0
 
@@ -245,6 +249,6 @@ class Answer:
     def _forget(self) -> None:
         """Drop what no name can reach back to."""
         if len(self._text) > _KEPT:
-            first = min(self.free, self._scanned, *self._runs) - _AROUND
+            first = min(self.free, self._scanned, self.held, *self._runs) - _AROUND
             self._text = self._text[max(0, first - self._first) :]
             self._first = max(self._first, first)

@@ -41,6 +41,7 @@ from .answers import AnswerGuard, watch_answers
 from .media import refuse_embeddings
 from .model_support import check_config, takes_embeddings
 from .patching import HookError
+from .sentence_judge import SentenceJudges
 
 logger = logging.getLogger(__name__)
 
@@ -94,11 +95,19 @@ class Hook:
                 self._config.model_config, self._settings.allow_client_embeds
             )
         if self._settings.answers != "off":
-            self._answers = AnswerGuard(self.guard, self._rewriter, engine, enforces=self._enforces)
+            self._answers = AnswerGuard(
+                self.guard, self._rewriter, engine, enforces=self._enforces, judges=self._judges(engine)
+            )
         vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
+
+    def _judges(self, engine: AsyncLLM | LLMEngine) -> SentenceJudges | None:
+        if self._settings.answers != "sentences":
+            return None
+        lanes = None if isinstance(engine, LLMEngine) else self._lanes
+        return SentenceJudges(self.guard, self._rewriter, engine, lanes)
 
     def reads(self, params: SamplingParams | PoolingParams) -> bool:
         """Whether requests with such ``params`` are screened."""
