@@ -168,7 +168,9 @@ class Answer:
         last = self._scanned
         for run in (*(self._runs if start - last < _GAP else ()), start):
             letters = self._names.fold(self._slice(run, end))
-            looks = looks or self._names.is_whole(letters, self._ordinary)
+            whole = self._names.is_whole(letters, self._ordinary)
+            plain = letters not in self._ordinary and self._names.is_plain(letters, self._slice(start, end))
+            looks = looks or (whole and not plain)
             if self._names.begins(letters, self._ordinary):
                 runs.append(run)
                 if not self._names.is_head(letters, self._slice(start, end)):
@@ -195,7 +197,8 @@ class Answer:
         self._again = None
         first = max(self._first, self._scanned - _AROUND)
         text = self._slice(first, self._scanned + 1) + (" " if final else "")
-        hits = sorted(self._names.find(text, after - first, self._expected), key=lambda found: found[0].start)
+        found = self._names.find(text, after - first, self._expected, more=not final)
+        hits = sorted(found, key=lambda pair: pair[0].start)
         for hit, alone in hits:
             mention = Mention(hit.target_id, text[hit.start : hit.end], hit.start + first, hit.end + first)
             if (

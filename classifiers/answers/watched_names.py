@@ -19,6 +19,7 @@ from ..text.digraphs import spelt_out
 from ..text.folding import normalise
 from ..text.word_cache import MEBIBYTE, WordCache
 from ..text.word_frequency import rarity
+from .titles import is_title
 
 # So many letters at a word's end may be an ending that some language puts there.
 ENDING = 3
@@ -52,6 +53,7 @@ class WatchedNames:
         for target_id, name in (*names.pairs, *names.parts.lone_words):
             if target_id in self._ids and (target_id, name) not in self._ordinary:
                 self._begins.add_word(normalise(name)[0].replace(" ", ""), True)
+        self._titles = self._learn_titles(target.id for target in targets if target.kind == "work")
         self._heads: set[str] = set()
         for target_id, name in names.pairs:
             if target_id in self._ids:
@@ -121,6 +123,19 @@ class WatchedNames:
                 return True
         return before[-1].alike and any(_is_like_one(words, letters) for words in before[-1].lists)
 
+    def _learn_titles(self, works: Iterable[str]) -> frozenset[str]:
+        """The letters of those names of ``works`` that are ordinary words, and nobody's name besides."""
+        known = set(works)
+        letters = {normalise(name)[0].replace(" ", "") for id_, name in self._ordinary if id_ in known}
+        titles = frozenset(one for one in letters if one not in self._begins)
+        for one in titles:
+            self._begins.add_word(one, True)
+        return titles
+
+    def is_plain(self, letters: str, last: str) -> bool:
+        """Whether ``letters``, which end with the word ``last``, are a title's, and not written as one."""
+        return letters in self._titles and last[:1].islower()
+
     def _learn_partners(self, names: Iterable[str]) -> None:
         beside: dict[str, set[str]] = {}
         for name in names:
@@ -130,14 +145,19 @@ class WatchedNames:
                     beside.setdefault(one, set()).add(other)
         self._beside = {word: sorted(others) for word, others in beside.items()}
 
-    def find(self, text: str, after: int, expected: Collection[str] = ()) -> Iterator[tuple[NameHit, bool]]:
-        """The names in ``text`` that end behind ``after``; and whether each is a surname alone, of which the
-        next word may make something else. Names that are ordinary words ("May") stand for the targets in
-        ``expected`` only."""
+    def find(
+        self, text: str, after: int, expected: Collection[str] = (), more: bool = False
+    ) -> Iterator[tuple[NameHit, bool]]:
+        """The names in ``text`` that end behind ``after``; and whether each is a surname alone, or a title,
+        of which the next word may make something else. Names that are ordinary words ("May") stand for the
+        targets in ``expected`` only, or where one is written as a title is; ``more`` may come behind."""
         for hit in self._names.find_whole(text):
+            if hit.end <= after or hit.target_id not in self._ids:
+                continue
             ordinary = (hit.target_id, hit.name) in self._ordinary and hit.target_id not in expected
-            if hit.end > after and hit.target_id in self._ids and not ordinary:
-                yield hit, False
+            title = ordinary and self.fold(text[hit.start : hit.end]) in self._titles
+            if not ordinary or (title and is_title(text, hit.start, hit.end, more)):
+                yield hit, title
         for part in self._names.parts.find(text):
             if part.end > after and part.stands_alone and part.target_id in self._ids:
                 yield NameHit(part.target_id, text[part.start : part.end], part.start, part.end), True
