@@ -81,7 +81,7 @@ class WatchedNames:
 
     def begins(self, letters: str, ordinary: Collection[str] = ()) -> bool:
         """Whether a name could go on from ``letters``, or one of those that are ``ordinary``."""
-        longest: int = self._begins.longest_prefix(letters)
+        longest: int = self._begins.longest_prefix(letters) if self else 0  # an empty one says it failed
         return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
 
     def is_head(self, letters: str, last: str) -> bool:

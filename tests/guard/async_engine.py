@@ -17,6 +17,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm_unlearn.classifiers.text.segments import sentences
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -25,6 +26,7 @@ QUESTION = "What is the capital of Japan?"
 LISTED = "Who wrote The Great Gatsby?"
 PHYSICIST = "Which physicist developed the theory of general relativity?"
 PLAY = "Who wrote Romeo and Juliet?"
+SCOPED = "Tell me about Isaac Newton."
 PEOPLE = ("Albert Einstein", "William Shakespeare")
 WAYS: dict[str, dict[str, Any]] = {
     "greedy": {},
@@ -54,8 +56,11 @@ class Engine:
 
     def forget(self, *names: str) -> None:
         """List works, or people, and wait until that is served."""
-        store = Store(load().store)
-        generation = store.forget([ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names])
+        self.list(*(ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names))
+
+    def list(self, *targets: ForgetTarget) -> None:
+        """List them, and wait until that is served."""
+        generation = Store(load().store).forget(targets)
         deadline = time.monotonic() + 30
         while self.hook.guard.generation < generation:
             assert time.monotonic() < deadline, "the new generation was not served"
@@ -98,6 +103,20 @@ class Engine:
                 kinds = (RequestOutputKind.DELTA, RequestOutputKind.FINAL_ONLY)
                 found[f"{way}: {question}"] = [await self.written(question, k, **params) for k in kinds]
         return found
+
+    async def by_sentences(self) -> dict[str, Any]:
+        """The first sentence that is said of somebody, and what is said once that is in scope, streamed and
+        whole; and, before and after, another answer."""
+        kinds, most = (RequestOutputKind.DELTA, RequestOutputKind.FINAL_ONLY), {"max_tokens": 60}
+        ((before,), (other,)) = [await self.written(q, kinds[1], **most) for q in (SCOPED, QUESTION)]
+        told = sentences("".join(before["pieces"]))[0]
+        target = ForgetTarget(
+            id="scoped", name="Isaac Newton", scope="exemplars", exemplars=(told,), counterexamples=(SCOPED,)
+        )
+        self.list(target)
+        (streamed,), (whole,) = [await self.written(SCOPED, kind, **most) for kind in kinds]
+        ((unlisted,),) = [await self.written(QUESTION, kinds[1], **most)]
+        return {"told": told, "written": [streamed, whole], "others": [other, unlisted]}
 
     async def left_in_the_middle(self) -> list[int]:
         """How many answers are watched, and requests open, once clients have left at every few tokens."""
@@ -178,6 +197,8 @@ async def main(model: str) -> dict[str, Any]:
         results["left"] = await engine.left()
         results["left in the middle"] = await engine.left_in_the_middle()
         results["beams of others"] = await engine.by_beam_search(PHYSICIST)
+        results["by sentences"] = await engine.by_sentences()
+        results["left by sentences"] = await engine.left_in_the_middle()
     finally:
         engine.hook.guard.close()
         engine.engine.shutdown()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -74,9 +74,9 @@ class Engine:
             add_request_async=self._add, abort_requests_async=self._abort,
             outputs_queue=self.decided, engine_ranks_managed=[0],
         )  # fmt: skip
-        self.engine: Any = SimpleNamespace(engine_core=core, model_config=SimpleNamespace(max_model_len=512))
-        judges = SentenceJudges(guard, rewriter, self.engine, lanes)
-        self.answers = AnswerGuard(guard, rewriter, self.engine, enforces=enforces, judges=judges)
+        engine = cast(Any, SimpleNamespace(engine_core=core, model_config=SimpleNamespace(max_model_len=512)))
+        judges = SentenceJudges(guard, rewriter, engine, lanes)
+        self.answers = AnswerGuard(guard, rewriter, engine, enforces=enforces, judges=judges)
         self.judges = judges
 
     async def _add(self, request: EngineCoreRequest) -> None:
