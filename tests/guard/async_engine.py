@@ -56,9 +56,9 @@ class Engine:
 
     def forget(self, *names: str) -> None:
         """List works, or people, and wait until that is served."""
-        self.list(*(ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names))
+        self.serve(*(ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names))
 
-    def list(self, *targets: ForgetTarget) -> None:
+    def serve(self, *targets: ForgetTarget) -> None:
         """List them, and wait until that is served."""
         generation = Store(load().store).forget(targets)
         deadline = time.monotonic() + 30
@@ -113,7 +113,7 @@ class Engine:
         target = ForgetTarget(
             id="scoped", name="Isaac Newton", scope="exemplars", exemplars=(told,), counterexamples=(SCOPED,)
         )
-        self.list(target)
+        self.serve(target)
         (streamed,), (whole,) = [await self.written(SCOPED, kind, **most) for kind in kinds]
         ((unlisted,),) = [await self.written(QUESTION, kinds[1], **most)]
         return {"told": told, "written": [streamed, whole], "others": [other, unlisted]}
