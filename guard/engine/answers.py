@@ -55,9 +55,10 @@ class AnswerGuard:
         index, params = self.guard.detector.index, request.sampling_params
         if params is None or params.trace_decode_token_ids:  # what is replayed is the client's own
             return
-        judge = SentenceJudge(self._judges, request) if self._judges and self._judges.needed() else None
+        targets, judges = frozenset(expected), self._judges
+        judge = SentenceJudge(judges, request, targets) if judges and judges.needed() else None
         if index.watched or index.recitals or judge:
-            self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected), judge)
+            self._watches[request.request_id] = WatchedAnswer(self, request, targets, judge)
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
         """What to go on with in place of ``outputs``, and the engine's requests that are given up."""

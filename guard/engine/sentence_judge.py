@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,11 @@ class SentenceJudges:
 class SentenceJudge:
     """Judges the sentences of one answer, in their order."""
 
-    def __init__(self, judges: SentenceJudges, request: EngineCoreRequest) -> None:
-        self._judges, self._request = judges, request
+    def __init__(
+        self, judges: SentenceJudges, request: EngineCoreRequest, expected: Collection[str] = ()
+    ) -> None:
+        """Of the targets ``expected`` the prompt was corrupted: what is said of them is invented."""
+        self._judges, self._request, self._expected = judges, request, expected
         self._index: ForgetIndex | None = None
         self._named: list[str] = []
 
@@ -97,7 +100,7 @@ class SentenceJudge:
                 self._read_prompt(detector)
             for place, sentence in enumerate(sentences):
                 named = self._note(detector.find_scoped(sentence.whole))
-                if target_id := detector.find_told(sentence.whole, named):
+                if target_id := detector.find_told(sentence.whole, named, self._expected):
                     return place, target_id
         return None
 

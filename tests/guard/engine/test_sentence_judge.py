@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -109,11 +109,13 @@ class Engine:
                 return
         yield EngineCoreOutput(request.request_id, [], finish_reason=FinishReason.ERROR)
 
-    async def answer(self, prompt: str, **params: Any) -> list[EngineCoreOutput]:
-        """What the frontend is given."""
+    async def answer(
+        self, prompt: str, expected: Sequence[str] = (), **params: Any
+    ) -> list[EngineCoreOutput]:
+        """What the frontend is given, where the prompt was flagged for what is ``expected``."""
         request = self.request(prompt, **params)
         begun = len(request.prompt_token_ids or ())
-        self.answers.watch(request, ())
+        self.answers.watch(request, expected)
         self.requests.append(request)
         given: list[EngineCoreOutput] = []
         for _ in range(1_000):
@@ -219,6 +221,10 @@ def test_a_name_is_taken_back_within_a_sentence(made: Made) -> None:
 
 def test_what_the_client_wrote_may_be_said(made: Made) -> None:
     assert made(CRIME).ask(f"{ABOUT}{CRIME} Is that so?")[0] == CRIME
+
+
+def test_what_is_invented_of_a_target_whose_prompt_was_corrupted_stays(made: Made) -> None:
+    assert made(WORK + CRIME).ask(expected=["painter"])[0] == WORK + CRIME
 
 
 def test_shadow_mode_holds_nothing(made: Made) -> None:
