@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,9 @@ class Engine:
         ((unlisted,),) = [await self.written(QUESTION, kinds[1], **most)]
         return {"told": told, "written": [streamed, whole], "others": [other, unlisted]}
 
-    async def left_in_the_middle(self) -> list[int]:
-        """How many answers are watched, and requests open, once clients have left at every few tokens."""
-        for pieces in range(6, 12):
+    async def left_in_the_middle(self, after: Iterable[int] = range(6, 12)) -> list[int]:
+        """How many answers are watched, and requests open, once clients have left after so many pieces."""
+        for pieces in after:
             self.asked += 1
             params = SamplingParams(temperature=0, max_tokens=60, output_kind=RequestOutputKind.DELTA)
             answer = self.engine.generate(f"Question: {PHYSICIST}\nAnswer:", params, f"request-{self.asked}")
@@ -198,7 +199,7 @@ async def main(model: str) -> dict[str, Any]:
         results["left in the middle"] = await engine.left_in_the_middle()
         results["beams of others"] = await engine.by_beam_search(PHYSICIST)
         results["by sentences"] = await engine.by_sentences()
-        results["left by sentences"] = await engine.left_in_the_middle()
+        results["left by sentences"] = await engine.left_in_the_middle([1, 1, 1])
     finally:
         engine.hook.guard.close()
         engine.engine.shutdown()
