@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,6 +104,30 @@ class Detector:
             return {}
         reading = next(readings(self.index, text, None))
         return {match.target_id: match.score for match in self._find_facts(reading, 0.0) if match.name}
+
+    def find_scoped(self, text: str) -> list[str]:
+        """The scoped targets that ``text`` names, in order of their last mention."""
+        if not self.index.scopes:
+            return []
+        hits = sorted(self.index.names.find_whole(text), key=lambda hit: hit.end, reverse=True)
+        found = dict.fromkeys(hit.target_id for hit in hits if hit.target_id in self.index.scopes)
+        return list(found)[::-1]
+
+    def find_told(self, sentence: str, about: Iterable[str], expected: Collection[str] = ()) -> str | None:
+        """A target of which a ``sentence`` of an answer tells what is listed: a fact in scope of one of the
+        scoped targets that it is ``about``, or what lies past a line. None of those that are ``expected``."""
+        for target_id in about:
+            if target_id in self.index.scopes and target_id not in expected:
+                score = self.index.scopes.stated(target_id, sentence, self._encoder)
+                if score >= self.threshold:
+                    return target_id
+        if not self.index.lines.size:
+            return None
+        reading = next(readings(self.index, sentence, None))
+        for match in self._find_descriptions(reading, self.threshold):
+            if match.target_id in self.index.lines and match.target_id not in expected and not match.name:
+                return match.target_id
+        return None
 
     def _candidates(self, text: str, turns: Turns | None, least: float) -> Iterator[Match]:
         """What scores ``least`` or more in any reading of ``text``; the same may come more than once."""

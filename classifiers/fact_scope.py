@@ -25,10 +25,20 @@ MARGIN = 0.1
 UNRELATED_SHARE = 0.05
 # From this cosine on, what is asked is one of the texts given, and no line decides.
 SAME = 0.95
+# So much less is enough where a sentence of an answer is about the person: a fact that is told shares fewer
+# words with the questions that are given. On forget10's answers 95 instead of 87 of 105 sentences about a
+# birthplace or a parent are found, and 6 instead of 2 of 398 others.
+STATED = 0.03
 
 _POSSESSIVE = re.compile(r"\b(?:his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 _PERSONAL = re.compile(r"\b(?:he|him|she|they|them|it)\b", re.IGNORECASE)
 _CONJUNCTION = re.compile(r"[,;:–—]|\b(?:and|but|also|then|because)\b", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"[,;:–—()\"“”]|\b(?:and|but|also|then|because|while|as|with|despite)\b|\b(?=(?:who|whose|which|where|born)\b)",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(r"^(?:who|which)\b", re.IGNORECASE)
+_WHOSE = re.compile(r"^whose\b", re.IGNORECASE)
 
 
 class FactScope:
@@ -82,6 +92,33 @@ def clauses(text: str, kind: Kind) -> list[str]:
     first = next((i for i, part in enumerate(parts) if STAND_IN[kind] in part), 0)
     resolved = dict.fromkeys(_resolve_pronouns(part, kind) for part in (text, *parts[first:]))
     return [part for part in resolved if STAND_IN[kind] in part]
+
+
+def statements(sentence: str, kind: Kind) -> list[str]:
+    """What a sentence of an answer, without the name, says of it: whole, and clause by clause.
+
+    An answer goes on about whom it is about, without a name or a pronoun: "Born in Ulm, the author …". So
+    where neither stands, it is put in.
+    """
+    said = [_resolve_pronouns(sentence, kind)]
+    for part in _CLAUSE.split(sentence):
+        clause = _resolve_pronouns(part.strip(" ."), kind)
+        if len(clause.split()) > 1:
+            said.append(_put_in(clause, kind))
+    return list(dict.fromkeys(said))
+
+
+def is_of(sentence: str, kind: Kind) -> bool:
+    """Whether a sentence, without the name, says whom it is about: by what stands for the name, or a
+    pronoun."""
+    return STAND_IN[kind] in _resolve_pronouns(sentence, kind)
+
+
+def _put_in(clause: str, kind: Kind) -> str:
+    if STAND_IN[kind] in clause:
+        return clause
+    resolved = _WHOSE.sub(f"{STAND_IN[kind]}'s", _RELATIVE.sub(STAND_IN[kind], clause))
+    return resolved if STAND_IN[kind] in resolved else f"{STAND_IN[kind]} {resolved}"
 
 
 def _resolve_pronouns(text: str, kind: Kind) -> str:

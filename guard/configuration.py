@@ -130,8 +130,9 @@ class Settings(_Section):
     declines: DeclineSettings = DeclineSettings()
     admin_key: SecretStr | None = Field(default=None, min_length=16)
     """Opens the admin routes; without it they do not exist."""
-    answers: Literal["names", "off"] = "names"
-    """What answers are read for as they are written: listed names and recited passages, or nothing."""
+    answers: Literal["names", "sentences", "off"] = "names"
+    """What answers are read for as they are written: listed names and recited passages; each sentence also
+    for facts in a scope, and for what lies past a line; or nothing."""
     public_metrics: bool = False
     """Show all metrics to whoever reads ``/metrics``: also how many prompts are flagged, and how many
     targets there are."""

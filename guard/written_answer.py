@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 from ..classifiers.answers.answer import Answer, Mention
+from ..classifiers.answers.sentences import AnswerSentences, Sentence
 from .prompts import PromptDecoder, TokenReader
 
 # So many characters before a place tell whether a sentence begins there.
@@ -16,8 +17,11 @@ _BEFORE = 80
 class WrittenAnswer:
     """One answer's tokens and what they read; ``sent`` of them are with the client, and stay."""
 
-    def __init__(self, answer: Answer, decoder: PromptDecoder) -> None:
-        self._answer, self._decoder = answer, decoder
+    def __init__(
+        self, answer: Answer, decoder: PromptDecoder, sentences: AnswerSentences | None = None
+    ) -> None:
+        """Where there are ``sentences``, each waits until it is let by."""
+        self._answer, self._decoder, self._sentences = answer, decoder, sentences
         self._reader = TokenReader(decoder)
         self._ends: list[int] = []
         self.tokens: list[int] = []
@@ -28,11 +32,23 @@ class WrittenAnswer:
         piece = self._reader.read(token)
         self.tokens.append(token)
         self._ends.append(self._answer.length + len(piece))
+        if self._sentences:
+            self._answer.held = self._sentences.free
+            self._sentences.read(piece)
         return self._answer.read(piece)
 
     def go_on(self, final: bool = False) -> Mention | None:
         """What else is listed in what was read."""
         return self._answer.read("", final)
+
+    def waiting(self, final: bool = False) -> Iterator[Sentence]:
+        """The sentences that wait, as ``AnswerSentences.waiting``."""
+        return self._sentences.waiting(final) if self._sentences else iter(())
+
+    def let_by(self, sentence: Sentence) -> None:
+        """As ``AnswerSentences.let_by``."""
+        if self._sentences:
+            self._sentences.let_by(sentence)
 
     def allow(self, mention: Mention) -> None:
         """As ``Answer.allow``."""
@@ -60,8 +76,15 @@ class WrittenAnswer:
 
     @property
     def free(self) -> int:
-        """How many tokens may be sent."""
+        """How many tokens can no longer become a name."""
         return max(self.sent, self._until(self._answer.free))
+
+    @property
+    def ready(self) -> int:
+        """How many tokens may be sent."""
+        if self._sentences is None:
+            return self.free
+        return min(self.free, max(self.sent, self._until(self._sentences.free)))
 
     def before(self, mention: Mention) -> int:
         """How many tokens stay where ``mention`` is taken back: those before it, and all that are sent."""
@@ -78,7 +101,10 @@ class WrittenAnswer:
         """Forget all tokens but the first ``keep``."""
         del self.tokens[keep:], self._ends[keep:]
         self._reader = TokenReader(self._decoder)
-        self._answer.rewind(self._ends[-1] if self._ends else 0)
+        end = self._ends[-1] if self._ends else 0
+        self._answer.rewind(end)
+        if self._sentences:
+            self._sentences.rewind(end)
 
     def said(self, first: int, last: int | None = None) -> str:
         """The text behind the ``first`` tokens, up to the end of the ``last``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -30,13 +31,14 @@ _KEPT = 4 * _AROUND
 @dataclass(frozen=True, slots=True)
 class Mention:
     """What is listed stands in the answer's characters from ``start`` to before ``end``; negative places are
-    of the prompt's end. ``recited`` is of a passage, not a name."""
+    of the prompt's end. ``recited`` is of a passage, ``told`` a sentence, and neither a name."""
 
     target_id: str
     text: str
     start: int
     end: int
     recited: bool = False
+    told: bool = False
 
 
 class Answer:
@@ -71,6 +73,8 @@ class Answer:
         self._said: set[str] = set()
         self.free = 0
         """So many characters of the answer may be sent: what stands in them can no longer become listed."""
+        self.held = sys.maxsize
+        """Behind this place all may have to be forgotten again."""
         self.read("")
         self.free = 0
 
@@ -179,7 +183,9 @@ class Answer:
         last = self._scanned
         for run in (*(self._runs if start - last < _GAP else ()), start):
             letters = self._names.fold(self._slice(run, end))
-            looks = looks or self._names.is_whole(letters, self._ordinary)
+            whole = self._names.is_whole(letters, self._ordinary)
+            plain = letters not in self._ordinary and self._names.is_plain(letters, self._slice(start, end))
+            looks = looks or (whole and not plain)
             if self._names.begins(letters, self._ordinary):
                 runs.append(run)
                 if not self._names.is_head(letters, self._slice(start, end)):
@@ -206,7 +212,8 @@ class Answer:
         self._again = None
         first = max(self._first, self._scanned - _AROUND)
         text = self._slice(first, self._scanned + 1) + (" " if final else "")
-        hits = sorted(self._find(text, after - first), key=lambda found: found[0].start)
+        found = self._find(text, after - first, more=not final)
+        hits = sorted(found, key=lambda pair: pair[0].start)
         for hit, alone in hits:
             mention = Mention(hit.target_id, text[hit.start : hit.end], hit.start + first, hit.end + first)
             if (
@@ -221,8 +228,8 @@ class Answer:
             return mention
         return None
 
-    def _find(self, text: str, after: int) -> Iterator[tuple[NameHit, bool]]:
-        return self._names.find(text, after, self._expected, self._said)
+    def _find(self, text: str, after: int, more: bool = False) -> Iterator[tuple[NameHit, bool]]:
+        return self._names.find(text, after, self._expected, self._said, more)
 
     def _begun(self) -> int:
         """Where the first thing begins that could become listed."""
@@ -264,6 +271,6 @@ class Answer:
     def _forget(self) -> None:
         """Drop what no name can reach back to."""
         if len(self._text) > _KEPT:
-            first = min(self.free, self._scanned, *self._runs) - _AROUND
+            first = min(self.free, self._scanned, self.held, *self._runs) - _AROUND
             self._text = self._text[max(0, first - self._first) :]
             self._first = max(self._first, first)

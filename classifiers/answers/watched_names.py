@@ -19,6 +19,7 @@ from ..text.digraphs import spelt_out
 from ..text.folding import normalise
 from ..text.word_cache import MEBIBYTE, WordCache
 from ..text.word_frequency import rarity
+from .titles import is_title
 
 # The target of the name that no answer says, whatever the prompt holds: so it is seen that answers are read.
 CANARY_ID = "_answer_canary"
@@ -59,6 +60,7 @@ class WatchedNames:
         self._heads = set(_heads(canary))
         if canary:
             self._begins.add_word(normalise(canary)[0].replace(" ", ""), True)
+        self._titles = self._learn_titles(target.id for target in targets if target.kind == "work")
         for target_id, name in names.pairs:
             if target_id in self._ids:
                 self._heads.update(_heads(name))
@@ -90,7 +92,7 @@ class WatchedNames:
 
     def begins(self, letters: str, ordinary: Collection[str] = ()) -> bool:
         """Whether a name could go on from ``letters``, or one of those that are ``ordinary``."""
-        longest: int = self._begins.longest_prefix(letters)
+        longest: int = self._begins.longest_prefix(letters) if self else 0  # an empty one says it failed
         return longest == len(letters) or any(name.startswith(letters) for name in ordinary)
 
     def is_article(self, letters: str) -> bool:
@@ -117,7 +119,7 @@ class WatchedNames:
         return self._completes[piece]
 
     def _may_complete(self, piece: str) -> bool:
-        letters = self.fold(piece)[::-1]
+        letters = self.fold(piece)[::-1] if len(self._tails) else ""  # an empty one says it failed
         for cut in range(min(ENDING + 1, len(letters))):
             rest = letters[cut:]
             same: int = self._tails.longest_prefix(rest)
@@ -149,6 +151,19 @@ class WatchedNames:
                 return True
         return before[-1].alike and any(_is_like_one(words, letters) for words in before[-1].lists)
 
+    def _learn_titles(self, works: Iterable[str]) -> frozenset[str]:
+        """The letters of those names of ``works`` that are ordinary words, and nobody's name besides."""
+        known = set(works)
+        letters = {normalise(name)[0].replace(" ", "") for id_, name in self._ordinary if id_ in known}
+        titles = frozenset(one for one in letters if one not in self._begins)
+        for one in titles:
+            self._begins.add_word(one, True)
+        return titles
+
+    def is_plain(self, letters: str, last: str) -> bool:
+        """Whether ``letters``, which end with the word ``last``, are a title's, and not written as one."""
+        return letters in self._titles and last[:1].islower()
+
     def _learn_partners(self, names: Iterable[str]) -> None:
         beside: dict[str, set[str]] = {}
         for name in names:
@@ -159,20 +174,29 @@ class WatchedNames:
         self._beside = {word: sorted(others) for word, others in beside.items()}
 
     def find(
-        self, text: str, after: int, expected: Collection[str] = (), said: Collection[str] = ()
+        self,
+        text: str,
+        after: int,
+        expected: Collection[str] = (),
+        said: Collection[str] = (),
+        more: bool = False,
     ) -> Iterator[tuple[NameHit, bool]]:
-        """The names in ``text`` that end behind ``after``; and whether each is a surname alone, of which the
-        next word may make something else. Names that are ordinary words ("May") stand for the targets in
-        ``expected`` only. The surnames of those that were ``said`` mean them, whatever stands beside."""
+        """The names in ``text`` that end behind ``after``; and whether each is a surname alone, or a title,
+        of which the next word may make something else. Names that are ordinary words ("May") stand for the
+        targets in ``expected`` only, or where one is written as a title is; ``more`` may come behind. The
+        surnames of those that were ``said`` mean them, whatever stands beside."""
         for hit in self._canary.find(text):
             if hit.end > after:
                 yield hit, False
         for hit in self._names.find_whole(text):
+            if hit.end <= after or hit.target_id not in self._ids:
+                continue
             ordinary = (hit.target_id, hit.name) in self._ordinary and hit.target_id not in expected
-            if hit.end > after and hit.target_id in self._ids and not ordinary:
-                yield hit, False
+            title = ordinary and self.fold(text[hit.start : hit.end]) in self._titles
+            if not ordinary or (title and is_title(text, hit.start, hit.end, more)):
+                yield hit, title
         for part in self._names.parts.surnames(text, said):
-            if part.end > after:
+            if part.end > after and part.target_id in self._ids:
                 yield NameHit(part.target_id, text[part.start : part.end], part.start, part.end), False
         for part in self._names.parts.find(text):
             if part.end > after and part.stands_alone and part.target_id in self._ids:

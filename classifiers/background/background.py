@@ -60,7 +60,7 @@ class Background:
     @cached_property
     def fingerprint(self) -> str:
         """Of the texts' vectors: lines of others are other lines."""
-        return hashlib.blake2b(np.ascontiguousarray(self.vectors), digest_size=DIGEST_BYTES).hexdigest()
+        return hashlib.blake2b(self.vectors.tobytes(), digest_size=DIGEST_BYTES).hexdigest()
 
     @property
     def similarity(self) -> float:

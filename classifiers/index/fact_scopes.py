@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from ...vocabulary import ForgetTarget
 from ..encoders.encoder import Encoder, Vectors
-from ..fact_scope import FactScope, clauses, leave_out, override_listed
+from ..fact_scope import STATED, FactScope, clauses, is_of, leave_out, override_listed, statements
 from ..templates import UNRELATED, counterexamples
 from .name_index import NameIndex
 
@@ -41,6 +41,13 @@ class FactScopes:
             for target in group:
                 self._lines[target.id] = line
 
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def __contains__(self, target_id: object) -> bool:
+        """Whether only some facts of it are listed."""
+        return target_id in self._kinds
+
     def _sides(self, target: ForgetTarget, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """What was given as inside of the scope, and as outside."""
         inside = [self._without_name(target.id, text) for text in texts]
@@ -48,18 +55,34 @@ class FactScopes:
 
     def _without_name(self, target_id: str, text: str) -> str:
         """``text`` with a stand-in for the target's names."""
-        spans = [(hit.start, hit.end) for hit in self._names.find(text) if hit.target_id == target_id]
-        return leave_out(text, spans, self._kinds[target_id])
+        return leave_out(text, self._whole(target_id, text), self._kinds[target_id])
 
     def scores(self, target_id: str, texts: Sequence[str], encoder: Encoder) -> list[float]:
         """How far inside the facts of a scoped target lies what each text asks of it, or of somebody by a
         pronoun: 0 to 1 (``FactScope``); 0 where none stands in it."""
         kind = self._kinds[target_id]
         clauses_of = [clauses(self._without_name(target_id, text), kind) for text in texts]
-        vectors = encoder.encode(list(chain.from_iterable(clauses_of)))
-        lines = self._lines[target_id].scores(vectors)
-        scores = iter(override_listed(lines, vectors, *self._listed[target_id]))
+        scores = iter(self._score(target_id, list(chain.from_iterable(clauses_of)), encoder))
         return [max(map(float, islice(scores, count)), default=0.0) for count in map(len, clauses_of)]
+
+    def stated(self, target_id: str, sentence: str, encoder: Encoder) -> float:
+        """How far inside the facts of a scoped target lies what a ``sentence`` of an answer tells, 0 to 1,
+        where the answer is about it."""
+        kind = self._kinds[target_id]
+        spans = [*self._whole(target_id, sentence), *self._parts(target_id, sentence)]
+        said = leave_out(sentence, spans, kind)
+        best = float(self._score(target_id, statements(said, kind), encoder).max())
+        return min(1.0, best + STATED) if is_of(said, kind) else best
+
+    def _score(self, target_id: str, texts: list[str], encoder: Encoder) -> Vectors:
+        vectors = encoder.encode(texts)
+        return override_listed(self._lines[target_id].scores(vectors), vectors, *self._listed[target_id])
+
+    def _whole(self, target_id: str, text: str) -> Iterator[tuple[int, int]]:
+        yield from ((hit.start, hit.end) for hit in self._names.find(text) if hit.target_id == target_id)
+
+    def _parts(self, target_id: str, text: str) -> Iterator[tuple[int, int]]:
+        yield from ((p.start, p.end) for p in self._names.parts.find(text) if p.target_id == target_id)
 
 
 def _line_key(target: ForgetTarget) -> str:

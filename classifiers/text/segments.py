@@ -56,6 +56,12 @@ def sentences(text: str) -> list[str]:
     return windows
 
 
+def sentence_ends(text: str, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Where sentences end in ``text`` behind ``after``: the places of what stands between two."""
+    for boundary in _SENTENCE_END.finditer(text, after):
+        yield boundary.span()
+
+
 class Sentences:
     """The sentences of ``turns``, which are in order and apart, found once."""
 

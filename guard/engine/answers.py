@@ -24,6 +24,7 @@ from ..faults import place
 from ..guard import Guard
 from ..rewriter import Rewriter
 from .declines import Declines
+from .sentence_judge import Decided, SentenceJudge, SentenceJudges
 from .watched_answer import WatchedAnswer
 
 logger = logging.getLogger(__name__)
@@ -42,11 +43,13 @@ class AnswerGuard:
         *,
         enforces: bool,
         declines: Declines | None = None,
+        judges: SentenceJudges | None = None,
     ) -> None:
-        """With ``declines`` one of them takes the place of a name, where it can."""
+        """With ``declines`` one of them takes the place of a name, where it can. Where there are ``judges``,
+        answers are read by sentences, too."""
         self.guard, self.rewriter, self.enforces, self.declines = guard, rewriter, enforces, declines
         self.max_model_len = engine.model_config.max_model_len
-        self._engine = engine
+        self._engine, self._judges = engine, judges
         self._watches: dict[str, WatchedAnswer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,8 +58,10 @@ class AnswerGuard:
         index, params = self.guard.detector.index, request.sampling_params
         if params is None or params.trace_decode_token_ids:  # what is replayed is the client's own
             return
-        if index.watched or index.recitals:
-            self._watches[request.request_id] = WatchedAnswer(self, request, frozenset(expected))
+        targets, judges = frozenset(expected), self._judges
+        judge = SentenceJudge(judges, request, targets) if judges and judges.needed() else None
+        if index.watched or index.recitals or judge:
+            self._watches[request.request_id] = WatchedAnswer(self, request, targets, judge)
 
     def read(self, outputs: Iterable[EngineCoreOutput]) -> tuple[list[EngineCoreOutput], list[str]]:
         """What to go on with in place of ``outputs``, and the engine's requests that are given up."""
@@ -65,7 +70,8 @@ class AnswerGuard:
         for output in outputs:
             watch = self._watches.get(output.request_id)
             if watch is None:
-                given.append(output)
+                if not isinstance(output, Decided):  # on an answer that has ended
+                    given.append(output)
             elif (words := self._read(watch, output, ended)) is not None:
                 given.append(words)
         return given, ended
@@ -73,9 +79,11 @@ class AnswerGuard:
     def _read(
         self, watch: WatchedAnswer, output: EngineCoreOutput, ended: list[str]
     ) -> EngineCoreOutput | None:
+        if isinstance(output, Decided):
+            output.request_id = watch.engine_id
         if output.request_id != watch.engine_id:
             return None  # of what was given up
-        finished = output.finished
+        finished, number = output.finished, len(watch.engine_ids)
         try:
             words = watch.read(output)
         except Exception as error:
@@ -83,14 +91,15 @@ class AnswerGuard:
             metrics.ERRORS.labels("answer").inc()
             if not self.enforces:
                 self._forget(watch)
-                return output
+                return None if isinstance(output, Decided) else output
             words = watch.fail(output)
         if not finished and (watch.engine_id != output.request_id or (words is not None and words.finished)):
             ended.append(output.request_id)
+        ended += watch.engine_ids[number:-1]  # gone on with, and given up at once
         if words is not None:
             words.request_id = watch.request_id
-            if words.finished:
-                self._forget(watch)
+        if watch.is_over:
+            self._forget(watch)
         return words
 
     def in_engine(self, request_ids: Iterable[str]) -> list[str]:
@@ -131,7 +140,8 @@ class AnswerGuard:
             self._engine.output_processor.process_outputs([end])
 
     def _is_watched(self, request: EngineCoreRequest) -> bool:
-        return request.request_id in self._watches
+        watch = self._watches.get(request.request_id)
+        return watch is not None and watch.engine_id == request.request_id
 
 
 watching: ContextVar[tuple[AnswerGuard, frozenset[str]] | None] = ContextVar("unlearn_watching", default=None)

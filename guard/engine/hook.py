@@ -47,6 +47,7 @@ from .declines import Declines
 from .media import refuse_embeddings
 from .model_support import check_config, takes_embeddings
 from .patching import HookError
+from .sentence_judge import SentenceJudges
 
 logger = logging.getLogger(__name__)
 
@@ -120,11 +121,18 @@ class Hook:
                 engine,
                 enforces=self._enforces,
                 declines=declines if self._settings.on_hit == "decline" else None,
+                judges=self._judges(engine),
             )
         vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
+
+    def _judges(self, engine: AsyncLLM | LLMEngine) -> SentenceJudges | None:
+        if self._settings.answers != "sentences":
+            return None
+        lanes = None if isinstance(engine, LLMEngine) else self._lanes
+        return SentenceJudges(self.guard, self._rewriter, engine, lanes)
 
     def reads(self, params: SamplingParams | PoolingParams) -> bool:
         """Whether requests with such ``params`` are screened."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from vllm.v1.outputs import LogprobsLists
 
 from ...classifiers.answers.answer import Answer, Mention
 from ...classifiers.answers.recitals import Recitals
+from ...classifiers.answers.sentences import AnswerSentences
 from ...classifiers.answers.watched_names import CANARY_ID
 from ...classifiers.text.folding import normalise
 from .. import metrics
@@ -25,6 +27,7 @@ from .continuation import continuation
 from .declines import Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
 from .prompt_rows import PromptRows
+from .sentence_judge import Decided, Judgement, SentenceJudge
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
 # model which has nothing more to say.
@@ -52,8 +55,15 @@ class Watcher(Protocol):
 class WatchedAnswer:
     """The engine's requests that write one answer, as one request to the frontend."""
 
-    def __init__(self, watcher: Watcher, request: EngineCoreRequest, expected: frozenset[str]) -> None:
-        """The prompt of ``request`` is about the targets ``expected``."""
+    def __init__(
+        self,
+        watcher: Watcher,
+        request: EngineCoreRequest,
+        expected: frozenset[str],
+        judge: SentenceJudge | None = None,
+    ) -> None:
+        """The prompt of ``request`` is about the targets ``expected``. Where there is a ``judge``, each
+        sentence waits for it."""
         assert request.sampling_params
         self.request_id = request.request_id
         self.engine_ids = [request.request_id]
@@ -62,7 +72,13 @@ class WatchedAnswer:
         self._index = watcher.guard.detector.index
         before = watcher.rewriter.last_line(request.prompt_token_ids or ())
         self._answer = Answer(self._index.watched, self._index.recitals, before, expected)
-        self._written = WrittenAnswer(self._answer, watcher.rewriter.decoder)
+        sentences = AnswerSentences(before) if judge else None
+        self._written = WrittenAnswer(self._answer, watcher.rewriter.decoder, sentences)
+        self._judge = judge
+        self._judgement: Judgement | None = None
+        # What the engine ended the answer with, while its last sentences are judged.
+        self._last: EngineCoreOutput | None = None
+        self._over = False
         self._rows: list[LogprobsLists | None] = []
         self._banned: dict[int, set[int]] = {}
         self._taken_back: Counter[int] = Counter()
@@ -86,12 +102,20 @@ class WatchedAnswer:
         """The engine's request that writes now."""
         return self.engine_ids[-1]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be read."""
+        return self._over and self._judgement is None
+
     def read(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """What the frontend is given in place of ``output``; None while all of it may become listed."""
         self._renew()
+        if isinstance(output, Decided):
+            last, self._last = self._last, None
+            return self._passed_on(last or output)
         if self._prompt_rows and output.new_prompt_logprobs_tensors is not None:
-            rows = output.new_prompt_logprobs_tensors
-            output.new_prompt_logprobs_tensors = self._prompt_rows.without_names(rows)
+            prompt_rows = output.new_prompt_logprobs_tensors
+            output.new_prompt_logprobs_tensors = self._prompt_rows.without_names(prompt_rows)
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = output.spec_decode_metrics = None
         kept_out, self._kept_out = self._kept_out, set()
@@ -120,7 +144,8 @@ class WatchedAnswer:
 
     def _break_off(self, output: EngineCoreOutput, banned: bool) -> EngineCoreOutput | None:
         """End the answer where the engine ends it before its time; what waits is not sent."""
-        self._written.take_back(self._written.free)
+        self._judgement = None
+        self._written.take_back(self._written.ready)
         del self._rows[len(self._written.tokens) :]
         if banned and output.finish_reason is FinishReason.ERROR:  # a constraint allows nothing else
             metrics.ANSWERS.labels("end").inc()
@@ -131,6 +156,7 @@ class WatchedAnswer:
         """End the answer: what could not be read is not sent."""
         output.new_token_ids, output.new_logprobs = [], None
         output.finish_reason, output.stop_reason = FinishReason.ERROR, None
+        self._over, self._judgement = True, None
         return output
 
     def _renew(self) -> None:
@@ -208,11 +234,12 @@ class WatchedAnswer:
             return self._end_at_length(output)
         self._beyond = None
         # What stood in for another name is not said for this one, too: a list would be one name.
-        banned = self._banned.setdefault(keep, set(self._in_place[-_VARIED:]))
+        banned = self._banned.setdefault(keep, set() if mention.told else set(self._in_place[-_VARIED:]))
         banned |= {self._written.tokens[keep], *self._written.beginnings(mention, keep)}
         decline = self._find_decline(mention, keep)
         self._cut(keep)
-        self._written.remember(mention.target_id)
+        if not mention.told:
+            self._written.remember(mention.target_id)
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
         at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
@@ -237,7 +264,7 @@ class WatchedAnswer:
         """What may stand for ``mention``: nothing for a second name of a sentence, or where the client
         constrains what is written."""
         declines, params = self._watcher.declines, self._params
-        if declines is None or mention.recited or params.structured_outputs is not None:
+        if declines is None or mention.recited or mention.told or params.structured_outputs is not None:
             return None
         if params.bad_words_token_ids or params.allowed_token_ids is not None or grows(params):
             return None
@@ -289,9 +316,14 @@ class WatchedAnswer:
 
     def _passed_on(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
         """``output`` with the tokens that may be sent now."""
+        if mention := self._find_told(output.finished or self._over):
+            return self._take_back(mention, output)
+        if output.finished and self._judgement and self._watcher.enforces:
+            self._last, output = _part_end(output)
+        self._over = self._over or output.finished
         first = self._written.sent
         waits = self._watcher.enforces and not output.finished
-        last = self._written.free if waits else len(self._written.tokens)
+        last = self._written.ready if waits else len(self._written.tokens)
         self._written.sent = last
         if first == last and not output.finished and not carries(output):
             self._withheld = self._withheld or output
@@ -303,6 +335,38 @@ class WatchedAnswer:
             output.prefill_stats = self._withheld.prefill_stats or output.prefill_stats
             self._withheld = None
         return output
+
+    def _find_told(self, final: bool) -> Mention | None:
+        """The first sentence that tells what is listed, of those that are judged; the others are let by."""
+        while self._judge:
+            if self._judgement is None:
+                waiting = list(self._written.waiting(final))
+                self._judgement = self._judge.begin(waiting) if waiting else None
+            if self._judgement is None or not self._judgement.done:
+                return None
+            judged, self._judgement = self._judgement, None
+            if judged.error:
+                raise judged.error
+            if mention := self._apply(judged):
+                return mention
+        return None
+
+    def _apply(self, judged: Judgement) -> Mention | None:
+        """Let by what was judged and still waits."""
+        place, target_id = judged.told or (len(judged.sentences), "")
+        for number, sentence in enumerate(judged.sentences):
+            if next(self._written.waiting(final=True), None) != sentence:  # it was taken back meanwhile
+                return None
+            if number == place:
+                mention = Mention(target_id, sentence.text, sentence.start, sentence.end, told=True)
+                if self._watcher.enforces and not self._is_clients(mention):
+                    return mention
+                if not self._watcher.enforces:
+                    metrics.ANSWERS.labels("would_take_back").inc()
+                self._written.let_by(sentence)
+                return None
+            self._written.let_by(sentence)
+        return None
 
     def _without_names(
         self, row: LogprobsLists | None, token: int, kept_out: Collection[int]
@@ -320,3 +384,12 @@ class WatchedAnswer:
         known = set(row.logprob_token_ids[0].tolist())
         spare = self._written.find_spare(token, known, sum(hidden))
         return without(row, np.array(hidden), len(hidden) if asked < 0 else 1 + asked, spare)
+
+
+def _part_end(output: EngineCoreOutput) -> tuple[EngineCoreOutput, EngineCoreOutput]:
+    """The end of an answer, and what ``output`` says besides."""
+    end = copy(output)
+    end.events = end.prefill_stats = end.new_prompt_logprobs_tensors = end.prompt_token_id_logprobs = None
+    output.finish_reason = output.stop_reason = output.routed_experts = output.spec_decode_metrics = None
+    output.kv_transfer_params = output.ec_transfer_params = None
+    return end, output

@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm_unlearn.classifiers.text.segments import sentences
 from vllm_unlearn.guard.configuration import load
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -25,6 +27,7 @@ QUESTION = "What is the capital of Japan?"
 LISTED = "Who wrote The Great Gatsby?"
 PHYSICIST = "Which physicist developed the theory of general relativity?"
 PLAY = "Who wrote Romeo and Juliet?"
+SCOPED = "Tell me about Isaac Newton."
 PEOPLE = ("Albert Einstein", "William Shakespeare")
 WAYS: dict[str, dict[str, Any]] = {
     "greedy": {},
@@ -54,8 +57,11 @@ class Engine:
 
     def forget(self, *names: str) -> None:
         """List works, or people, and wait until that is served."""
-        store = Store(load().store)
-        generation = store.forget([ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names])
+        self.serve(*(ForgetTarget(id=name.replace(" ", "-"), name=name) for name in names))
+
+    def serve(self, *targets: ForgetTarget) -> None:
+        """List them, and wait until that is served."""
+        generation = Store(load().store).forget(targets)
         deadline = time.monotonic() + 30
         while self.hook.guard.generation < generation:
             assert time.monotonic() < deadline, "the new generation was not served"
@@ -99,9 +105,23 @@ class Engine:
                 found[f"{way}: {question}"] = [await self.written(question, k, **params) for k in kinds]
         return found
 
-    async def left_in_the_middle(self) -> list[int]:
-        """How many answers are watched, and requests open, once clients have left at every few tokens."""
-        for pieces in range(6, 12):
+    async def by_sentences(self) -> dict[str, Any]:
+        """The first sentence that is said of somebody, and what is said once that is in scope, streamed and
+        whole; and, before and after, another answer."""
+        kinds, most = (RequestOutputKind.DELTA, RequestOutputKind.FINAL_ONLY), {"max_tokens": 60}
+        ((before,), (other,)) = [await self.written(q, kinds[1], **most) for q in (SCOPED, QUESTION)]
+        told = sentences("".join(before["pieces"]))[0]
+        target = ForgetTarget(
+            id="scoped", name="Isaac Newton", scope="exemplars", exemplars=(told,), counterexamples=(SCOPED,)
+        )
+        self.serve(target)
+        (streamed,), (whole,) = [await self.written(SCOPED, kind, **most) for kind in kinds]
+        ((unlisted,),) = [await self.written(QUESTION, kinds[1], **most)]
+        return {"told": told, "written": [streamed, whole], "others": [other, unlisted]}
+
+    async def left_in_the_middle(self, after: Iterable[int] = range(6, 12)) -> list[int]:
+        """How many answers are watched, and requests open, once clients have left after so many pieces."""
+        for pieces in after:
             self.asked += 1
             params = SamplingParams(temperature=0, max_tokens=60, output_kind=RequestOutputKind.DELTA)
             answer = self.engine.generate(f"Question: {PHYSICIST}\nAnswer:", params, f"request-{self.asked}")
@@ -178,6 +198,8 @@ async def main(model: str) -> dict[str, Any]:
         results["left"] = await engine.left()
         results["left in the middle"] = await engine.left_in_the_middle()
         results["beams of others"] = await engine.by_beam_search(PHYSICIST)
+        results["by sentences"] = await engine.by_sentences()
+        results["left by sentences"] = await engine.left_in_the_middle([1, 1, 1])
     finally:
         engine.hook.guard.close()
         engine.engine.shutdown()

@@ -23,7 +23,9 @@ def results(
     folder = tmp_path_factory.mktemp("async")
     Store.create(f"sqlite:///{folder}/forget.db")
     config = folder / "unlearn.yaml"
-    config.write_text(f"encoder: {{model: '{encoder_name}'}}\ndetection: {{max_chars: 3000}}\n")
+    config.write_text(
+        f"encoder: {{model: '{encoder_name}'}}\ndetection: {{max_chars: 3000}}\nanswers: sentences\n"
+    )
     environment = os.environ | {
         "VLLM_UNLEARN_CONFIG": str(config),
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -97,3 +99,17 @@ def test_nothing_is_left_where_clients_leave_in_the_middle(results: dict[str, An
 
 def test_no_beam_holds_a_name_that_its_question_describes(results: dict[str, Any]) -> None:
     assert not [answer for answer in results["beams of others"]["answers"] if "Einstein" in answer]
+
+
+def test_a_sentence_in_scope_is_not_said_and_other_answers_stay(results: dict[str, Any]) -> None:
+    said = results["by sentences"]
+    streamed, whole = said["written"]
+    assert said["told"] not in "".join(whole["pieces"])
+    for what in ("tokens", "reason"):
+        assert streamed[what] == whole[what]
+    assert "".join(streamed["pieces"]) == "".join(whole["pieces"])
+    assert said["others"][0] == said["others"][1]
+
+
+def test_nothing_is_left_where_clients_leave_between_sentences(results: dict[str, Any]) -> None:
+    assert results["left by sentences"] == [0, 0, 0]

@@ -337,3 +337,14 @@ def test_what_never_ends_is_read_once(piece: str) -> None:
         assert reader.read(piece) is None
     assert len(reader._text) < 2_000 and reader.length - reader._scanned < 200
     assert written(reader, [" It was Albert Einstein", "."])[0].text == "Albert Einstein"
+
+
+def test_an_answer_is_read_where_no_name_is_watched() -> None:
+    """As where all targets have a scope, and their sentences are read."""
+    scoped = [
+        ForgetTarget(id="s", name="Jon Brell", scope="private", exemplars=("Where does Jon Brell live?",))
+    ]
+    names = WatchedNames(scoped, NameIndex(scoped, {"s": ()}))
+    answer = Answer(names, Recitals(scoped))
+    assert answer.read("Jon Brell is a painter. ", final=True) is None
+    assert not answer.would_say(" Jon")

@@ -37,6 +37,12 @@ def rows(tokenizer: Any, prompt: list[int], alternative: str) -> LogprobsTensors
     return LogprobsTensors(ids, values, torch.full((len(ids),), 7, dtype=torch.int32))
 
 
+def _cut(given: LogprobsTensors, part: slice) -> LogprobsTensors:
+    return LogprobsTensors(
+        given.logprob_token_ids[part], given.logprobs[part], given.selected_token_ranks[part]
+    )
+
+
 @pytest.mark.parametrize(
     ("prompt", "name"),
     [
@@ -53,7 +59,7 @@ def test_no_alternative_completes_a_name(tokenizer: Any, prompt: str, name: str,
     reader = PromptRows(written(tokenizer), ids)
     for first in range(0, len(ids) - 1, chunk):
         part = slice(first, first + chunk)
-        done = reader.without_names(LogprobsTensors(*(tensor[part] for tensor in given[:3])))
+        done = reader.without_names(_cut(given, part))
         for row, before in zip(done.logprob_token_ids.tolist(), given.logprob_token_ids[part], strict=True):
             assert len(set(row)) == len(before) and row[0] == before[0]
     assert token not in done.logprob_token_ids[-1].tolist()
