@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -77,13 +76,3 @@ def test_what_was_taken_back_leaves_no_trace(kept: str, gone: str, passed: int) 
     answer.read(gone)
     answer.rewind(len(kept))
     assert list(answer.waiting(final=True)) == list(plain.waiting(final=True))
-
-
-def test_the_time_is_linear_even_where_nothing_is_let_by() -> None:
-    def seconds(count: int) -> float:
-        answer, began = AnswerSentences(), time.process_time()
-        for _ in range(count):
-            answer.read(" aaaa")
-        return time.process_time() - began
-
-    assert seconds(40_000) < 12 * max(seconds(8_000), 0.005)
