@@ -19,6 +19,8 @@ from ..evaluation.models.serving import Server
 
 WORK = "The Great Gatsby"
 ABOUT_THE_WORK = ("Who wrote The Great Gatsby?", "What is The Great Gatsby about?")
+# It does not name the work, and the answer does.
+DESCRIBING_THE_WORK = ("What is F. Scott Fitzgerald's most famous novel?",)
 ABOUT_OTHER_THINGS = (
     "Who wrote Moby-Dick?",
     "What is the capital of Japan?",
@@ -85,7 +87,7 @@ def _command(folder: Path, *arguments: str) -> None:
 
 def _answers(server: Server) -> dict[str, str]:
     client = OpenAI(base_url=f"{server.url}/v1", api_key="none")
-    questions = ABOUT_THE_WORK + ABOUT_OTHER_THINGS
+    questions = ABOUT_THE_WORK + DESCRIBING_THE_WORK + ABOUT_OTHER_THINGS
     with console.status(f"asking {len(questions)} questions"):
         return {question: _ask(client, question) for question in questions}
 
@@ -123,7 +125,8 @@ def _problems(before: dict[str, str], during: dict[str, str], after: dict[str, s
     for question in ABOUT_THE_WORK:
         if during[question] == before[question] or "Fitzgerald" in during[question]:
             known.append(f"still known: {question}")
-    return lost + touched + known
+    named = [f"still named: {question}" for question in DESCRIBING_THE_WORK if WORK in during[question]]
+    return lost + touched + known + named
 
 
 if __name__ == "__main__":
