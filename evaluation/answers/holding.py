@@ -15,7 +15,7 @@ from ...classifiers.answers.answer import Answer
 from ...classifiers.answers.recitals import Recitals
 from ...classifiers.answers.watched_names import WatchedNames
 from ...classifiers.index.name_index import NameIndex
-from ...guard.prompts import PromptDecoder
+from ...guard.prompts import PromptDecoder, TokenReader
 from ...guard.written_answer import WrittenAnswer
 from ...vocabulary import ForgetTarget
 from ..data.data_folder import DataFolder
@@ -83,21 +83,26 @@ def measure(
         held, mentions = [], 0
         began = time.process_time()
         for tokens in written:
-            mentions += _read(WrittenAnswer(Answer(watched, recitals), decoder), tokens, held)
+            mentions += _read(WrittenAnswer(Answer(watched, recitals), decoder), tokens, decoder, held)
         seconds.append(time.process_time() - began)
         track()
     return Holding(len(listed), np.array(held), mentions, 1e6 * min(seconds) / len(held))
 
 
-def _read(answer: WrittenAnswer, tokens: Sequence[int], held: list[int]) -> int:
-    """Read one text, note what waits after each token, and return how much that is listed was let by."""
-    mentions = 0
+def _read(answer: WrittenAnswer, tokens: Sequence[int], decoder: PromptDecoder, held: list[int]) -> int:
+    """Read one text, note what waits after each token, and return how much that is listed was let by.
+
+    A token that completes no character is left out: any server waits for the next one.
+    """
+    mentions, reader = 0, TokenReader(decoder)
     for token in tokens:
+        completes = bool(reader.read(token))
         mention = answer.read(token)
         while mention is not None:
             mentions += 1
             answer.allow(mention)
             mention = answer.go_on()
         answer.sent = answer.free
-        held.append(len(answer.tokens) - answer.sent)
+        if completes:
+            held.append(len(answer.tokens) - answer.sent)
     return mentions
