@@ -42,7 +42,10 @@ class Engine:
     """The engine, and who asks it."""
 
     def __init__(self, model: str) -> None:
-        arguments = AsyncEngineArgs(model, enforce_eager=True, max_model_len=1024, max_num_queued_reqs=8)
+        # In bfloat16 what is drawn may hang on how what shares a batch is rounded.
+        arguments = AsyncEngineArgs(
+            model, dtype="float32", enforce_eager=True, max_model_len=1024, max_num_queued_reqs=8
+        )
         self.engine = AsyncLLM.from_engine_args(arguments)
         self.hook: Any = self.engine._unlearn  # type: ignore[attr-defined]
         self.screened = 0
