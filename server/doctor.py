@@ -18,7 +18,7 @@ from typing import Any, Literal
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from ..guard.canary import control_names
+from ..guard.canary import answer_control, control_names
 from .admin import KEY_HEADER, PREFIX
 
 # A small model may answer one of them alike for any name.
@@ -142,7 +142,7 @@ class Doctor:
             detail = f"prompts are; a canary was said in an answer, if it is this server's: {said!r:.60}"
             return Finding(finding.surface, "not guarded", detail)
         for _ in range(CONTROLS):
-            control, _ = control_names(uuid.uuid4().hex)
+            control = answer_control(uuid.uuid4().hex)
             if any(control in answer for answer in _repeat(ask, control)):
                 return replace(finding, detail=f"{finding.detail}; no answer says a canary")
         return Finding(finding.surface, "cannot tell", "prompts are guarded; no answer says an unlisted name")

@@ -16,7 +16,7 @@ import openai
 import pytest
 from engines import ADMIN_KEY, TARGET, Guarded, Said
 from surfaces import INNOCENT, LISTED, MODEL, SURFACES
-from vllm_unlearn.guard.canary import canaries, canary_names, control_names
+from vllm_unlearn.guard.canary import answer_control, canaries, canary_names
 from vllm_unlearn.guard.store.watch import Watch
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
 from vllm_unlearn.server.doctor import Doctor, NotServedError, fetch_canaries
@@ -207,7 +207,7 @@ def test_the_admin_page_counts_and_names_no_target(guarded: Guarded) -> None:
 
 def test_doctor_sees_where_answers_say_what_they_should_not(guarded: Guarded) -> None:
     """A name that is not watched for, in the place of the canary of answers."""
-    names = *canary_names(guarded.store.head().store_id), control_names("another")[0]
+    names = *canary_names(guarded.store.head().store_id), answer_control("another")
     finding = next(iter(Doctor(guarded.server.url, names).examine()))
     assert finding.state == "not guarded" and "said in an answer" in finding.detail
 
