@@ -138,13 +138,15 @@ class Doctor:
         if not self._said:
             return replace(finding, detail=f"{finding.detail}; answers are not read (`answers: off`)")
         (canary,) = self._said
-        if said := next((answer for answer in _repeat(ask, canary) if canary in answer), None):
-            detail = f"prompts are; a canary was said in an answer, if it is this server's: {said!r:.60}"
-            return Finding(finding.surface, "not guarded", detail)
-        for _ in range(CONTROLS):
-            control = answer_control(uuid.uuid4().hex)
-            if any(control in answer for answer in _repeat(ask, control)):
-                return replace(finding, detail=f"{finding.detail}; no answer says a canary")
+        for text in REPEATED:
+            if not all(_says(ask, text, answer_control(uuid.uuid4().hex)) for _ in range(2)):
+                continue
+            if _says(ask, text, canary):
+                detail = (
+                    f"prompts are; a canary was said in an answer, if it is this server's: {canary!r:.60}"
+                )
+                return Finding(finding.surface, "not guarded", detail)
+            return replace(finding, detail=f"{finding.detail}; no answer says a canary")
         return Finding(finding.surface, "cannot tell", "prompts are guarded; no answer says an unlisted name")
 
     def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -223,10 +225,9 @@ class Doctor:
         return list(self._post("/tokenize", **_chat_body(text))["tokens"])
 
 
-def _repeat(ask: Callable[[str], str], name: str) -> Iterator[str]:
-    """The answers to requests to say ``name``."""
-    for text in REPEATED:
-        yield ask(text.format(name=name))
+def _says(ask: Callable[[str], str], text: str, name: str) -> bool:
+    """Whether the answer to the request ``text`` to say ``name`` says it."""
+    return name in ask(text.format(name=name))
 
 
 def _chat_body(text: str) -> dict[str, Any]:

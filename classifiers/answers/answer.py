@@ -137,7 +137,8 @@ class Answer:
             words.pop()
         if words and self._names.may_end(self._slice(*words[-1]), ()):
             words.pop()  # a surname may wait for its next word
-        self._scanned, self._alone = words[-1][1] if words else self._first, None
+        waits = self._alone is not None and self._alone < self.length
+        self._scanned, self._alone = words[-1][1] if words else self._first, self._alone if waits else None
         folded = [self._names.fold(self._slice(*word)) for word in words]
         self._words.clear()
         self._words.extend(folded)
@@ -210,7 +211,7 @@ class Answer:
         """The first name that ends behind ``after``. A surname alone is looked at again with the next word,
         which may make it a thing's."""
         self._again = None
-        first = max(self._first, self._scanned - _AROUND)
+        first = max(self._first, min(after, self._scanned) - _AROUND)
         text = self._slice(first, self._scanned + 1) + (" " if final else "")
         found = self._find(text, after - first, more=not final)
         hits = sorted(found, key=lambda pair: pair[0].start)

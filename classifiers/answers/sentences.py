@@ -54,6 +54,9 @@ class AnswerSentences:
             self._cut(self._first + start, "")
         while self.length - self._begun > WINDOW_CHARS:
             window = self._slice(self._begun, self._begun + WINDOW_CHARS)
+            if not window.strip():  # it says nothing, and goes with what comes next
+                self._begun, self._running = self._begun + WINDOW_CHARS, ""
+                continue
             end = self._begun + (window.rstrip().rfind(" ") if " " in window.strip() else WINDOW_CHARS)
             self._cut(end, self._slice(max(self._begun, end - _OVERLAP), end))
 

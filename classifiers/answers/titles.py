@@ -35,6 +35,9 @@ def is_title(text: str, start: int, end: int, more: bool = False) -> bool:
     said = [word for word in words if word.lower() not in GRAMMAR]
     if not said or not all(word[:1].isupper() and not word[1:].isupper() for word in said):
         return False
+    after = _WORD.match(text, end + 1)
+    if len(said) > 1 and after is not None and after[0] == "by":
+        return True
     quoted = end < len(text) and text[end] in _QUOTES and start > 0 and text[start - 1] in _QUOTES
     if not quoted and not (_is_within(text, start) and _ends(text, end)):
         return False
@@ -51,7 +54,7 @@ def is_title(text: str, start: int, end: int, more: bool = False) -> bool:
 def _is_within(text: str, start: int) -> bool:
     """Whether a sentence has begun before ``start``, and with no capital just there, but an owner's."""
     before = text[max(0, start - _AROUND) : start].rstrip(" ")
-    if not before or not (before[-1].isalnum() or before[-1] in ",;("):
+    if not before or not (before[-1].isalnum() or before[-1] in ",;(:"):
         return False
     last = [word[0] for word in _WORD.finditer(before)][-1:]
     return bool(last) and (not last[0][:1].isupper() or last[0][-2:] in ("'s", "’s"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import accumulate, combinations, dropwhile, pairwise
+from itertools import accumulate, combinations, islice, pairwise
 from typing import NamedTuple
 
 import ahocorasick
@@ -64,7 +64,6 @@ class WatchedNames:
         for target_id, name in names.pairs:
             if target_id in self._ids:
                 self._heads.update(_heads(name))
-        self._articles = _articles([normalise(name)[0].split() for _, name in names.pairs])
         self.longest = max(_LONGEST_WORD, ENDING + max(map(len, self._heads), default=0))
         """Of more letters no word is a name's."""
         self._lone = {word for target_id, word in names.parts.lone_words if target_id in self._ids}
@@ -73,6 +72,7 @@ class WatchedNames:
         }
         self._beside: dict[str, list[str]] = {}
         self._learn_partners(name for target_id, name in names.pairs if target_id in self._ids)
+        self._articles = self._learn_articles(names.pairs)
         self._tails = ahocorasick.Automaton()
         for letters in (*self._begins, *self._stems, *self._beside):
             self._tails.add_word(letters[::-1], True)
@@ -173,6 +173,17 @@ class WatchedNames:
                     beside.setdefault(one, set()).add(other)
         self._beside = {word: sorted(others) for word, others in beside.items()}
 
+    def _learn_articles(self, pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+        """The articles and the like with which names begin, and with which no other word of any does."""
+        found: set[str] = set()
+        others = self._lone | self._stems
+        for _, name in pairs:
+            first, *rest = normalise(name)[0].split() or [""]
+            is_article = bool(rest) and len(first) > 1 and first in GRAMMAR
+            found.update([first] if is_article else ())
+            others.update(rest if is_article else (first, *rest))
+        return frozenset(word for word in found if not any(other.startswith(word) for other in others))
+
     def find(
         self,
         text: str,
@@ -204,17 +215,9 @@ class WatchedNames:
 
 
 def _heads(name: str) -> Iterator[str]:
-    """The letters of the first words of ``name``, from the first that is no article or the like."""
-    heads = zip(accumulate(normalise(name)[0].split()), normalise(name)[0].split(), strict=True)
-    yield from (head for head, _ in dropwhile(lambda pair: pair[1] in GRAMMAR, heads))
-
-
-def _articles(names: Collection[Sequence[str]]) -> frozenset[str]:
-    """The articles and the like with which ``names`` begin, and with which no other word of theirs does."""
-    firsts = {words[0] for words in names if words}
-    alone = {words[0] for words in names if len(words) == 1}
-    found = (firsts & GRAMMAR) - alone
-    return frozenset(word for word in found if not any(f.startswith(word) and f != word for f in firsts))
+    """The letters of the first words of ``name``, but of an article or the like alone."""
+    words = normalise(name)[0].split()
+    yield from islice(accumulate(words), int(bool(words) and words[0] in GRAMMAR), None)
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:

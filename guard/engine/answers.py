@@ -93,7 +93,8 @@ class AnswerGuard:
                 self._forget(watch)
                 return None if isinstance(output, Decided) else output
             words = watch.fail(output)
-        if not finished and (watch.engine_id != output.request_id or (words is not None and words.finished)):
+        is_over = watch.has_end or (words is not None and words.finished)
+        if not finished and (watch.engine_id != output.request_id or is_over):
             ended.append(output.request_id)
         ended += watch.engine_ids[number:-1]  # gone on with, and given up at once
         if words is not None:

@@ -6,23 +6,46 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.outputs import LogprobsLists, LogprobsTensors
 
 from ..written_answer import WrittenAnswer
 from .logprob_rows import without
 
 
+def has_prompt_rows(output: EngineCoreOutput) -> bool:
+    """Whether ``output`` says how likely the prompt's tokens are."""
+    return output.new_prompt_logprobs_tensors is not None or output.prompt_token_id_logprobs is not None
+
+
+def clear_prompt_rows(output: EngineCoreOutput, read: WrittenAnswer, request: EngineCoreRequest) -> None:
+    """Leave out of ``output`` what completes a name behind the prompt's words, for a ``read`` that has read
+    nothing yet."""
+    params, prompt = request.sampling_params, request.prompt_token_ids
+    if not prompt or params is None:
+        return
+    if (rows := output.new_prompt_logprobs_tensors) is not None:
+        output.new_prompt_logprobs_tensors = PromptRows(read, prompt).without_names(rows)
+    elif (values := output.prompt_token_id_logprobs) is not None:
+        asked = params.prompt_logprob_token_ids or ()
+        output.prompt_token_id_logprobs = PromptRows(read, prompt).unlikely(values, asked)
+
+
 class PromptRows:
-    """Reads a prompt once, as its rows come."""
+    """Reads a prompt once, beside its rows."""
 
     def __init__(self, read: WrittenAnswer, prompt: Sequence[int]) -> None:
         """``read`` has read nothing yet."""
         self._read = read
-        self._left = iter(prompt)
+        self._prompt = prompt
+        self._place = 0
 
     def without_names(self, rows: LogprobsTensors) -> LogprobsTensors:
-        """The next ``rows``, each of a token and what could have stood in its place, as if no such thing
-        completed a name."""
+        """The last ``rows`` of the prompt, each of a token and what could have stood in its place, as if no
+        such thing completed a name. What the engine has in its cache has no rows."""
+        if rows.logprob_token_ids.shape[1] == 1:
+            return rows
+        self._go_to(len(self._prompt) - 1 - len(rows.logprob_token_ids))
         lists = [self._without_names(row) for row in _split(rows.tolists())]
         if not lists:
             return rows
@@ -31,16 +54,33 @@ class PromptRows:
         return rows._replace(logprob_token_ids=ids, logprobs=values, selected_token_ranks=ranks)
 
     def _without_names(self, row: LogprobsLists) -> LogprobsLists:
-        mention = self._read.read(next(self._left))
-        while mention is not None:  # the client's own
-            self._read.allow(mention)
-            mention = self._read.go_on()
+        self._go_to(self._place + 1)
         token, *others = row.logprob_token_ids[0].tolist()
         hidden = [other != token and self._read.may_say(other) for other in others]
         if not any(hidden):
             return row
         spare = self._read.find_spare(token, {token, *others}, sum(hidden))
         return without(row, np.array([False, *hidden]), 1 + len(others), spare)
+
+    def unlikely(self, values: torch.Tensor, asked: Sequence[Sequence[int]]) -> torch.Tensor:
+        """``values`` of the tokens ``asked`` for by id, shape (rows, tokens), as of the last places of the
+        prompt: what completes a name is as likely as the least."""
+        self._go_to(len(self._prompt) - 1 - len(values))
+        cleared = values.clone()
+        for row, tokens in enumerate(asked):
+            self._go_to(self._place + 1)
+            hidden = [token >= 0 and self._read.may_say(token) for token in tokens]
+            cleared[row][torch.tensor(hidden)] = values[row].min()
+        return cleared
+
+    def _go_to(self, place: int) -> None:
+        """Read the prompt's tokens up to ``place``: names in them are the client's own."""
+        for token in self._prompt[self._place : place]:
+            mention = self._read.read(token)
+            while mention is not None:
+                self._read.allow(mention)
+                mention = self._read.go_on()
+        self._place = max(self._place, place)
 
 
 def _split(rows: LogprobsLists) -> Iterator[LogprobsLists]:

@@ -26,7 +26,7 @@ from .admission import grows
 from .continuation import continuation
 from .declines import Declines, ends_sentence
 from .logprob_rows import certain, unlikely, without
-from .prompt_rows import PromptRows
+from .prompt_rows import clear_prompt_rows, has_prompt_rows
 from .sentence_judge import Decided, Judgement, SentenceJudge
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
@@ -91,16 +91,16 @@ class WatchedAnswer:
         self._beyond: int | None = None
         self._withheld: EngineCoreOutput | None = None
         self._prompt: str | None = None
-        self._prompt_rows: PromptRows | None = None
-        if self._params.prompt_logprobs is not None and watcher.enforces and request.prompt_token_ids:
-            reader = Answer(self._index.watched, Recitals(()))
-            read = WrittenAnswer(reader, watcher.rewriter.decoder)
-            self._prompt_rows = PromptRows(read, request.prompt_token_ids)
 
     @property
     def engine_id(self) -> str:
         """The engine's request that writes now."""
         return self.engine_ids[-1]
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the answer has its end, and waits for what is judged."""
+        return self._last is not None
 
     @property
     def is_over(self) -> bool:
@@ -113,9 +113,12 @@ class WatchedAnswer:
         if isinstance(output, Decided):
             last, self._last = self._last, None
             return self._passed_on(last or output)
-        if self._prompt_rows and output.new_prompt_logprobs_tensors is not None:
-            prompt_rows = output.new_prompt_logprobs_tensors
-            output.new_prompt_logprobs_tensors = self._prompt_rows.without_names(prompt_rows)
+        if self._last is not None:  # the answer has its end: what the engine writes on is not of it
+            return None
+        if self._watcher.enforces and has_prompt_rows(output):
+            reader = Answer(self._index.watched, Recitals(()))
+            read = WrittenAnswer(reader, self._watcher.rewriter.decoder)
+            clear_prompt_rows(output, read, self._request)
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = output.spec_decode_metrics = None
         kept_out, self._kept_out = self._kept_out, set()
@@ -155,6 +158,7 @@ class WatchedAnswer:
     def fail(self, output: EngineCoreOutput) -> EngineCoreOutput:
         """End the answer: what could not be read is not sent."""
         output.new_token_ids, output.new_logprobs = [], None
+        output.new_prompt_logprobs_tensors = output.prompt_token_id_logprobs = None
         output.finish_reason, output.stop_reason = FinishReason.ERROR, None
         self._over, self._judgement = True, None
         return output

@@ -91,6 +91,10 @@ def test_an_article_before_a_name_does_not_wait(text: str, waits: str) -> None:
     assert text[reader.free :] == waits
 
 
+def test_a_surname_is_found_behind_whatever_is_no_word() -> None:
+    assert [found.text for found in written(answer(), ["by Einstein", "." * 300, " and"])] == ["Einstein"]
+
+
 FOUND = {
     "It was Albert Einstein, in 1915.": "Albert Einstein",
     "by ALBERT EINSTEIN": "ALBERT EINSTEIN",

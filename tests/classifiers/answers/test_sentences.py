@@ -61,6 +61,13 @@ def test_what_has_no_end_is_judged_in_pieces_that_overlap() -> None:
     assert all(any(f"word{n}" in piece.split() for piece in pieces) for n in range(400))
 
 
+@pytest.mark.parametrize("blank", ["\n", " ", "\t"])
+@pytest.mark.parametrize("before", ["", "He is."])
+def test_much_white_space_waits_for_nothing(before: str, blank: str) -> None:
+    text = before + blank * 3 * WINDOW_CHARS + "She was born."
+    assert cut(text, 7) == [*([before] if before else []), "She was born."]
+
+
 @given(TEXTS, st.integers(1, 7))
 def test_how_it_comes_makes_no_difference(text: str, size: int) -> None:
     assert cut(text, size) == cut(text, 1)

@@ -51,19 +51,24 @@ def _cut(given: LogprobsTensors, part: slice) -> LogprobsTensors:
         ("He wrote The Great Gold", " Gatsby"),
     ],
 )
-@pytest.mark.parametrize("chunk", [1, 3, 100])
-def test_no_alternative_completes_a_name(tokenizer: Any, prompt: str, name: str, chunk: int) -> None:
+@pytest.mark.parametrize("cached", [0, 2])
+def test_no_alternative_completes_a_name(tokenizer: Any, prompt: str, name: str, cached: int) -> None:
+    """The engine gives no rows of what it has in its cache."""
     ids = tokenizer.encode(prompt, add_special_tokens=False)
     (token,) = tokenizer.encode(name, add_special_tokens=False)
-    given = rows(tokenizer, ids, name)
-    reader = PromptRows(written(tokenizer), ids)
-    for first in range(0, len(ids) - 1, chunk):
-        part = slice(first, first + chunk)
-        done = reader.without_names(_cut(given, part))
-        for row, before in zip(done.logprob_token_ids.tolist(), given.logprob_token_ids[part], strict=True):
-            assert len(set(row)) == len(before) and row[0] == before[0]
+    given = _cut(rows(tokenizer, ids, name), slice(cached, None))
+    done = PromptRows(written(tokenizer), ids).without_names(given)
+    for row, before in zip(done.logprob_token_ids.tolist(), given.logprob_token_ids.tolist(), strict=True):
+        assert len(set(row)) == len(before) and row[0] == before[0]
     assert token not in done.logprob_token_ids[-1].tolist()
     assert done.selected_token_ranks[-1] == 6
+
+
+def test_a_name_that_is_asked_for_by_id_is_as_likely_as_the_least(tokenizer: Any) -> None:
+    ids = tokenizer.encode("The physicist is Albert is", add_special_tokens=False)
+    asked = [tokenizer.encode(text, add_special_tokens=False)[0] for text in (" Einstein", " the", " a")]
+    values = torch.tensor([[-0.1, -2.0, -7.0]])
+    assert PromptRows(written(tokenizer), ids).unlikely(values, [asked]).tolist() == [[-7.0, -2.0, -7.0]]
 
 
 def test_what_the_client_wrote_and_other_words_stay(tokenizer: Any) -> None:
