@@ -219,6 +219,15 @@ def test_a_name_is_taken_back_within_a_sentence(made: Made) -> None:
     assert made(*texts, f"{WORK} He knew Otto Hahn well.").ask()[0] == f"{WORK} He knew Otto Hahn well."
 
 
+def test_an_answer_that_has_its_end_is_not_written_on(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last sentence is judged while the engine, which knows of no end, goes on."""
+    monkeypatch.setattr("vllm_unlearn.guard.engine.watched_answer.MOST_AT_ONE_PLACE", 0)
+    engine = made(f"{WORK} He met Niels Bohr there, and the great Bohr said that it was a picture.")
+    text, reason, _ = engine.ask(NOBODY)
+    assert (text, reason) == (f"{WORK} He met", FinishReason.STOP)
+    assert "r" in engine.aborted
+
+
 def test_what_the_client_wrote_may_be_said(made: Made) -> None:
     assert made(CRIME).ask(f"{ABOUT}{CRIME} Is that so?")[0] == CRIME
 
