@@ -23,9 +23,10 @@ from .admin import KEY_HEADER, PREFIX
 
 # A small model may answer one of them alike for any name.
 QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing else.')
-# A model that only goes on with a text goes on with this one.
-REPEATED = ('Say "{name}" and nothing else.', "\n".join(["{name}"] * 6))
-MAX_TOKENS = 32
+# A small model goes on with lines better than it does what it is told, and not always.
+REPEATED = tuple("\n".join(["{name}"] * lines) for lines in (6, 8, 4, 10))
+PROOFS = 2
+MAX_TOKENS = 24
 # Pairs of unlisted names that are tried.
 CONTROLS = 3
 # A model generates or pools: most servers have no such surface.
@@ -138,15 +139,16 @@ class Doctor:
         if not self._said:
             return replace(finding, detail=f"{finding.detail}; answers are not read (`answers: off`)")
         (canary,) = self._said
+        proofs = 0
         for text in REPEATED:
-            if not all(_says(ask, text, answer_control(uuid.uuid4().hex)) for _ in range(2)):
+            if not _says(ask, text, answer_control(uuid.uuid4().hex)):
                 continue
             if _says(ask, text, canary):
-                detail = (
-                    f"prompts are; a canary was said in an answer, if it is this server's: {canary!r:.60}"
-                )
+                detail = f"prompts are; a canary was said in an answer, if it is this server's: {canary!r}"
                 return Finding(finding.surface, "not guarded", detail)
-            return replace(finding, detail=f"{finding.detail}; no answer says a canary")
+            proofs += 1
+            if proofs == PROOFS:
+                return replace(finding, detail=f"{finding.detail}; no answer says a canary")
         return Finding(finding.surface, "cannot tell", "prompts are guarded; no answer says an unlisted name")
 
     def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -226,8 +228,8 @@ class Doctor:
 
 
 def _says(ask: Callable[[str], str], text: str, name: str) -> bool:
-    """Whether the answer to the request ``text`` to say ``name`` says it."""
-    return name in ask(text.format(name=name))
+    """Whether the answer to the request ``text`` to say ``name`` says it, with capitals or without."""
+    return name in ask(text.format(name=name)).casefold()
 
 
 def _chat_body(text: str) -> dict[str, Any]:
