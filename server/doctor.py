@@ -24,7 +24,7 @@ from .admin import KEY_HEADER, PREFIX
 # A small model may answer one of them alike for any name.
 QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing else.')
 # A small model goes on with lines better than it does what it is told, and not always.
-REPEATED = tuple("\n".join(["{name}"] * lines) for lines in (6, 8, 4, 10))
+REPEATED = tuple("\n".join(["{name}"] * lines) for lines in (6, 8, 4, 10, 5, 12))
 PROOFS = 2
 MAX_TOKENS = 24
 # Pairs of unlisted names that are tried.
