@@ -26,6 +26,7 @@ QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing el
 # A small model goes on with lines better than it does what it is told, and not always.
 REPEATED = tuple("\n".join(["{name}"] * lines) for lines in (6, 8, 4, 10, 5, 12))
 PROOFS = 2
+UNTOLD = "whether answers are read cannot be told: this model repeats no name"
 MAX_TOKENS = 24
 # Pairs of unlisted names that are tried.
 CONTROLS = 3
@@ -149,7 +150,7 @@ class Doctor:
             proofs += 1
             if proofs == PROOFS:
                 return replace(finding, detail=f"{finding.detail}; no answer says a canary")
-        return Finding(finding.surface, "cannot tell", "prompts are guarded; no answer says an unlisted name")
+        return replace(finding, detail=f"{finding.detail}; {UNTOLD}")
 
     def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
         """The answers for two names that are not listed; for others, where a model tells these not apart."""
