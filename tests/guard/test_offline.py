@@ -28,9 +28,7 @@ RUNNERS = {
 def run_offline(folder: Path, model: Path, encoder: str, runner: str, *arguments: str) -> dict[str, Any]:
     """What offline_engine.py finds, in a process of its own."""
     Store.create(f"sqlite:///{folder}/forget.db")
-    (folder / "unlearn.yaml").write_text(
-        f"encoder: {{model: '{encoder}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
-    )
+    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder}'}}\n")
     environment = os.environ | RUNNERS[runner]
     environment |= {
         "VLLM_UNLEARN_CONFIG": str(folder / "unlearn.yaml"),
