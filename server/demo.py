@@ -16,6 +16,8 @@ from rich.table import Table
 
 from ..evaluation.models.packaged_smollm2 import ENCODER, prepare
 from ..evaluation.models.serving import Server
+from ..guard.configuration import load
+from ..guard.encoders import Encoders
 
 WORK = "The Great Gatsby"
 ABOUT_THE_WORK = ("Who wrote The Great Gatsby?", "What is The Great Gatsby about?")
@@ -43,6 +45,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vllm-unlearn-demo-") as scratch:
         folder = Path(scratch)
         _command(folder, "init", "--encoder", ENCODER)
+        with console.status("preparing the encoder (some minutes, once)"):
+            encoders = Encoders.from_settings(load(folder / "unlearn.yaml"))
+            encoders.prepare()
+            _ = encoders.sieve  # distilled when it is first asked for
         server = Server(model, folder / "serve.log", folder / "unlearn.yaml", _FLAGS)
         with console.status("starting `vllm-unlearn serve` (a minute on two cores)"):
             server.__enter__()
@@ -125,8 +131,10 @@ def _problems(before: dict[str, str], during: dict[str, str], after: dict[str, s
     for question in ABOUT_THE_WORK:
         if during[question] == before[question] or "Fitzgerald" in during[question]:
             known.append(f"still known: {question}")
-    named = [f"still named: {question}" for question in DESCRIBING_THE_WORK if WORK in during[question]]
-    return lost + touched + known + named
+    for question in DESCRIBING_THE_WORK:
+        if WORK not in before[question] or WORK in during[question]:
+            known.append(f"named not before, or still: {question}")
+    return lost + touched + known
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ QUESTIONS = ("My name is {name}. What is my name?", 'Say "{name}" and nothing el
 # A small model goes on with lines better than it does what it is told, and not always.
 REPEATED = tuple("\n".join(["{name}"] * lines) for lines in (6, 8, 4, 10, 5, 12))
 PROOFS = 2
-UNTOLD = "whether answers are read cannot be told: this model repeats no name"
+UNTOLD = "whether answers are read cannot be told here: the model repeats too few names"
 MAX_TOKENS = 24
 # Pairs of unlisted names that are tried.
 CONTROLS = 3
@@ -44,6 +44,8 @@ class Finding:
     surface: str
     state: State
     detail: str
+    answers_read: bool = False
+    """Whether it is proven here that answers are read."""
 
 
 class NotServedError(Exception):
@@ -149,7 +151,8 @@ class Doctor:
                 return Finding(finding.surface, "not guarded", detail)
             proofs += 1
             if proofs == PROOFS:
-                return replace(finding, detail=f"{finding.detail}; no answer says a canary")
+                detail = f"{finding.detail}; no answer says a canary"
+                return replace(finding, detail=detail, answers_read=True)
         return replace(finding, detail=f"{finding.detail}; {UNTOLD}")
 
     def _controls(self, ask: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -226,6 +229,13 @@ class Doctor:
 
     def _token_ids(self, text: str) -> list[int]:
         return list(self._post("/tokenize", **_chat_body(text))["tokens"])
+
+
+def are_answers_read(findings: Sequence[Finding]) -> bool:
+    """Whether it is proven, where anything generates. All answers are read at one place, so a surface on which
+    the model repeats names is proof for all."""
+    generating = [each for each in findings if each.state == "guarded" and each.surface != POOLING]
+    return not generating or any(each.answers_read for each in generating)
 
 
 def _says(ask: Callable[[str], str], text: str, name: str) -> bool:

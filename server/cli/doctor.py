@@ -45,10 +45,11 @@ def doctor(
     """
     import httpx
 
-    from ..doctor import Doctor, NotServedError
+    from ..doctor import Doctor, NotServedError, are_answers_read
 
     try:
-        examiner = Doctor(url, _canaries(url, admin_key, config), api_key, model)
+        names = _canaries(url, admin_key, config)
+        examiner = Doctor(url, names, api_key, model)
         note(f"asking {url} on each surface: a minute or two on a CPU")
         findings, mode = list(examiner.examine(partial(progress, "asking"))), examiner.mode()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -60,6 +61,8 @@ def doctor(
     bad = [state for state in states if state in ("not guarded", "cannot tell")]
     if bad or "guarded" not in states:
         fail(f"{len(bad)} surfaces are not known to be guarded{_WHY.get(mode, '')}")
+    if len(names) > 2 and not are_answers_read(findings):
+        fail("answers are not known to be read: on no surface does this model repeat names")
 
 
 def _canaries(url: str, admin_key: str | None, config: Path | None) -> Sequence[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 from vllm_unlearn.guard import metrics
-from vllm_unlearn.server.doctor import Doctor
+from vllm_unlearn.server.doctor import Doctor, Finding, are_answers_read
 
 
 def serve(registry: CollectorRegistry) -> Iterator[Doctor]:
@@ -38,3 +38,16 @@ def test_the_mode_is_what_the_public_metrics_tell(guarded: Doctor, mode: str) ->
 
 def test_a_plain_servers_metrics_tell_of_no_guard(plain: Doctor) -> None:
     assert plain.mode() is None
+
+
+@pytest.mark.parametrize(
+    ("findings", "read"),
+    [
+        ([Finding("chat", "guarded", ""), Finding("completions", "guarded", "", answers_read=True)], True),
+        ([Finding("chat", "guarded", ""), Finding("completions", "guarded", "")], False),
+        ([Finding("pooling", "guarded", "")], True),
+        ([Finding("chat", "guarded", ""), Finding("pooling", "guarded", "")], False),
+    ],
+)
+def test_answers_are_read_where_one_surface_proves_it(findings: list[Finding], read: bool) -> None:
+    assert are_answers_read(findings) is read

@@ -19,7 +19,7 @@ from surfaces import INNOCENT, LISTED, MODEL, SURFACES
 from vllm_unlearn.guard.canary import answer_control, canaries, canary_names
 from vllm_unlearn.guard.store.watch import Watch
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX
-from vllm_unlearn.server.doctor import Doctor, NotServedError, fetch_canaries
+from vllm_unlearn.server.doctor import Doctor, NotServedError, are_answers_read, fetch_canaries
 from vllm_unlearn.vocabulary import ForgetTarget
 
 PLANTS = "How do plants make their food?"
@@ -41,6 +41,7 @@ def test_doctor_tells_guarded_from_plain(guarded: Guarded, plain: Said) -> None:
     found = {finding.surface: finding.state for finding in guarded.said.findings}
     assert len(found) == 8
     assert set(found.values()) == {"guarded"}
+    assert are_answers_read(guarded.said.findings)
     assert {finding.state for finding in plain.findings} == {"not guarded"}
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm_unlearn.guard.configuration import CorruptionSettings
+from vllm_unlearn.guard.rewriter import Rewriter
 from vllm_unlearn.guard.store.store import Store
 
 
@@ -33,3 +36,11 @@ def engine_config(model_folder: Path) -> Callable[..., Any]:
         return args.create_engine_config()
 
     return make
+
+
+@pytest.fixture(scope="module")
+def rewriter(tokenizer: Any) -> Rewriter:
+    """Reads and writes tokens of the model, and corrupts none."""
+    rewriter = Rewriter(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
+    rewriter.attach(tokenizer)
+    return rewriter

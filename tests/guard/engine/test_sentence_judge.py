@@ -8,11 +8,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import torch
 from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.guard.configuration import CorruptionSettings, Settings
+from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.engine.answers import AnswerGuard
 from vllm_unlearn.guard.engine.sentence_judge import SentenceJudges
 from vllm_unlearn.guard.guard import Guard
@@ -50,13 +49,6 @@ def guard(encoder: OnnxEncoder, tmp_path_factory: pytest.TempPathFactory) -> Ite
     guard = Guard(Settings(store=store.url), encoder)
     yield guard
     guard.close()
-
-
-@pytest.fixture(scope="module")
-def rewriter(tokenizer: Any) -> Rewriter:
-    rewriter = Rewriter(CorruptionSettings(apply="tokens"), None, torch.float32, 512)
-    rewriter.attach(tokenizer)
-    return rewriter
 
 
 class Engine:
