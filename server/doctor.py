@@ -232,8 +232,8 @@ class Doctor:
 
 
 def are_answers_read(findings: Sequence[Finding]) -> bool:
-    """Whether it is proven, where anything generates. All answers are read at one place, so a surface on which
-    the model repeats names is proof for all."""
+    """Whether it is proven, where anything generates. All answers are read at one place, so one surface on
+    which the model repeats names is proof for all."""
     generating = [each for each in findings if each.state == "guarded" and each.surface != POOLING]
     return not generating or any(each.answers_read for each in generating)
 
