@@ -26,9 +26,9 @@ def clear_prompt_rows(output: EngineCoreOutput, read: WrittenAnswer, request: En
         return
     if (rows := output.new_prompt_logprobs_tensors) is not None:
         output.new_prompt_logprobs_tensors = PromptRows(read, prompt).without_names(rows)
-    elif (values := output.prompt_token_id_logprobs) is not None:
-        asked = params.prompt_logprob_token_ids or ()
-        output.prompt_token_id_logprobs = PromptRows(read, prompt).unlikely(values, asked)
+    values, asked = output.prompt_token_id_logprobs, params.prompt_logprob_token_ids
+    if values is not None and asked is not None:  # never beside the others
+        output.prompt_token_id_logprobs = PromptRows(read, prompt).unlikely(values, asked.tolist())
 
 
 class PromptRows:

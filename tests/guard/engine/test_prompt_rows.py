@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from vllm import SamplingParams
+from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.outputs import LogprobsTensors
 from vllm_unlearn.classifiers.answers.answer import Answer
 from vllm_unlearn.classifiers.answers.recitals import Recitals
 from vllm_unlearn.classifiers.answers.watched_names import WatchedNames
 from vllm_unlearn.classifiers.index.name_index import NameIndex
-from vllm_unlearn.guard.engine.prompt_rows import PromptRows
+from vllm_unlearn.guard.engine.prompt_rows import PromptRows, clear_prompt_rows
 from vllm_unlearn.guard.prompts import PromptDecoder
 from vllm_unlearn.guard.written_answer import WrittenAnswer
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -67,8 +70,12 @@ def test_no_alternative_completes_a_name(tokenizer: Any, prompt: str, name: str,
 def test_a_name_that_is_asked_for_by_id_is_as_likely_as_the_least(tokenizer: Any) -> None:
     ids = tokenizer.encode("The physicist is Albert is", add_special_tokens=False)
     asked = [tokenizer.encode(text, add_special_tokens=False)[0] for text in (" Einstein", " the", " a")]
-    values = torch.tensor([[-0.1, -2.0, -7.0]])
-    assert PromptRows(written(tokenizer), ids).unlikely(values, [asked]).tolist() == [[-7.0, -2.0, -7.0]]
+    params = SamplingParams(prompt_logprob_token_ids=np.array([asked]), prompt_logprob_start=len(ids) - 2)
+    output = EngineCoreOutput("r", [], prompt_token_id_logprobs=torch.tensor([[-0.1, -2.0, -7.0]]))
+    request = EngineCoreRequest("r", ids, None, params, None, 0.0, None, None, None)
+    clear_prompt_rows(output, written(tokenizer), request)
+    assert output.prompt_token_id_logprobs is not None
+    assert output.prompt_token_id_logprobs.tolist() == [[-7.0, -2.0, -7.0]]
 
 
 def test_what_the_client_wrote_and_other_words_stay(tokenizer: Any) -> None:
