@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.engine.answers import AnswerGuard
@@ -231,6 +232,16 @@ def test_what_is_invented_of_a_target_whose_prompt_was_corrupted_stays(made: Mad
 def test_shadow_mode_holds_nothing(made: Made) -> None:
     text, _, pieces = made(WORK + CRIME, enforces=False).ask()
     assert text == WORK + CRIME and len(pieces) > 5
+
+
+def test_a_prompt_is_read_once_for_all_answers_to_it(
+    guard: Guard, rewriter: Rewriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, find = list[str](), Detector.find_scoped
+    monkeypatch.setattr(Detector, "find_scoped", lambda self, text: (read.append(text), find(self, text))[1])
+    engine = Engine(guard, rewriter, WORK + CRIME, WORK)
+    assert [engine.ask()[0] for _ in range(3)] == [WORK] * 3
+    assert read.count(rewriter.decode(rewriter.encode(ABOUT)).text) == 1
 
 
 def test_what_cannot_be_decided_on_is_not_given(guard: Guard, rewriter: Rewriter) -> None:
