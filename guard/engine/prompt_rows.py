@@ -9,6 +9,7 @@ import torch
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.outputs import LogprobsLists, LogprobsTensors
 
+from ...classifiers.work import current
 from ..written_answer import WrittenAnswer
 from .logprob_rows import without
 
@@ -54,6 +55,7 @@ class PromptRows:
         return rows._replace(logprob_token_ids=ids, logprobs=values, selected_token_ranks=ranks)
 
     def _without_names(self, row: LogprobsLists) -> LogprobsLists:
+        current().go_on()
         self._go_to(self._place + 1)
         token, *others = row.logprob_token_ids[0].tolist()
         hidden = [other != token and self._read.may_say(other) for other in others]

@@ -238,7 +238,12 @@ def test_a_prompt_is_read_once_for_all_answers_to_it(
     guard: Guard, rewriter: Rewriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, find = list[str](), Detector.find_scoped
-    monkeypatch.setattr(Detector, "find_scoped", lambda self, text: (read.append(text), find(self, text))[1])
+
+    def note(self: Detector, text: str) -> list[str]:
+        read.append(text)
+        return find(self, text)
+
+    monkeypatch.setattr(Detector, "find_scoped", note)
     engine = Engine(guard, rewriter, WORK + CRIME, WORK)
     assert [engine.ask()[0] for _ in range(3)] == [WORK] * 3
     assert read.count(rewriter.decode(rewriter.encode(ABOUT)).text) == 1
