@@ -95,4 +95,4 @@ class RowQueue:
 
     def _clear(self, output: EngineCoreOutput, request: EngineCoreRequest) -> None:
         reader = Answer(self._guard.detector.index.watched, Recitals(()))
-        clear_prompt_rows(output, WrittenAnswer(reader, self._rewriter.decoder), request)
+        clear_prompt_rows(output, WrittenAnswer(reader, self._rewriter.decoder), request, self._guard.key)

@@ -24,7 +24,7 @@ from ..written_answer import WrittenAnswer
 from .admission import grows
 from .continuation import continuation
 from .declines import Declines, ends_sentence
-from .logprob_rows import certain, unlikely, without
+from .logprob_rows import certain, with_made_up, without
 from .sentence_judge import Decided, Judgement, SentenceJudge
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
@@ -377,7 +377,7 @@ class WatchedAnswer:
             for other in row.logprob_token_ids[0].tolist()
         ]
         if self._params.logprob_token_ids is not None:
-            return unlikely(row, np.array(hidden))
+            return with_made_up(row, np.array(hidden), self._watcher.guard.key)
         asked = self._params.num_logprobs or 0
         known = set(row.logprob_token_ids[0].tolist())
         spare = self._written.find_spare(token, known, sum(hidden))
