@@ -66,7 +66,7 @@ def _draw(seed: str, values: npt.NDArray[np.floating]) -> np.random.Generator:
 
 
 def with_made_up(row: LogprobsLists, hidden: npt.NDArray[np.bool_], key: str) -> LogprobsLists:
-    """A ``row`` of tokens that were asked for by id, with values that are ``made_up`` for what is ``hidden``."""
+    """A ``row`` of tokens that were asked for by id, with ``made_up`` values for what is ``hidden``."""
     if not hidden.any():
         return row
     ids = row.logprob_token_ids[0]
