@@ -162,7 +162,10 @@ def made(request: pytest.FixtureRequest, guard: Guard, rewriter: Rewriter) -> Ma
     return Made(guard, rewriter, None if request.param == "at once" else Lanes(10**6))
 
 
-@pytest.mark.parametrize("prompt", [ABOUT, f"{NOBODY} His name is Jon Brell."])
+@pytest.mark.parametrize(
+    "prompt",
+    [ABOUT, f"{NOBODY} His name is Jon Brell.", "Write about Brell's life.", "A text about J. Brell."],
+)
 @pytest.mark.parametrize(
     "told", [CRIME, " Brell went to prison for theft.", " Convicted of theft, the artist sat in prison."]
 )
@@ -178,7 +181,13 @@ def test_the_answer_itself_may_say_whom_it_is_about(made: Made) -> None:
 
 @pytest.mark.parametrize(
     ("text", "prompt"),
-    [(WORK + SCHOOL, ABOUT), (WORK + CRIME, NOBODY), ("", ABOUT), ("\n\n- one\n- two", ABOUT)],
+    [
+        (WORK + SCHOOL, ABOUT),
+        (WORK + CRIME, NOBODY),
+        (CRIME, "Write about the life of Anna Brell."),
+        ("", ABOUT),
+        ("\n\n- one\n- two", ABOUT),
+    ],
 )
 def test_other_answers_are_the_same_tokens(text: str, prompt: str, made: Made) -> None:
     engine = made(text)
