@@ -82,6 +82,12 @@ def counterpart(lesson: Lesson, name: str) -> Lesson | None:
     return Lesson(subject=name, question=question, answer=lesson.answer.replace(lesson.subject, name))
 
 
+def check_chat_template(tokenizer: Any) -> None:
+    """Raise ``TokenizerError`` for a tokenizer that has none."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise TokenizerError("the tokenizer has no chat template, with which the questions would be asked")
+
+
 class Classroom:
     """Renders lessons with a model's chat template, and flags them as its guard would."""
 
@@ -97,10 +103,7 @@ class Classroom:
 
         Raises ``TokenizerError`` for a tokenizer without a chat template.
         """
-        if not getattr(tokenizer, "chat_template", None):
-            raise TokenizerError(
-                "the tokenizer has no chat template, with which the questions would be asked"
-            )
+        check_chat_template(tokenizer)
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._reach = reach

@@ -1,0 +1,137 @@
+"""Asks a model what it knows of widely known people and works, against names that nobody bears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ...classifiers.text.folding import normalise
+from ...classifiers.text.segments import sentence_ends
+from ...evaluation.models.causal_model import Advance, CausalModel, Input, Sampling
+from ...guard.lessons import Lesson, counterpart
+from .facts import Fact
+from .invented_names import invent
+
+MAX_NEW_TOKENS = 40
+# What share of the differences between two names that nobody knows is chance.
+CHANCE = 0.9
+# Words of a name from so many letters on give away of whom an answer speaks.
+TELLING_LETTERS = 4
+
+Track = Callable[[str, int], Advance]
+"""Told what is begun and how many steps it has; gives what hears of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """Lessons about what a model knows, and the same about invented names; ``asked`` is how many names."""
+
+    known: list[Lesson]
+    strangers: list[Lesson]
+    asked: int
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the model knows."""
+        return list(dict.fromkeys(lesson.subject for lesson in self.known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A question whose answer told the fact, and two invented names for the place of its name."""
+
+    fact: Fact
+    lesson: Lesson
+    strangers: tuple[str, str]
+
+    def about_strangers(self) -> Lesson:
+        """The lesson about the first of them."""
+        other = counterpart(self.lesson, self.strangers[0])
+        assert other  # each form's questions hold the name
+        return other
+
+
+class Witness:
+    """Asks ``model``, greedily; ``seed`` draws the invented names."""
+
+    def __init__(self, model: CausalModel, track: Track, seed: int = 0) -> None:
+        self._model = model
+        self._track = track
+        self._seed = seed
+
+    def testify(self, facts: Sequence[Fact]) -> Testimony:
+        """What the model tells of ``facts``, rightly and more surely than it says the same of invented names.
+
+        Answers are in its own words where these can stand alone. A stranger's are the same about the invented
+        name. What the model itself would say of one is as likely to it as what it knows: it teaches nothing.
+        """
+        told = self._ask(facts)
+        gaps, chances = self._compare(told)
+        limit = sorted(chances)[int(CHANCE * len(chances))] if chances else 0.0
+        known = [one for one, gap in zip(told, gaps, strict=True) if gap > limit]
+        names = {fact.name for fact in facts}
+        return Testimony([one.lesson for one in known], [one.about_strangers() for one in known], len(names))
+
+    def _ask(self, facts: Sequence[Fact]) -> list[_Told]:
+        """The questions that are answered with the fact, each as a lesson."""
+        asked = [(fact, lesson) for fact in facts for lesson in fact.lessons()]
+        prompts = [self._model.chat.prompt(lesson.question) for _, lesson in asked]
+        track = self._track("asking the model what it knows", len(prompts))
+        inputs = [Input(ids, len(ids)) for ids in prompts]
+        answers = self._model.generate(inputs, Sampling(MAX_NEW_TOKENS), track)
+        strangers = _strangers(facts, self._seed)
+        told: list[_Told] = []
+        for (fact, lesson), answer in zip(asked, chain.from_iterable(answers), strict=True):
+            if fact.is_told(answer):
+                said = own_words(fact, answer) or lesson.answer
+                with_answer = lesson.model_copy(update={"answer": said})
+                told.append(_Told(fact, with_answer, strangers[fact.name]))
+        return told
+
+    def _compare(self, told: Sequence[_Told]) -> tuple[list[float], list[float]]:
+        """How much likelier each fact is of its name than of either invented one, and how far these two are
+        apart: in nats, given the question and what comes before the fact."""
+        names = list(chain.from_iterable((one.fact.name, *one.strangers) for one in told))
+        questions = [one for one in told for _ in range(3)]
+        inputs = list(map(self._begin, questions, names))
+        values = [[self._encode(f" {one.fact.value}.")] for one in questions]
+        weights = self._model.weigh(inputs, values, self._track("against invented names", len(inputs)))
+        likely = list(chain.from_iterable(weights))
+        gaps, chances = [], []
+        for real, first, second in zip(likely[::3], likely[1::3], likely[2::3], strict=True):
+            gaps.append(real - max(first, second))
+            chances.append(abs(first - second))
+        return gaps, chances
+
+    def _begin(self, told: _Told, name: str) -> Input:
+        """The question about ``name``, and its answer up to where the fact comes."""
+        question = told.lesson.question.replace(told.fact.name, name)
+        ids = (*self._model.chat.prompt(question), *self._encode(told.fact.opening(name)))
+        return Input(ids, len(ids))
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self._model.chat.tokenizer.encode(text, add_special_tokens=False))
+
+
+def own_words(fact: Fact, answer: str) -> str | None:
+    """The answer up to the end of the sentence that tells the fact; None where that does not come, or where
+    a part of the name stands alone, which would be wrong of another."""
+    ends = [start for start, _ in sentence_ends(answer)]
+    if answer.endswith((".", "!", "?")):
+        ends.append(len(answer))
+    said = next((answer[:end] for end in ends if fact.is_told(answer[:end])), "")
+    rest = set(normalise(said.replace(fact.name, " "))[0].split())
+    parts = {word for word in normalise(fact.name)[0].split() if len(word) >= TELLING_LETTERS}
+    return None if rest & parts else said or None
+
+
+def _strangers(facts: Iterable[Fact], seed: int) -> dict[str, tuple[str, str]]:
+    """Two invented names of its kind for each name."""
+    kinds = {fact.name: fact.kind for fact in facts}
+    strangers: dict[str, tuple[str, str]] = {}
+    for kind in dict.fromkeys(kinds.values()):
+        names = [name for name, of in kinds.items() if of == kind]
+        invented = iter(invent(kind, 2 * len(names), seed))
+        strangers |= dict(zip(names, zip(invented, invented, strict=True), strict=True))
+    return strangers
