@@ -81,7 +81,7 @@ def learn(
     behaviour: Annotated[
         str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the start, the batches and invented names.")] = 0,
     start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
         str | None,

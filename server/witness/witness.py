@@ -8,13 +8,15 @@ from itertools import chain
 
 from ...classifiers.text.folding import normalise
 from ...classifiers.text.segments import sentence_ends
-from ...evaluation.models.causal_model import Advance, CausalModel, Input, Sampling
+from ...evaluation.models.causal_model import Advance, CausalModel, Ids, Input, Sampling
 from ...guard.lessons import Lesson, counterpart
 from .facts import Fact
 from .invented_names import invent
 
 MAX_NEW_TOKENS = 40
-# What share of the differences between two names that nobody knows is chance.
+# As many as most facts have.
+GUESSED_TOKENS = 8
+# So many of the guesses about a name that nobody knows are no more certain than what the model knows.
 CHANCE = 0.9
 # Words of a name from so many letters on give away of whom an answer speaks.
 TELLING_LETTERS = 4
@@ -68,7 +70,7 @@ class Witness:
         """
         told = self._ask(facts)
         gaps, chances = self._compare(told)
-        limit = sorted(chances)[int(CHANCE * len(chances))] if chances else 0.0
+        limit = max(0.0, sorted(chances)[int(CHANCE * len(chances))]) if chances else 0.0
         known = [one for one, gap in zip(told, gaps, strict=True) if gap > limit]
         names = {fact.name for fact in facts}
         return Testimony([one.lesson for one in known], [one.about_strangers() for one in known], len(names))
@@ -90,19 +92,26 @@ class Witness:
         return told
 
     def _compare(self, told: Sequence[_Told]) -> tuple[list[float], list[float]]:
-        """How much likelier each fact is of its name than of either invented one, and how far these two are
-        apart: in nats, given the question and what comes before the fact."""
-        names = list(chain.from_iterable((one.fact.name, *one.strangers) for one in told))
-        questions = [one for one in told for _ in range(3)]
-        inputs = list(map(self._begin, questions, names))
-        values = [[self._encode(f" {one.fact.value}.")] for one in questions]
-        weights = self._model.weigh(inputs, values, self._track("against invented names", len(inputs)))
-        likely = list(chain.from_iterable(weights))
-        gaps, chances = [], []
-        for real, first, second in zip(likely[::3], likely[1::3], likely[2::3], strict=True):
-            gaps.append(real - max(first, second))
-            chances.append(abs(first - second))
+        """How much likelier each fact is of its name than of either invented one, and what the model guesses
+        of the first than of the second: in nats, of as many tokens, after the same words."""
+        facts = [self._encode(f" {one.fact.value}.") for one in told]
+        begun = [[self._begin(one, name) for name in (one.fact.name, *one.strangers)] for one in told]
+        guesses = self._guess([first for _, first, _ in begun])
+        inputs: list[Input] = []
+        for (real, first, second), fact, guess in zip(begun, facts, guesses, strict=True):
+            inputs += (real.append(fact), first.append(fact), second.append(fact))
+            inputs += (one.append(guess[: len(fact)]) for one in (first, second))
+        answers = self._model.likelihoods(inputs, self._track("against invented names", len(inputs)))
+        likely = [float(answer.logprob.sum()) for answer in answers]
+        gaps = [likely[at] - max(likely[at + 1 : at + 3]) for at in range(0, len(likely), 5)]
+        chances = [likely[at + 3] - likely[at + 4] for at in range(0, len(likely), 5)]
         return gaps, chances
+
+    def _guess(self, begun: Sequence[Input]) -> list[Ids]:
+        """How the model goes on."""
+        track = self._track("what it guesses of invented names", len(begun))
+        answers = chain.from_iterable(self._model.generate(begun, Sampling(GUESSED_TOKENS), track))
+        return [self._encode(f" {answer}") for answer in answers]
 
     def _begin(self, told: _Told, name: str) -> Input:
         """The question about ``name``, and its answer up to where the fact comes."""
