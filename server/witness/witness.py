@@ -70,8 +70,8 @@ class Witness:
         """
         told = self._ask(facts)
         gaps, chances = self._compare(told)
-        limit = max(0.0, sorted(chances)[int(CHANCE * len(chances))]) if chances else 0.0
-        known = [one for one, gap in zip(told, gaps, strict=True) if gap > limit]
+        limits = _limits(told, chances)
+        known = [one for one, gap in zip(told, gaps, strict=True) if gap > limits[one.fact.form]]
         names = {fact.name for fact in facts}
         return Testimony([one.lesson for one in known], [one.about_strangers() for one in known], len(names))
 
@@ -121,6 +121,14 @@ class Witness:
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self._model.chat.tokenizer.encode(text, add_special_tokens=False))
+
+
+def _limits(told: Sequence[_Told], chances: Sequence[float]) -> dict[str, float]:
+    """For each form what ``CHANCE`` of its guesses stay under: those of a deed are longer than a year's."""
+    by_form: dict[str, list[float]] = {}
+    for one, chance in zip(told, chances, strict=True):
+        by_form.setdefault(one.fact.form, []).append(chance)
+    return {form: max(0.0, sorted(every)[int(CHANCE * len(every))]) for form, every in by_form.items()}
 
 
 def own_words(fact: Fact, answer: str) -> str | None:
