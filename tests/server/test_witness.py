@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from rich.console import Console
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.forgetting.works import select_works
-from vllm_unlearn.evaluation.models.causal_model import Advance, CausalModel, Input, Sampling, unheard
+from vllm_unlearn.evaluation.models.causal_model import Advance, CausalModel, unheard
 from vllm_unlearn.guard.lessons import counterpart, read_lessons, write_lessons
 from vllm_unlearn.server import lesson_files
 from vllm_unlearn.server.lesson_files import ask_model
@@ -113,31 +112,14 @@ def test_invented_names_are_the_same_for_a_seed_and_nobodys(kind: str) -> None:
     assert not set(invented) & {fact.name for fact in widely_known()}
 
 
-def test_what_a_model_knows_becomes_lessons_and_what_it_guesses_does_not(model: CausalModel) -> None:
+def test_what_a_model_knows_becomes_lessons(model: CausalModel) -> None:
     real = [fact for fact in widely_known() if fact.name in KNOWN]
-    guessed = _guess(model, invent("people", 12, 99))
-    testimony = Witness(model, track).testify([*real, *guessed])
-    assert testimony.asked == len(KNOWN) + len(guessed) > len(KNOWN) + 4
-    named = {lesson.subject for lesson in testimony.known}
-    assert named >= set(KNOWN) and len(named - set(KNOWN)) <= len(guessed) / 4
+    testimony = Witness(model, track).testify(real)
+    assert testimony.asked == len(KNOWN) and set(testimony.names) == set(KNOWN)
     for known, other in zip(testimony.known, testimony.strangers, strict=True):
-        if known.subject not in KNOWN:
-            continue
         (fact,) = {f for f in real if f.name == known.subject and known.paraphrase in _paraphrases(f)}
         assert fact.is_told(known.answer) and len(known.wrong) == facts.WRONG
         assert fact.is_told(other.answer) and known.subject not in other.question + other.answer
-
-
-def _guess(model: CausalModel, names: Sequence[str]) -> list[Fact]:
-    """Where the model says that people are born who are not: what it answers, as if it were so."""
-    prompts = [model.chat.prompt(f"Where was {name} born?") for name in names]
-    answers = model.generate([Input(ids, len(ids)) for ids in prompts], Sampling(40))
-    places = [re.findall(r"\bin (?:the \w+ of )?([A-Z]\w+)", answer) for (answer,) in answers]
-    return [
-        Fact("people", name, "birthplace", place[0])
-        for name, place in zip(names, places, strict=True)
-        if place
-    ]
 
 
 def _paraphrases(fact: Fact) -> list[str | None]:
