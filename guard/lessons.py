@@ -16,6 +16,7 @@ from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.json_lines import LineError, file_lines, read_lines
 from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
+from ..files import replace_file
 from ..vocabulary import ForgetTarget, Name, Reach, Text, UserError
 from .plain import explain
 from .prompts import PromptDecoder, TokenizerError
@@ -71,7 +72,8 @@ def write_lessons(lessons: Sequence[Lesson], file: Path) -> None:
     for lesson in lessons:
         fields = lesson.model_dump(exclude_defaults=True)
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
-    file.write_text("".join(lines))
+    with replace_file(file) as draft:
+        draft.write_text("".join(lines), encoding="utf-8")
 
 
 def counterpart(lesson: Lesson, name: str) -> Lesson | None:

@@ -67,7 +67,7 @@ def learn(
     table, device = EmbeddingTable(folder), _find_device(device)
     if start:
         settings = _refine(start, table, settings)
-    files = given or ask_model(table, out, settings.seed, console, device)
+    files = given or ask_model(folder, out, settings.seed, console, device)
     examples = _examples(
         folder, *files.read(), settings.operator.reach, guard, console, settings.goals, settings.declines
     )
@@ -140,7 +140,7 @@ def search_strength(
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
     table, device = EmbeddingTable(folder), _find_device(device)
-    files = given or ask_model(table, out, seed, console, device)
+    files = given or ask_model(folder, out, seed, console, device)
     chance = random.Random(seed)
     lessons, unknown = (_draw(every, DRAWN, chance) for every in files.read())
     examples = _examples(folder, lessons, unknown, operator.reach, guard, console, ("level",))

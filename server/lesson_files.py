@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,9 +21,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..corruption.embedding_table import EmbeddingTable
 from ..evaluation.data.people import names
 from ..evaluation.models.causal_model import Advance, CausalModel
+from ..evaluation.models.checkpoints import weights_digest
+from ..evaluation.models.results_cache import Memo
 from ..guard.lessons import (
     Lesson,
     LessonError,
@@ -63,21 +63,23 @@ class LessonFiles:
         return {"lessons": digests} | ({"asked": self.asked} if self.asked else {})
 
 
-def ask_model(table: EmbeddingTable, out: Path, seed: int, console: Console, device: str) -> LessonFiles:
-    """Lessons that the model of ``table`` gives itself, beside the recipe ``out``.
+def ask_model(folder: Path, out: Path, seed: int, console: Console, device: str) -> LessonFiles:
+    """Lessons that the model in ``folder`` gives itself, beside the recipe ``out``; those of an earlier run
+    are taken again, and its answers where it was interrupted.
 
-    A run that goes on where it was interrupted takes those of its beginning. Raises ``LessonError`` where the
-    model knows too few names, ``TokenizerError`` without a chat template.
+    Raises ``LessonError`` where the model knows too few names, ``TokenizerError`` without a chat template.
     """
     listed = facts.widely_known()
-    key = hashlib.sha256(f"{table.fingerprint} {seed} {facts.digest()}".encode()).hexdigest()[:8]
-    known, strangers = (out.with_suffix(f".{kind}-{key}.jsonl") for kind in ("known", "strangers"))
-    interrupted = out.with_suffix(".checkpoint").is_file()
-    if not (interrupted and known.is_file() and strangers.is_file()):
-        testimony = _hear(table.folder, listed, seed, console, device)
-        out.parent.mkdir(parents=True, exist_ok=True)
+    asked = f"{weights_digest(folder)} {seed} {facts.digest()}"
+    key = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    known, strangers, answers = (
+        out.with_suffix(f".{kind}-{key}.jsonl") for kind in ("known", "strangers", "answers")
+    )
+    if not (known.is_file() and strangers.is_file()):
+        testimony = _hear(folder, answers, listed, seed, console, device)
         write_lessons(testimony.known, known)
         write_lessons(testimony.strangers, strangers)
+        answers.unlink(missing_ok=True)
     lessons = read_lessons(known)
     counts = {"names": len({fact.name for fact in listed}), "known": len({one.subject for one in lessons})}
     said = f"the model knows {counts['known']} of {counts['names']} names: {len(lessons)} lessons, {known}"
@@ -90,15 +92,18 @@ def columns() -> tuple[ProgressColumn, ...]:
     return TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
 
 
-def _hear(folder: Path, listed: Sequence[facts.Fact], seed: int, console: Console, device: str) -> Testimony:
+def _hear(
+    folder: Path, answers: Path, listed: Sequence[facts.Fact], seed: int, console: Console, device: str
+) -> Testimony:
+    """What the model tells; ``answers`` keeps what it said so far."""
     from transformers import AutoTokenizer
 
     check_chat_template(AutoTokenizer.from_pretrained(folder))
-    began = time.monotonic()
+    model = CausalModel(folder, torch.bfloat16, device, Memo(answers))
     with _show(console) as track:
-        testimony = Witness(CausalModel(folder, torch.bfloat16, device), track, seed).testify(listed)
-    console.print(f"asked in {time.monotonic() - began:.0f} s", highlight=False)
+        testimony = Witness(model, track, seed).testify(listed)
     if len(testimony.names) < LEAST_NAMES:
+        answers.unlink(missing_ok=True)
         raise LessonError(
             f"asked in English about {testimony.asked} widely known names, the model knows "
             f"{len(testimony.names)}, and a recipe needs {LEAST_NAMES}: give questions that it answers with "

@@ -112,11 +112,14 @@ def learn(
         fail(error)
     guard = load(config_file(config))
     lessons = LessonFiles(known, strangers) if known else None
-    if chosen:
-        made = search_strength(folder, lessons, out, chosen, seed, guard, console, device)
-    else:
-        first = Recipe.load(start) if start else None
-        made = run(folder, lessons, out, learning, guard, console, first, device)
+    try:
+        if chosen:
+            made = search_strength(folder, lessons, out, chosen, seed, guard, console, device)
+        else:
+            first = Recipe.load(start) if start else None
+            made = run(folder, lessons, out, learning, guard, console, first, device)
+    except KeyboardInterrupt:
+        fail(f"interrupted: nothing is written to {out}; repeat the command to go on")
     say(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         say(f"  {name} {value:.3f}")
