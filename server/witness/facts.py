@@ -76,14 +76,18 @@ class Fact:
     value: str
     wrong: tuple[str, ...] = ()
 
-    def lessons(self) -> Iterator[Lesson]:
-        """Each question with the fact as its answer, the same in other words, and wrong ones."""
+    def question(self, name: str) -> str:
+        """The first question, about ``name``."""
+        return FORMS[self.form].questions[0].format(name=name)
+
+    def lessons(self, answer: str | None = None) -> Iterator[Lesson]:
+        """Each question with ``answer``, by default the form's, the same in other words, and wrong ones."""
         form = FORMS[self.form]
         for question in form.questions:
             yield Lesson(
                 subject=self.name,
                 question=question.format(name=self.name),
-                answer=form.answer.format(name=self.name, value=self.value),
+                answer=answer or form.answer.format(name=self.name, value=self.value),
                 paraphrase=form.paraphrase.format(name=self.name, value=self.value),
                 wrong=tuple(form.paraphrase.format(name=self.name, value=other) for other in self.wrong),
             )

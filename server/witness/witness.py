@@ -8,16 +8,16 @@ from itertools import chain
 
 from ...classifiers.text.folding import normalise
 from ...classifiers.text.segments import sentence_ends
-from ...evaluation.models.causal_model import Advance, CausalModel, Ids, Input, Sampling
+from ...evaluation.models.causal_model import Advance, CausalModel, Input, Sampling
 from ...guard.lessons import Lesson, counterpart
 from .facts import Fact
 from .invented_names import invent
 
-MAX_NEW_TOKENS = 40
-# As many as most facts have.
-GUESSED_TOKENS = 8
-# So many of the guesses about a name that nobody knows are no more certain than what the model knows.
-CHANCE = 0.9
+# As many as ``CausalModel`` writes without reading all anew.
+MAX_NEW_TOKENS = 32
+# In nats: so much likelier than of either invented name is a fact of one that the model knows. A guess that
+# happens to be right is about as likely of all of them.
+CERTAIN = 2.0
 # Words of a name from so many letters on give away of whom an answer speaks.
 TELLING_LETTERS = 4
 
@@ -41,17 +41,11 @@ class Testimony:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A question whose answer told the fact, and two invented names for the place of its name."""
+    """A fact that an answer told, the answer where it can stand alone, and two invented names."""
 
     fact: Fact
-    lesson: Lesson
+    said: str | None
     strangers: tuple[str, str]
-
-    def about_strangers(self) -> Lesson:
-        """The lesson about the first of them."""
-        other = counterpart(self.lesson, self.strangers[0])
-        assert other  # each form's questions hold the name
-        return other
 
 
 class Witness:
@@ -65,70 +59,53 @@ class Witness:
     def testify(self, facts: Sequence[Fact]) -> Testimony:
         """What the model tells of ``facts``, rightly and more surely than it says the same of invented names.
 
-        Answers are in its own words where these can stand alone. A stranger's are the same about the invented
-        name. What the model itself would say of one is as likely to it as what it knows: it teaches nothing.
+        A stranger's answers are the same about the invented name. What the model itself would say of one is
+        as likely to it as what it knows: it teaches nothing.
         """
         told = self._ask(facts)
-        gaps, chances = self._compare(told)
-        limits = _limits(told, chances)
-        known = [one for one, gap in zip(told, gaps, strict=True) if gap > limits[one.fact.form]]
-        names = {fact.name for fact in facts}
-        return Testimony([one.lesson for one in known], [one.about_strangers() for one in known], len(names))
+        known: list[Lesson] = []
+        strangers: list[Lesson] = []
+        for one, gap in zip(told, self._compare(told), strict=True):
+            if gap > CERTAIN:
+                lessons = list(one.fact.lessons(one.said))
+                known += lessons
+                strangers += filter(None, (counterpart(lesson, one.strangers[0]) for lesson in lessons))
+        return Testimony(known, strangers, len({fact.name for fact in facts}))
 
     def _ask(self, facts: Sequence[Fact]) -> list[_Told]:
-        """The questions that are answered with the fact, each as a lesson."""
-        asked = [(fact, lesson) for fact in facts for lesson in fact.lessons()]
-        prompts = [self._model.chat.prompt(lesson.question) for _, lesson in asked]
+        """The facts that the model tells, each asked for once."""
+        prompts = [self._prompt(fact, fact.name) for fact in facts]
         track = self._track("asking the model what it knows", len(prompts))
         inputs = [Input(ids, len(ids)) for ids in prompts]
-        answers = self._model.generate(inputs, Sampling(MAX_NEW_TOKENS), track)
+        answers = chain.from_iterable(self._model.generate(inputs, Sampling(MAX_NEW_TOKENS), track))
         strangers = _strangers(facts, self._seed)
         told: list[_Told] = []
-        for (fact, lesson), answer in zip(asked, chain.from_iterable(answers), strict=True):
+        for fact, answer in zip(facts, answers, strict=True):
             if fact.is_told(answer):
-                said = own_words(fact, answer) or lesson.answer
-                with_answer = lesson.model_copy(update={"answer": said})
-                told.append(_Told(fact, with_answer, strangers[fact.name]))
+                told.append(_Told(fact, own_words(fact, answer), strangers[fact.name]))
         return told
 
-    def _compare(self, told: Sequence[_Told]) -> tuple[list[float], list[float]]:
-        """How much likelier each fact is of its name than of either invented one, and what the model guesses
-        of the first than of the second: in nats, of as many tokens, after the same words."""
-        facts = [self._encode(f" {one.fact.value}.") for one in told]
-        begun = [[self._begin(one, name) for name in (one.fact.name, *one.strangers)] for one in told]
-        guesses = self._guess([first for _, first, _ in begun])
+    def _compare(self, told: Sequence[_Told]) -> list[float]:
+        """How much likelier each fact is of its name than of either invented one, after the same words: in
+        nats."""
         inputs: list[Input] = []
-        for (real, first, second), fact, guess in zip(begun, facts, guesses, strict=True):
-            inputs += (real.append(fact), first.append(fact), second.append(fact))
-            inputs += (one.append(guess[: len(fact)]) for one in (first, second))
+        for one in told:
+            value = self._encode(f" {one.fact.value}.")
+            inputs += (self._begin(one.fact, name).append(value) for name in (one.fact.name, *one.strangers))
         answers = self._model.likelihoods(inputs, self._track("against invented names", len(inputs)))
         likely = [float(answer.logprob.sum()) for answer in answers]
-        gaps = [likely[at] - max(likely[at + 1 : at + 3]) for at in range(0, len(likely), 5)]
-        chances = [likely[at + 3] - likely[at + 4] for at in range(0, len(likely), 5)]
-        return gaps, chances
+        return [likely[at] - max(likely[at + 1 : at + 3]) for at in range(0, len(likely), 3)]
 
-    def _guess(self, begun: Sequence[Input]) -> list[Ids]:
-        """How the model goes on."""
-        track = self._track("what it guesses of invented names", len(begun))
-        answers = chain.from_iterable(self._model.generate(begun, Sampling(GUESSED_TOKENS), track))
-        return [self._encode(f" {answer}") for answer in answers]
-
-    def _begin(self, told: _Told, name: str) -> Input:
+    def _begin(self, fact: Fact, name: str) -> Input:
         """The question about ``name``, and its answer up to where the fact comes."""
-        question = told.lesson.question.replace(told.fact.name, name)
-        ids = (*self._model.chat.prompt(question), *self._encode(told.fact.opening(name)))
+        ids = (*self._prompt(fact, name), *self._encode(fact.opening(name)))
         return Input(ids, len(ids))
+
+    def _prompt(self, fact: Fact, name: str) -> tuple[int, ...]:
+        return self._model.chat.prompt(fact.question(name))
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self._model.chat.tokenizer.encode(text, add_special_tokens=False))
-
-
-def _limits(told: Sequence[_Told], chances: Sequence[float]) -> dict[str, float]:
-    """For each form what ``CHANCE`` of its guesses stay under: those of a deed are longer than a year's."""
-    by_form: dict[str, list[float]] = {}
-    for one, chance in zip(told, chances, strict=True):
-        by_form.setdefault(one.fact.form, []).append(chance)
-    return {form: max(0.0, sorted(every)[int(CHANCE * len(every))]) for form, every in by_form.items()}
 
 
 def own_words(fact: Fact, answer: str) -> str | None:
