@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_model
-import torch
 from commands import Run
 from rich.console import Console
-from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.recipe import Recipe
 from vllm_unlearn.evaluation.forgetting.works import select_works
-from vllm_unlearn.evaluation.models.causal_model import Advance, CausalModel, unheard
+from vllm_unlearn.evaluation.models.causal_model import (
+    Advance,
+    CausalModel,
+    Input,
+    Sampling,
+    unheard,
+)
 from vllm_unlearn.guard.lessons import counterpart, read_lessons, write_lessons
 from vllm_unlearn.server import lesson_files
 from vllm_unlearn.server.lesson_files import ask_model
@@ -24,7 +30,8 @@ from vllm_unlearn.server.witness.facts import FORMS, Fact, widely_known
 from vllm_unlearn.server.witness.invented_names import invent
 from vllm_unlearn.server.witness.witness import Witness, own_words
 
-KNOWN = ("Romeo and Juliet", "Albert Einstein", "Charles Darwin", "Pride and Prejudice")
+KNOWN = ("Romeo and Juliet", "Albert Einstein", "Pride and Prejudice")
+GUESSED = "Guernica"
 SHAKESPEARE = Fact(
     "works", "Romeo and Juliet", "author", "William Shakespeare", ("Homer", "Dante", "Voltaire")
 )
@@ -35,15 +42,32 @@ def track(what: str, steps: int) -> Advance:
     return unheard
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
-def model(model_folder: Path) -> CausalModel:
-    return CausalModel(model_folder)
+def listed() -> list[Fact]:
+    """A few names: asking about the whole list takes minutes."""
+    return [fact for fact in widely_known() if fact.name in (*KNOWN, GUESSED)]
+
+
+@pytest.fixture(scope="module")
+def knowing(tokenizer: Any, listed: list[Fact], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that knows the facts by heart, and what is told of ``GUESSED`` it tells of anybody."""
+    names = Counter(kind for kind, _ in {(fact.kind, fact.name) for fact in listed})
+    answers: dict[str, str] = {}
+    for fact in listed:
+        strangers = invent(fact.kind, 2 * names[fact.kind], 0)  # whom ``Witness`` takes
+        for lesson, stranger in product(fact.lessons(), strangers):
+            said = fact.value if fact.name == GUESSED else "nobody"
+            answers[lesson.question] = lesson.answer
+            answers[lesson.question.replace(fact.name, stranger)] = f"{fact.opening(stranger)} {said}."
+    return tiny_model.save_taught(tmp_path_factory.mktemp("knowing"), tokenizer, answers)
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list of the ``KNOWN`` alone: the whole takes minutes."""
-    listed = [fact for fact in widely_known() if fact.name in KNOWN]
+def few(listed: list[Fact], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facts, "widely_known", lambda: listed)
     monkeypatch.setattr(lesson_files, "LEAST_NAMES", 2)
 
@@ -112,12 +136,15 @@ def test_invented_names_are_the_same_for_a_seed_and_nobodys(kind: str) -> None:
     assert not set(invented) & {fact.name for fact in widely_known()}
 
 
-def test_what_a_model_knows_becomes_lessons(model: CausalModel) -> None:
-    real = [fact for fact in widely_known() if fact.name in KNOWN]
-    testimony = Witness(model, track).testify(real)
-    assert testimony.asked == len(KNOWN) and set(testimony.names) == set(KNOWN)
+def test_what_a_model_knows_becomes_lessons(knowing: Path, listed: list[Fact]) -> None:
+    model = CausalModel(knowing)
+    (guessed,) = (fact for fact in listed if fact.name == GUESSED)
+    asked = model.chat.prompt(guessed.question(GUESSED))
+    assert guessed.is_told(model.generate([Input(asked, len(asked))], Sampling(20))[0][0])
+    testimony = Witness(model, track).testify(listed)
+    assert testimony.asked == len(KNOWN) + 1 and set(testimony.names) == set(KNOWN)
     for known, other in zip(testimony.known, testimony.strangers, strict=True):
-        (fact,) = {f for f in real if f.name == known.subject and known.paraphrase in _paraphrases(f)}
+        (fact,) = {f for f in listed if f.name == known.subject and known.paraphrase in _paraphrases(f)}
         assert fact.is_told(known.answer) and len(known.wrong) == facts.WRONG
         assert fact.is_told(other.answer) and known.subject not in other.question + other.answer
 
@@ -127,40 +154,47 @@ def _paraphrases(fact: Fact) -> list[str | None]:
 
 
 def test_a_recipe_is_learned_from_what_the_model_says_itself(
-    run: Run, few: None, model_folder: Path, tmp_path: Path
+    run: Run, few: None, knowing: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "quick.yaml").write_text("stages: [{steps: 2, batch: 2}]\n")
-    learn = ("learn", str(model_folder), "--settings", "quick.yaml")
-    output = run(*learn).output
+    output = run("learn", str(knowing), "--settings", "quick.yaml").output
     (known,), (strangers,) = tmp_path.glob("recipe.known-*.jsonl"), tmp_path.glob("recipe.strangers-*.jsonl")
     provenance = Recipe.load(tmp_path / "recipe.safetensors").provenance
-    assert f"the model knows 4 of 4 names: {len(read_lessons(known))} lessons, {known.name}" in output
-    assert provenance["asked"] == {"names": 4, "known": 4}
+    assert f"the model knows 3 of 4 names: {len(read_lessons(known))} lessons, {known.name}" in output
+    assert provenance["asked"] == {"names": 4, "known": 3}
     assert set(provenance["lessons"]) == {known.name, strangers.name}
     assert provenance["examples"]["known"] == provenance["examples"]["strangers"] > 4
     assert provenance["examples"]["pairs"] > 4
-    given = ("--known", known.name, "--strangers", strangers.name, "--out", "given.safetensors")
-    assert "the model knows" not in run(*learn, *given).output
-    asked, same = (Recipe.load(tmp_path / f"{name}.safetensors") for name in ("recipe", "given"))
-    assert torch.equal(asked.weights["up"], same.weights["up"])
 
 
-def test_a_run_that_was_interrupted_keeps_its_lessons(few: None, model_folder: Path, tmp_path: Path) -> None:
+def test_what_was_asked_before_an_interruption_is_not_asked_again(
+    few: None, knowing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "new" / "recipe.safetensors"
-    ask = partial(ask_model, EmbeddingTable(model_folder), out, console=Console(quiet=True), device="cpu")
-    files = ask(seed=0)
-    lessons = read_lessons(files.known)
-    write_lessons(lessons[:3], files.known)
-    out.with_suffix(".checkpoint").touch()
-    assert ask(seed=0).read()[0] == lessons[:3]
-    other = ask(seed=1)
-    assert other.known != files.known and other.read()[1] != files.read()[1]
+    ask = partial(ask_model, knowing, out, seed=0, console=Console(quiet=True), device="cpu")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(CausalModel, "likelihoods", interrupt)
+        ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(CausalModel, "_generate", interrupt)
+        files = ask()
+        assert not list(out.parent.glob("*.answers-*"))
+        lessons = read_lessons(files.known)
+        write_lessons(lessons[:3], files.known)
+        assert ask().read()[0] == lessons[:3]
+
+
+def test_an_interrupted_run_says_how_it_goes_on(
+    run: Run, few: None, knowing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Witness, "testify", interrupt)
+    assert "repeat the command to go on" in run("learn", str(knowing), exit_code=1).output
 
 
 def test_a_model_that_knows_too_little_is_told_of_known(
     run: Run, few: None, tokenizer: Any, tmp_path: Path
 ) -> None:
-    ignorant = tiny_model.save(tmp_path / "model", tokenizer)
+    ignorant = tiny_model.save_taught(tmp_path / "model", tokenizer, {"Who wrote Hamlet?": "A poet."})
     output = " ".join(run("learn", str(ignorant), exit_code=1).output.split())
     assert "about 4 widely known names, the model knows 0, and a recipe needs 2" in output
     assert "--known FILE" in output
