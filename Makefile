@@ -14,13 +14,19 @@ export VLLM_CPU_KVCACHE_SPACE ?= 1
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
+# Tests of two files at once. Each with one thread: more of them wait for one another, and take several times
+# the processor time.
+WORKERS := --numprocesses 2 --dist loadfile
+test: export OMP_NUM_THREADS ?= 1
+test: export VLLM_CPU_OMP_THREADS_BIND ?= nobind
+
 .PHONY: demo test check bench background docs clean
 
 demo: $(VENV)/.demo  ## a real model forgets a work, and remembers it
 	$(BIN)/python -m vllm_unlearn.server.demo
 
-test: $(VENV)/.test  ## all tests, on a real engine
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## all tests, on real engines
+	$(BIN)/python -m pytest $(or $(ARGS),$(WORKERS))
 
 check: $(VENV)/.test  ## style and types
 	$(BIN)/ruff check .
