@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from rich.console import Console
 from rich.progress import Progress
 
@@ -23,9 +23,9 @@ from .substitute import substitute
 logger = logging.getLogger(__name__)
 
 # Raised with what is made of the same model: older files are then passed over.
-VERSION = 1
+VERSION = 2
 # So long a process waits for another that makes the same, before it makes its own.
-PATIENCE = 600.0
+PATIENCE = 300.0
 # A log that is no terminal hears of so many parts of the work.
 _PARTS = 4
 
@@ -100,13 +100,22 @@ def _lock(file: Path) -> Iterator[None]:
     lock = FileLock(file.with_suffix(".lock"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=PATIENCE)
+        _acquire(lock)
     except (OSError, NotImplementedError, Timeout) as error:
         logger.warning("unlearn: %s cannot be locked (%s)", file, error)
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: BaseFileLock) -> None:
+    """Raises ``Timeout`` where another process holds the lock for longer than ``PATIENCE``."""
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        logger.info("unlearn: waiting for another process that makes the stand-ins, at most %.0f s", PATIENCE)
+        lock.acquire(timeout=PATIENCE)
 
 
 @contextmanager

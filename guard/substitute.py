@@ -8,7 +8,7 @@ from typing import Any
 
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.operators.kin import main_directions, stand_ins
-from ..corruption.operators.stand_in import AROUND, FREQUENT, StandIn
+from ..corruption.operators.stand_in import AROUND, FAR, FREQUENT, StandIn
 from ..corruption.recipe import Recipe
 from ..vocabulary import Role
 from .bare_names import most_around
@@ -32,6 +32,7 @@ def substitute(
     carrying = {token for token, word in enumerate(words) if word and word.grammar}
     operator = StandIn(
         vocabulary=table.vocabulary,
+        far=FAR,
         strengths=strengths or {},
         seed=seed,
         around=max(AROUND, most_around(tokenizer, carrying) + 1),
@@ -45,6 +46,6 @@ def substitute(
         done += tokens
         track(done, total)
 
-    others = stand_ins(main_directions(table), words, operator.near, add)
+    others = stand_ins(main_directions(table), words, operator.near, operator.far, add)
     about = {"version": version("vllm-unlearn")}
     return Recipe(operator, table.fingerprint, table.hidden, {"stand_in": others}, about)

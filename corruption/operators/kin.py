@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -14,6 +14,8 @@ from ..embedding_table import EmbeddingTable
 
 # Of so many nearest tokens of its kind, those that are not the same word count.
 SEARCHED = 64
+# So many words of the kind are drawn, and those among them that are near do not count.
+DRAWN = 32
 # Of a kind's words, so many stand in at most, the most used: it bounds the search.
 CANDIDATES = 8_192
 # Directions are compared in so many dimensions at most: those in which the rows differ most.
@@ -72,10 +74,11 @@ def _main_axes(table: EmbeddingTable, mean: torch.Tensor) -> torch.Tensor:
 
 
 def stand_ins(
-    directions: torch.Tensor, words: Sequence[Word | None], near: int, track: Callable[[int], None]
+    directions: torch.Tensor, words: Sequence[Word | None], near: int, far: int, track: Callable[[int], None]
 ) -> torch.Tensor:
-    """What each token of a vocabulary may give way to, shape (tokens, near): the nearest words of its kind
-    and language that are in use, are not the same word, and do not carry the grammar; fewer are repeated.
+    """What each token of a vocabulary may give way to, shape (tokens, near + far): the nearest words of its
+    kind and language that are in use, are not the same word, and do not carry the grammar; and after them
+    such as are drawn from all but the ``SEARCHED`` nearest. Fewer are repeated.
 
     ``directions`` are those of all embeddings (tokens, dimensions), ``words`` what they say, None for one
     that says nothing (a control token), which is its own and nobody's stand-in. ``track`` hears of each
@@ -83,14 +86,17 @@ def stand_ins(
     """
     every = [token for token, word in enumerate(words) if word]
     bare = [word.text.strip().casefold() if word else "" for word in words]
-    table = [[token] for token in range(len(words))]
+    table = [[token] * (near + far) for token in range(len(words))]
     for kind in _group_by_kind(words):
         for members, candidates in _group_by_language(kind, words):
-            for token, nearest in _find_nearest(directions, members, candidates, bare, near):
+            for token, nearest, others in _find(directions, members, candidates, bare):
                 # One that has no kin gives way to any other: it must not stay.
-                table[token] = nearest or _another(token, kind) or _another(token, every) or [token]
+                found = list(islice(nearest, near)) or _another(token, kind) or _another(token, every)
+                found = found or [token]
+                drawn = list(islice(others, far)) or found
+                table[token] = [*islice(cycle(found), near), *islice(cycle(drawn), far)]
             track(len(members))
-    return torch.tensor([list(islice(cycle(found), near)) for found in table], dtype=torch.int32)
+    return torch.tensor(table, dtype=torch.int32)
 
 
 def _another(token: int, tokens: Sequence[int]) -> list[int]:
@@ -145,23 +151,28 @@ def _word(words: Sequence[Word | None], token: int) -> Word:
     return word
 
 
-def _find_nearest(
-    directions: torch.Tensor,
-    members: Sequence[int],
-    candidates: Sequence[int],
-    bare: Sequence[str],
-    near: int,
-) -> Iterator[tuple[int, list[int]]]:
-    """Each of ``members``, with the ``near`` nearest ``candidates`` that may stand in for it, in order."""
+def _find(
+    directions: torch.Tensor, members: Sequence[int], candidates: Sequence[int], bare: Sequence[str]
+) -> Iterator[tuple[int, Iterator[int], Iterator[int]]]:
+    """Each of ``members``, with the nearest ``candidates`` that may stand in for it, in order, and with
+    others that may, as they are drawn."""
     others = directions[torch.tensor(candidates)].T.contiguous()
+    chance = torch.Generator().manual_seed(_SEED)
     for start in range(0, len(members), ROWS_AT_ONCE):
         chunk = members[start : start + ROWS_AT_ONCE]
         cosines = directions[torch.tensor(chunk)] @ others
         nearest = cosines.topk(min(SEARCHED, len(candidates)), dim=1).indices.tolist()
-        for token, order in zip(chunk, nearest, strict=True):
-            word = bare[token]
-            allowed = (other for place in order if _differ(word, bare[other := candidates[place]]))
-            yield token, list(islice(allowed, near))
+        drawn = torch.randint(len(candidates), (len(chunk), DRAWN), generator=chance).tolist()
+        for token, near, far in zip(chunk, nearest, drawn, strict=True):
+            word, beside = bare[token], set(near)
+            # Of a small kind all are near: then those that are least.
+            rest = [place for place in dict.fromkeys(far) if place not in beside] or near[::-1]
+            yield token, _allow(word, near, candidates, bare), _allow(word, rest, candidates, bare)
+
+
+def _allow(word: str, places: Iterable[int], candidates: Sequence[int], bare: Sequence[str]) -> Iterator[int]:
+    """The ``candidates`` at ``places`` that are not the same word."""
+    return (other for place in places if _differ(word, bare[other := candidates[place]]))
 
 
 def _differ(word: str, other: str) -> bool:

@@ -15,12 +15,15 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
-from ...vocabulary import LabelledRole, Reach, Role
+from ...vocabulary import FlaggedToken, LabelledRole, Reach, Role
 from .flagged import Flagged, Lookup
 from .operators import Operator
 
 # A token gives way to one of so many.
 NEAR = 4
+# A token of a name gives way to one of so many that are not near: near to a work are others by its author,
+# and who wrote it.
+FAR = 8
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
 # A request that adds nothing to a name has fewer tokens that give way around it; of many tokenizers, not all.
@@ -38,13 +41,16 @@ STRENGTHS: dict[Role, float] = {
 class StandIn(Operator):
     """e -> e + strength * (e' - e), where e' is the row of the token's stand-in.
 
-    The weights are ``stand_in``, of shape (vocabulary, near): those that each token may give way to. Target
-    and token decide to which: the same for all targets would be a code that an observer learns.
+    The weights are ``stand_in``, of shape (vocabulary, near + far): those that each token may give way to,
+    text to the first, names to the last. Target and token decide to which: the same for all targets would be
+    a code that an observer learns.
     """
 
     operator: Literal["stand_in"] = "stand_in"
     vocabulary: int = Field(ge=1)
     near: int = Field(default=NEAR, ge=1)
+    far: int = Field(default=0, ge=0)
+    """Where there are none, names give way to the near ones, too."""
     strengths: Mapping[LabelledRole, float] = Field(default_factory=lambda: dict(STRENGTHS))
     """Of each role; of those that are left out, as by default."""
     kept: int = Field(default=FREQUENT, ge=0)
@@ -69,8 +75,9 @@ class StandIn(Operator):
     @model_serializer(mode="wrap")
     def _leave_out_what_older_recipes_lack(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        if not self.grammar:  # or their digests would be others
-            del written["grammar"]
+        for name in ("grammar", "far"):
+            if not written[name]:  # or their digests would be others
+                del written[name]
         return written
 
     @property
@@ -80,7 +87,7 @@ class StandIn(Operator):
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
-        return {"stand_in": (self.vocabulary, self.near)}
+        return {"stand_in": (self.vocabulary, self.near + self.far)}
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
@@ -94,7 +101,7 @@ class StandIn(Operator):
 
     def draw(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         """The token that each flagged one gives way to: itself, if it carries the grammar."""
-        choices = [seed % self.near for seed in flagged.seeds]
+        choices = [self._choose(*pair) for pair in zip(flagged.tokens, flagged.seeds, strict=True)]
         others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()
         frequent: list[int] = []
         meaning: set[tuple[int, int]] = set()
@@ -107,6 +114,12 @@ class StandIn(Operator):
             if flagged.tokens[number].run in meaning:
                 others[number] = flagged.token_ids[number]
         return others
+
+    def _choose(self, token: FlaggedToken, seed: int) -> int:
+        """The column of a token's stand-in."""
+        if self.far and token.role in (Role.NAME, Role.NAME_GIVEN):
+            return self.near + seed % self.far
+        return seed % self.near
 
     def _carries_grammar(self, token: int) -> bool:
         return token < self.kept or token in self._grammar

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -16,6 +17,7 @@ from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, ZeroOut
 from vllm_unlearn.corruption.operators.stand_in import StandIn
 from vllm_unlearn.corruption.recipe import Recipe, fallback_operator
+from vllm_unlearn.guard import default_recipe
 from vllm_unlearn.guard.configuration import CorruptionSettings
 from vllm_unlearn.guard.default_recipe import StandInCache
 from vllm_unlearn.guard.prompts import TokenizerError
@@ -103,6 +105,20 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(
     recipe = StandInCache(tmp_path / "file" / "cache").recipe(table, tokenizer)
     assert recipe.digest == StandInCache(tmp_path / "cache").recipe(table, tokenizer).digest
     assert "cannot be written" in caplog.text
+
+
+def test_who_waits_for_another_process_says_so_and_not_for_ever(
+    tmp_path: Path,
+    table: EmbeddingTable,
+    tokenizer: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(default_recipe, "PATIENCE", 0.01)
+    cache = StandInCache(tmp_path / "cache")
+    with FileLock(cache.file(table, tokenizer).with_suffix(".lock")), caplog.at_level(logging.INFO):
+        assert isinstance(cache.recipe(table, tokenizer).operator, StandIn)
+    assert caplog.text.count("waiting for another process") == 1
 
 
 def _digest(folder: Path) -> str:

@@ -37,7 +37,7 @@ DIRECTIONS = torch.nn.functional.normalize(ROWS - ROWS.mean(0), dim=1)
 def found(near: int = 2, words: Mapping[str, Word] = {}) -> dict[str, set[str]]:
     """What each token may give way to; ``words`` are others than plain ones."""
     every = [None, *(words.get(text, Word(text)) for text in WORDS)]
-    chosen = stand_ins(DIRECTIONS, every, near, lambda done: None)
+    chosen = stand_ins(DIRECTIONS, every, near, 0, lambda done: None)
     assert chosen.shape == (len(TOKENS), near)
     return {token: {TOKENS[int(one)] for one in near} for token, near in zip(TOKENS, chosen, strict=True)}
 
@@ -69,14 +69,27 @@ def test_a_control_token_stays_and_one_that_is_alone_of_its_kind_does_not() -> N
 
 
 def test_a_word_whose_only_kin_are_its_own_forms_does_not_stay() -> None:
-    chosen = stand_ins(DIRECTIONS[5:7], [Word(" baker"), Word(" bakery")], 2, lambda done: None)
+    chosen = stand_ins(DIRECTIONS[5:7], [Word(" baker"), Word(" bakery")], 1, 1, lambda done: None)
     assert chosen.tolist() == [[1, 1], [0, 0]]
 
 
 def test_progress_tells_of_every_token_that_says_something() -> None:
     done: list[int] = []
-    stand_ins(DIRECTIONS, [None, *map(Word, WORDS)], 2, done.append)
+    stand_ins(DIRECTIONS, [None, *map(Word, WORDS)], 2, 2, done.append)
     assert sum(done) == len(WORDS)
+
+
+def test_the_far_ones_are_words_of_the_kind_that_are_not_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Along an arc the neighbours are the nearest; "ab17" and "ab20" begin alike, and are one word."""
+    monkeypatch.setattr(kin, "SEARCHED", 5)
+    every = [Word(f" {chr(97 + n)}b{chr(97 + n)}s") for n in range(26)] + [Word(" Ab")]
+    angles = torch.arange(27) / 20
+    directions = torch.stack([angles.cos(), angles.sin()], 1)
+    chosen = stand_ins(directions, every, 2, 3, lambda done: None)
+    assert torch.equal(chosen, stand_ins(directions, every, 2, 3, lambda done: None))
+    for token, (*near, far_1, far_2, far_3) in enumerate(chosen[:26].tolist()):
+        assert all(abs(other - token) <= 4 for other in near)
+        assert all(abs(other - token) > 2 and other < 26 for other in (far_1, far_2, far_3))
 
 
 KIN = [(" ab", " cd"), (" Ab", " Cd"), (" AB", " CD"), ("ab", "cd"), (" аб", " вг"), ("?", "!"), ("7", "8")]
@@ -86,8 +99,8 @@ KIN = [(" ab", " cd"), (" Ab", " Cd"), (" AB", " CD"), ("ab", "cd"), (" аб", "
 def test_script_case_and_beginning_are_kept(text: str, other: str) -> None:
     """All lie as near to each other: only the kind tells them apart."""
     every = [text for pair in KIN for text in pair]
-    chosen = stand_ins(torch.ones(len(every), 2), list(map(Word, every)), 1, lambda done: None)
-    assert every[int(chosen[every.index(text), 0])] == other
+    chosen = stand_ins(torch.ones(len(every), 2), list(map(Word, every)), 1, 1, lambda done: None)
+    assert [every[int(one)] for one in chosen[every.index(text)]] == [other, other]
 
 
 def test_words_give_way_to_words_in_use_of_their_language(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +109,7 @@ def test_words_give_way_to_words_in_use_of_their_language(monkeypatch: pytest.Mo
     texts = {"wrote": "en", "schrieb": "de", "zzw": "", "told": "en", "sang": "en", "lief": "de", "kam": "de"}
     every = [Word(f" {text}", language, 1e-5) for text, language in texts.items()]
     angles = torch.tensor([0.0, 0.01, 0.02, 0.5, 0.6, 0.7, 0.8])
-    chosen = stand_ins(torch.stack([angles.cos(), angles.sin()], 1), every, 1, lambda done: None)
+    chosen = stand_ins(torch.stack([angles.cos(), angles.sin()], 1), every, 1, 0, lambda done: None)
     stands = {text: list(texts)[int(other)] for text, (other,) in zip(texts, chosen, strict=True)}
     assert (stands["wrote"], stands["schrieb"]) == ("told", "lief")
     assert stands["zzw"] == "wrote"  # a part of a word has the language of most

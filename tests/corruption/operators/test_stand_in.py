@@ -44,6 +44,15 @@ def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Rol
     return made.operator.draw(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
 
 
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.label)
+def test_names_give_way_to_the_far_ones_and_all_else_to_the_near(table: EmbeddingTable, role: Role) -> None:
+    operator = StandIn(vocabulary=table.vocabulary, near=2, far=3, kept=0)
+    columns = torch.arange(5, dtype=torch.int32).expand(table.vocabulary, 5)
+    made = Recipe(operator, table.fingerprint, table.hidden, {"stand_in": columns})
+    drawn = set(others(made, "a", list(range(20)), [role] * 20))
+    assert drawn == ({2, 3, 4} if role in (NAME, Role.NAME_GIVEN) else {0, 1})
+
+
 def draw(made: Recipe, target: str) -> list[int]:
     return others(made, target, list(range(20)), [NAME] * 20)
 
@@ -175,8 +184,8 @@ def test_the_grammar_stays_wherever_it_is_numbered(table: EmbeddingTable) -> Non
     assert others(made, "a", [9], [NAME]) != [9]
 
 
-def test_recipes_from_before_the_grammar_keep_their_digests(table: EmbeddingTable) -> None:
-    assert "grammar" not in recipe(table).operator.model_dump_json()
+def test_recipes_from_before_the_grammar_and_the_far_ones_keep_their_digests(table: EmbeddingTable) -> None:
+    assert not {"grammar", "far"} & recipe(table).operator.model_dump().keys()
     assert recipe(table).digest != recipe(table, grammar=[9]).digest
 
 
