@@ -15,14 +15,14 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
-from ...vocabulary import FlaggedToken, LabelledRole, Reach, Role
+from ...vocabulary import LabelledRole, Reach, Role
 from .flagged import Flagged, Lookup
 from .operators import Operator
 
 # A token gives way to one of so many.
 NEAR = 4
-# A token of a name gives way to one of so many that are not near: near to a work are others by its author,
-# and who wrote it.
+# A name with little around it gives way to words that are not near, each token to one of so many: near to a
+# work are others by its author, and who wrote it.
 FAR = 8
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
@@ -41,16 +41,16 @@ STRENGTHS: dict[Role, float] = {
 class StandIn(Operator):
     """e -> e + strength * (e' - e), where e' is the row of the token's stand-in.
 
-    The weights are ``stand_in``, of shape (vocabulary, near + far): those that each token may give way to,
-    text to the first, names to the last. Target and token decide to which: the same for all targets would be
-    a code that an observer learns.
+    The weights are ``stand_in``, of shape (vocabulary, near + far): those that each token may give way to.
+    A name with little text around it has one of the last, all else one of the first. Target and token decide
+    which: the same for all targets would be a code that an observer learns.
     """
 
     operator: Literal["stand_in"] = "stand_in"
     vocabulary: int = Field(ge=1)
     near: int = Field(default=NEAR, ge=1)
     far: int = Field(default=0, ge=0)
-    """Where there are none, names give way to the near ones, too."""
+    """Where there are none, all names give way to near ones."""
     strengths: Mapping[LabelledRole, float] = Field(default_factory=lambda: dict(STRENGTHS))
     """Of each role; of those that are left out, as by default."""
     kept: int = Field(default=FREQUENT, ge=0)
@@ -59,8 +59,8 @@ class StandIn(Operator):
     grammar: tuple[int, ...] = ()
     """More tokens that stay likewise: some tokenizers number punctuation and common words late."""
     around: int = Field(default=AROUND, ge=0)
-    """Where fewer tokens around a name give way, in a prompt that is to be answered, it does so by ``alone``:
-    "Who is X?" asks by nothing but the name, and would be told what is known of it."""
+    """Where fewer tokens around a name say something, it gives way to a far one, and by ``alone`` in a prompt
+    that is to be answered: "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
     seed: int = 0
     """The seed of the draw: which of its candidates a token's stand-in is."""
@@ -91,17 +91,26 @@ class StandIn(Operator):
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
-        others = lookup(self.draw(flagged, weights))
+        others = self.draw(flagged, weights)
         rows, roles = flagged.rows.float(), flagged.roles
         strengths = torch.tensor([self.strengths[role] for role in Role])[roles]
-        alone = (roles == Role.NAME) & self._bare(flagged, others)
+        alone = (roles == Role.NAME) & self._bare(flagged)
         strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
-        moved = rows + strengths[:, None] * (others.float() - rows)
+        moved = rows + strengths[:, None] * (lookup(others).float() - rows)
         return moved.to(flagged.rows.dtype)
 
     def draw(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         """The token that each flagged one gives way to: itself, if it carries the grammar."""
-        choices = [self._choose(*pair) for pair in zip(flagged.tokens, flagged.seeds, strict=True)]
+        others = self._draw_near(flagged, weights)
+        if not self.far:
+            return others
+        for number in self._bare(flagged).nonzero().flatten().tolist():
+            column = self.near + flagged.seeds[number] % self.far
+            others[number] = int(weights["stand_in"][flagged.token_ids[number], column])
+        return others
+
+    def _draw_near(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
+        choices = [seed % self.near for seed in flagged.seeds]
         others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()
         frequent: list[int] = []
         meaning: set[tuple[int, int]] = set()
@@ -115,12 +124,6 @@ class StandIn(Operator):
                 others[number] = flagged.token_ids[number]
         return others
 
-    def _choose(self, token: FlaggedToken, seed: int) -> int:
-        """The column of a token's stand-in."""
-        if self.far and token.role in (Role.NAME, Role.NAME_GIVEN):
-            return self.near + seed % self.far
-        return seed % self.near
-
     def _carries_grammar(self, token: int) -> bool:
         return token < self.kept or token in self._grammar
 
@@ -128,9 +131,11 @@ class StandIn(Operator):
     def _grammar(self) -> frozenset[int]:
         return frozenset(self.grammar)
 
-    def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
-        """Whether each token (tokens,) is of a run in which few tokens of text give way."""
+    def _bare(self, flagged: Flagged) -> torch.Tensor:
+        """Whether each token (tokens,) is of a name in a run with little text but the grammar."""
+        names = (flagged.roles == Role.NAME) | (flagged.roles == Role.NAME_GIVEN)
+        carry = [self._carries_grammar(token) for token in flagged.token_ids]
+        text = ~(names | torch.tensor(carry, dtype=torch.bool))
         runs = (flagged.places == 0).long().cumsum(0)
-        giving = (flagged.roles == Role.TEXT) & (others != flagged.rows).any(1)
-        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
-        return counts[runs] < self.around
+        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, text.long())
+        return names & (counts[runs] < self.around)

@@ -44,13 +44,30 @@ def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Rol
     return made.operator.draw(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
 
 
-@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.label)
-def test_names_give_way_to_the_far_ones_and_all_else_to_the_near(table: EmbeddingTable, role: Role) -> None:
-    operator = StandIn(vocabulary=table.vocabulary, near=2, far=3, kept=0)
+FAR = {2, 3, 4}
+WAYS = [
+    ([NAME], FAR),
+    ([NAME, TEXT], FAR),
+    ([NAME, TEXT, TEXT], {0, 1}),  # there is enough around it
+    ([Role.NAME_GIVEN, Role.TEXT_GIVEN], FAR),
+    ([Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.TEXT_GIVEN], {0, 1}),
+    ([Role.NAME_GIVEN, Role.REPLY], FAR),
+    ([TEXT, NAME, NAME], {0, 1}),
+    ([Role.TEXT_GIVEN, Role.NAME_GIVEN], {0, 1}),
+    ([Role.REPLY], {0, 1}),
+]
+
+
+@pytest.mark.parametrize(("roles", "drawn"), WAYS)
+def test_a_name_with_little_around_it_gives_way_to_the_far_ones(
+    table: EmbeddingTable, roles: list[Role], drawn: set[int]
+) -> None:
+    """Of tokens with these ``roles`` the first, in the matches of many targets."""
+    operator = StandIn(vocabulary=table.vocabulary, near=2, far=3, kept=0, around=2)
     columns = torch.arange(5, dtype=torch.int32).expand(table.vocabulary, 5)
     made = Recipe(operator, table.fingerprint, table.hidden, {"stand_in": columns})
-    drawn = set(others(made, "a", list(range(20)), [role] * 20))
-    assert drawn == ({2, 3, 4} if role in (NAME, Role.NAME_GIVEN) else {0, 1})
+    tokens = [7, 8, 9][: len(roles)]
+    assert {others(made, str(target), tokens, roles)[0] for target in range(40)} == drawn
 
 
 def draw(made: Recipe, target: str) -> list[int]:
