@@ -59,8 +59,8 @@ class StandIn(Operator):
     grammar: tuple[int, ...] = ()
     """More tokens that stay likewise: some tokenizers number punctuation and common words late."""
     around: int = Field(default=AROUND, ge=0)
-    """Where fewer tokens around a name say something, it gives way to a far one, and by ``alone`` in a prompt
-    that is to be answered: "Who is X?" asks by nothing but the name, and would be told what is known of it."""
+    """Where fewer tokens around a name say something, it gives way to a far one, in a prompt that is to be
+    answered by ``alone``: "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
     seed: int = 0
     """The seed of the draw: which of its candidates a token's stand-in is."""
