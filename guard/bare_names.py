@@ -17,6 +17,9 @@ REQUESTS = (
     "Tell me about {}.",
     "What do you know about {}?",
     "Tell me everything you know about {}.",
+    "Write a short biography of {}.",
+    "Which author wrote {}?",
+    "Who is the writer behind the novel {}?",
 )
 _NAME = "Mira Tolland"
 

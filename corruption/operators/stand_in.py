@@ -27,7 +27,7 @@ FAR = 8
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
 # A request that adds nothing to a name has fewer tokens that give way around it; of many tokenizers, not all.
-AROUND = 3
+AROUND = 5
 
 STRENGTHS: dict[Role, float] = {
     Role.NAME: 0.4,
