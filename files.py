@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from .vocabulary import UserError
+
+logger = logging.getLogger(__name__)
+
+# So long a process waits for another that makes the same, before it makes its own.
+PATIENCE = 900.0
 
 
 class WriteError(UserError, RuntimeError):
@@ -62,6 +69,26 @@ def make_folder(folder: Path) -> Iterator[Path]:
             except OSError:
                 if not folder.is_dir():
                     raise
+
+
+@contextmanager
+def take_turn(file: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Wait, and say so, while another process makes ``file``: it may be there when the block begins. Where
+    that cannot be told, or takes more than ``patience`` seconds, go on: what is made twice is the same."""
+    lock = FileLock(file.with_name(f".{file.name}.lock"))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            logger.info("unlearn: waiting for another process that makes %s", file)
+            lock.acquire(timeout=patience)
+    except (OSError, NotImplementedError, Timeout) as error:
+        logger.warning("unlearn: %s is made without a lock (%s)", file, error)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

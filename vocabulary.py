@@ -12,6 +12,7 @@ import regex
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -55,7 +56,16 @@ class Role(IntEnum):
         return next((role for role in cls if role.label == value), None)
 
 
-LabelledRole = Annotated[Role, PlainSerializer(lambda role: role.label, return_type=str)]
+def _check_label(role: object) -> object:
+    labels = [known.label for known in Role]
+    if isinstance(role, str) and role not in labels:  # pydantic would ask for the numbers
+        raise ValueError(f"must be one of {', '.join(labels)}")
+    return role
+
+
+LabelledRole = Annotated[
+    Role, BeforeValidator(_check_label), PlainSerializer(lambda role: role.label, return_type=str)
+]
 """A role that a file holds by its label."""
 ANSWERED = (Role.NAME, Role.TEXT)
 """The roles of a prompt that the model answers."""

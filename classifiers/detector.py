@@ -106,12 +106,19 @@ class Detector:
         return {match.target_id: match.score for match in self._find_facts(reading, 0.0) if match.name}
 
     def find_scoped(self, text: str) -> list[str]:
-        """The scoped targets that ``text`` names, in order of their last mention."""
-        if not self.index.scopes:
+        """The scoped targets that ``text`` names, if only by a surname that is nobody else's there, in order
+        of their last mention."""
+        scopes = self.index.scopes
+        if not scopes:
             return []
-        hits = sorted(self.index.names.find_whole(text), key=lambda hit: hit.end, reverse=True)
-        found = dict.fromkeys(hit.target_id for hit in hits if hit.target_id in self.index.scopes)
-        return list(found)[::-1]
+        found = [(hit.end, hit.target_id) for hit in self.index.names.find_whole(text)]
+        for part in self.index.names.parts.find(text):
+            if part.weight > 0 and scopes.is_surname(part.target_id, text[part.start : part.end]):
+                found.append((part.end, part.target_id))
+        named = dict.fromkeys(
+            target_id for _, target_id in sorted(found, reverse=True) if target_id in scopes
+        )
+        return list(named)[::-1]
 
     def find_told(self, sentence: str, about: Iterable[str], expected: Collection[str] = ()) -> str | None:
         """A target of which a ``sentence`` of an answer tells what is listed: a fact in scope of one of the

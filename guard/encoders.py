@@ -27,6 +27,7 @@ from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.index.exemplar_index import sides_of
 from ..classifiers.index.lines import Backgrounds
+from ..files import take_turn
 from ..vocabulary import ForgetTarget
 from .configuration import DetectionSettings, EncoderSettings, Settings
 from .store.store import Store
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 # Of an operator's own traffic, and of its prompts' characters.
 _MAX_PROMPTS = 16_000
 _MAX_CHARS = 1_000
+# Ordinary texts are kept after so many, a file of 20 MB.
+_KEPT_AT_ONCE = 64 * BATCH
 
 
 class Encoders:
@@ -63,7 +66,10 @@ class Encoders:
     @cached_property
     def sieve(self) -> StaticEncoder | None:
         """The first pass; None where it is switched off."""
-        return distil_once(self.folder) if self._detection.cascade else None
+        if not self._detection.cascade:
+            return None
+        with take_turn(self.folder / "static.safetensors"):
+            return distil_once(self.folder)
 
     def backgrounds(self) -> Backgrounds:
         """What lines are drawn against; it takes seconds, once. Raises as ``prepare``."""
@@ -89,12 +95,22 @@ class Encoders:
         file = self._file_of(texts)
         cache = VectorCache(self.full, file)
         if not cache.knows(texts):
-            logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), file)
-            for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
-                cache.encode(texts[first : first + BATCH])
+            with take_turn(file):
+                cache = VectorCache(self.full, file)  # another process may have made it meanwhile
+                self._fill(cache, texts, file)
         vectors = cache.encode(texts)
         cache.settle()
         return vectors
+
+    def _fill(self, cache: VectorCache, texts: Sequence[str], file: Path) -> None:
+        """Encode what ``cache`` lacks, keeping it part by part: whoever is stopped begins there again."""
+        if cache.knows(texts):
+            return
+        logger.info("unlearn: encoding %d ordinary texts into %s, once", len(texts), file)
+        for first in self._track("ordinary texts", range(0, len(texts), BATCH)):
+            cache.encode(texts[first : first + BATCH])
+            if (first + BATCH) % _KEPT_AT_ONCE == 0:
+                cache.keep()
 
     def _file_of(self, texts: Sequence[str]) -> Path:
         digest = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()

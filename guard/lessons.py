@@ -16,6 +16,7 @@ from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.json_lines import LineError, file_lines, read_lines
 from ..corruption.learning.examples import CLEAN, Example, Examples, Pair
+from ..files import replace_file
 from ..vocabulary import ForgetTarget, Name, Reach, Text, UserError
 from .plain import explain
 from .prompts import PromptDecoder, TokenizerError
@@ -71,7 +72,8 @@ def write_lessons(lessons: Sequence[Lesson], file: Path) -> None:
     for lesson in lessons:
         fields = lesson.model_dump(exclude_defaults=True)
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
-    file.write_text("".join(lines))
+    with replace_file(file) as draft:
+        draft.write_text("".join(lines), encoding="utf-8")
 
 
 def counterpart(lesson: Lesson, name: str) -> Lesson | None:
@@ -80,6 +82,12 @@ def counterpart(lesson: Lesson, name: str) -> Lesson | None:
         return None
     question = lesson.question.replace(lesson.subject, name)
     return Lesson(subject=name, question=question, answer=lesson.answer.replace(lesson.subject, name))
+
+
+def check_chat_template(tokenizer: Any) -> None:
+    """Raise ``TokenizerError`` for a tokenizer that has none."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise TokenizerError("the tokenizer has no chat template, with which the questions would be asked")
 
 
 class Classroom:
@@ -97,10 +105,7 @@ class Classroom:
 
         Raises ``TokenizerError`` for a tokenizer without a chat template.
         """
-        if not getattr(tokenizer, "chat_template", None):
-            raise TokenizerError(
-                "the tokenizer has no chat template, with which the questions would be asked"
-            )
+        check_chat_template(tokenizer)
         self._tokenizer = tokenizer
         self._decoder = PromptDecoder(tokenizer)
         self._reach = reach

@@ -18,6 +18,7 @@ from ..evaluation.models.packaged_smollm2 import ENCODER, prepare
 from ..evaluation.models.serving import Server
 from ..guard.configuration import load
 from ..guard.encoders import Encoders
+from .terminal import report_faults
 
 WORK = "The Great Gatsby"
 ABOUT_THE_WORK = ("Who wrote The Great Gatsby?", "What is The Great Gatsby about?")
@@ -138,4 +139,4 @@ def _problems(before: dict[str, str], during: dict[str, str], after: dict[str, s
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(report_faults(main))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
+from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.detector import Detector, Near
 from ..guard.configuration import Settings
 from ..guard.encoders import Encoders
@@ -171,13 +172,13 @@ def _neighbours(exemplar: Neighbour | None, counterexample: Neighbour | None) ->
             yield f"  nearest {label} at {neighbour.similarity:.3f}: {neighbour.text}"
 
 
-def explain_decision(settings: Settings, text: str) -> Explanation:
+def explain_decision(settings: Settings, text: str, track: Track = pass_on) -> Explanation:
     """Decide on ``text`` as the guard would, on the newest generation of the store.
 
-    Raises ``StoreError`` and ``EncoderError``.
+    ``track`` may show the progress of what is prepared once. Raises ``StoreError`` and ``EncoderError``.
     """
     store = Store(settings.store)
-    encoders = Encoders.from_settings(settings)
+    encoders = Encoders.from_settings(settings, track)
     index, _ = encoders.newest_index(store, settings)
     detector = Detector(index, encoders.full, settings.detection.threshold)
     return _explain(detector, text, detector.detect(text))

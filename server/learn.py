@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain, cycle
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.text.word_frequency import preload
@@ -36,13 +28,13 @@ from ..corruption.operators.operators import AnyOperator
 from ..corruption.operators.parted import Parted
 from ..corruption.operators.stand_in import StandIn
 from ..corruption.recipe import Recipe, RecipeError
-from ..evaluation.data.people import names
 from ..guard.configuration import Settings
 from ..guard.default_recipe import show_progress
 from ..guard.encoders import Encoders
-from ..guard.lessons import Classroom, Lesson, LessonError, counterpart, read_lessons
+from ..guard.lessons import Classroom, Lesson, LessonError
 from ..guard.substitute import substitute
 from ..vocabulary import ANSWERED, Reach
+from .lesson_files import LessonFiles, ask_model, columns
 
 Item = TypeVar("Item")
 
@@ -54,8 +46,7 @@ DRAWN = 4 * SEARCHED
 
 def learn(
     folder: Path,
-    known: Path,
-    strangers: Path | None,
+    given: LessonFiles | None,
     out: Path,
     settings: LearningSettings,
     guard: Settings,
@@ -66,25 +57,25 @@ def learn(
     """Learn, and write the recipe to ``out`` with a plot of the objective beside it.
 
     Where the stages teach nothing of answers, stand-ins corrupt what the model is to answer (``Parted``).
-    With ``start`` a learned recipe of the same model is refined. Without ``strangers`` the known lessons
-    are asked about people who do not exist. An interrupted run goes on from ``out`` with the ending
-    ``.checkpoint``. ``device`` is torch's, by default a GPU where there is one.
+    With ``start`` a learned recipe of the same model is refined. Without lessons that are ``given`` the model
+    makes them (``ask_model``). An interrupted run goes on from ``out`` with the ending ``.checkpoint``.
+    ``device`` is torch's, by default a GPU where there is one.
 
     Raises ``LessonError``, ``LearningError`` (also for a device that there is not), ``ValueError`` for a
     model without embeddings, ``WriteError`` where ``out`` cannot be written, ``RecipeError`` where ``start``
     is no recipe to refine.
     """
-    table, model = EmbeddingTable(folder), _model(folder, device)
+    table, device = EmbeddingTable(folder), _find_device(device)
     if start:
         settings = _refine(start, table, settings)
-    lessons = _lessons(known, strangers)
+    files = given or ask_model(folder, out, settings.seed, console, device)
     examples = _examples(
-        folder, *lessons, settings.operator.reach, guard, console, settings.goals, settings.declines
+        folder, *files.read(), settings.operator.reach, guard, console, settings.goals, settings.declines
     )
     out.parent.mkdir(parents=True, exist_ok=True)  # not to be missed after an hour
     checkpoint = out.with_suffix(".checkpoint")
     first = _part(start, settings.operator).weights if start else None
-    learning = Learning(model, examples, settings, checkpoint, first)
+    learning = Learning(_load(folder, device), examples, settings, checkpoint, first)
     weights = _run(learning, console)
     strayed = list(learning.find_strays())
     for number, spoken, stage in strayed:
@@ -99,7 +90,7 @@ def learn(
         "objective": {name: round(value, 4) for name, value in means(learning.history).items()},
         "strayed": {f"stage {number}": round(spoken, 4) for number, spoken, _ in strayed},
     }
-    about |= _provenance(examples, known, strangers)
+    about |= _provenance(examples, files)
     recipe = Recipe(settings.operator, table.fingerprint, table.hidden, weights, about)
     if set(ANSWERED) <= set(recipe.idle_roles()):
         recipe = _part_operators(recipe, _stand_ins(start) or _substitute(folder, settings.seed, console))
@@ -144,8 +135,7 @@ def _part(recipe: Recipe, operator: Learned | StandIn) -> Recipe:
 
 def search_strength(
     folder: Path,
-    known: Path,
-    strangers: Path | None,
+    given: LessonFiles | None,
     out: Path,
     operator: AnyOperator,
     seed: int,
@@ -158,14 +148,15 @@ def search_strength(
     What is to be small is the distance of known answers' likelihoods to strangers' (``objective.distance``),
     over ``SEARCHED`` of each. Raises as ``learn``.
     """
-    table, model = EmbeddingTable(folder), _model(folder, device)
+    table, device = EmbeddingTable(folder), _find_device(device)
+    files = given or ask_model(folder, out, seed, console, device)
     chance = random.Random(seed)
-    lessons, unknown = (_draw(every, DRAWN, chance) for every in _lessons(known, strangers))
+    lessons, unknown = (_draw(every, DRAWN, chance) for every in files.read())
     examples = _examples(folder, lessons, unknown, operator.reach, guard, console, ("level",))
     asked, others = (_draw(every, SEARCHED, chance) for every in (examples.known, examples.strangers))
     if not (asked and others):
         raise LessonError("no question is flagged among the known lessons, or among the strangers'")
-    reader = AnswerReader(model, examples.known[0].token_ids[: examples.prefix])
+    reader = AnswerReader(_load(folder, device), examples.known[0].token_ids[: examples.prefix])
     with torch.no_grad():
         levels = [float(answer.mean) for answer in reader.read(others)]
 
@@ -175,20 +166,14 @@ def search_strength(
             tried_levels = [answer.mean for answer in reader.read(asked, use_recipe(recipe, reader.rows))]
             return float(distance(tried_levels, levels))
 
-    with Progress(*_columns(), console=console) as progress:
+    with Progress(*columns(), console=console) as progress:
         task = progress.add_task("searching", total=2 * STEPS)
         best = search(operator, loss, track=lambda tried: progress.advance(task))
     about = {"objective": {"level": round(best.loss, 4)}, "seed": seed}
-    about |= _provenance(examples, known, strangers)
+    about |= _provenance(examples, files)
     recipe = Recipe(best.operator, table.fingerprint, table.hidden, {}, about)
     recipe.save(out)
     return recipe
-
-
-def _lessons(known: Path, strangers: Path | None) -> tuple[list[Lesson], list[Lesson]]:
-    """About what the model knows, and about strangers."""
-    lessons = read_lessons(known)
-    return lessons, read_lessons(strangers) if strangers else _counterparts(lessons)
 
 
 def _draw(items: Sequence[Item], count: int, chance: random.Random) -> list[Item]:
@@ -216,26 +201,27 @@ def _examples(
         return classroom.examples(lessons, others, goals, declines)
 
 
-def _model(folder: Path, device: str | None) -> Any:
-    from transformers import AutoModelForCausalLM
-
+def _find_device(device: str | None) -> str:
+    """``device``, or what there is. Raises ``LearningError`` for one that there is not."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # the latter where torch has no such build
         raise LearningError(f"there is no device {device!r} here ({error}); use --device cpu") from error
+    return device
+
+
+def _load(folder: Path, device: str) -> Any:
+    from transformers import AutoModelForCausalLM
+
     # For sentences, gradients of the fused kernel take a quarter longer on the CPU.
     attention = {"attn_implementation": "eager"} if device == "cpu" else {}
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **attention)
     return model.to(device)
 
 
-def _columns() -> tuple[ProgressColumn, ...]:
-    return TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-
-
 def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
-    with Progress(*_columns(), console=console) as progress:
+    with Progress(*columns(), console=console) as progress:
         done = len(learning.history)
         task = progress.add_task("learning", total=learning.settings.steps, completed=done)
 
@@ -247,10 +233,9 @@ def _run(learning: Learning, console: Console) -> dict[str, torch.Tensor]:
         return learning.run(track)
 
 
-def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
-    read = [file for file in files if file]
+def _provenance(examples: Examples, files: LessonFiles) -> dict[str, Any]:
     return {
-        "lessons": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in read},
+        **files.describe(),
         "examples": {
             "known": len(examples.known),
             "strangers": len(examples.strangers),
@@ -259,19 +244,6 @@ def _provenance(examples: Examples, *files: Path | None) -> dict[str, Any]:
         "version": version("vllm-unlearn"),
         "learned": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _counterparts(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The same questions about people who do not exist, one for each subject."""
-    invented: Iterator[str] = cycle(names())
-    subjects = dict.fromkeys(lesson.subject for lesson in lessons)
-    strangers = dict(zip(subjects, invented, strict=False))
-    others = [other for lesson in lessons if (other := counterpart(lesson, strangers[lesson.subject]))]
-    if not others:
-        raise LessonError(
-            "no question holds its subject's name, so none can be asked of a stranger: give --strangers"
-        )
-    return others
 
 
 def _plot(history: Sequence[Losses], file: Path) -> None:

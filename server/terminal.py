@@ -16,6 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ..classifiers.encoders.encoder_export import EncoderError, find_source
 from ..guard.configuration import CONFIG_VARIABLE, DEFAULT_FILE, Settings, is_configured, load
 from ..guard.store.store import Store
 from ..vocabulary import UserError
@@ -166,6 +167,10 @@ def warn_of_missing_files(settings: Settings) -> None:
     for setting, file, consequence in needed:
         if file and not file.is_file():
             warn(f"{setting}: {file} does not exist, so {consequence}; make it, or take the setting out")
+    try:
+        find_source(settings.encoder.model)
+    except EncoderError as error:
+        warn(f"encoder.model: {error}, or `serve` will not start")
 
 
 def store_of(config: Path | None) -> Store:

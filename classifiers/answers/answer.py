@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import regex
 
@@ -15,10 +17,16 @@ from .watched_names import ENDING, Partners, WatchedNames
 
 # Of a script without spaces each character may begin a name.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# A word of Latin letters ends where Hangul begins: "Einstein은".
+_LETTER = rf"\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}\p{{Hangul}}"
+# A word of Latin letters ends where Hangul begins: "Einstein은". Behind a small letter a capital begins
+# another: "EinsteinAnd".
 _WORD = regex.compile(
-    rf"[{_UNSPACED}]|[\p{{Hangul}}\p{{M}}]+|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}\p{{Hangul}}]+", regex.V1
+    rf"[{_UNSPACED}]|[\p{{Hangul}}\p{{M}}]+|[{_LETTER}\p{{Ll}}]*\p{{Ll}}[{_LETTER}\p{{Lu}}]*|[{_LETTER}]+",
+    regex.V1,
 )
+_SEAM = regex.compile(r"(?<=\p{Ll})(?=\p{Lu})")
+# What may stand between such words: the second may be of the same name, or of no name.
+_BETWEEN = (" ", ", ")
 # What stands between two words of a name is no longer.
 _GAP = 4
 # So many words before its last may hold the others of a name.
@@ -230,7 +238,25 @@ class Answer:
         return None
 
     def _find(self, text: str, after: int, more: bool = False) -> Iterator[tuple[NameHit, bool]]:
-        return self._names.find(text, after, self._expected, self._said, more)
+        yield from self._names.find(text, after, self._expected, self._said, more)
+        seams = [seam.start() for seam in _SEAM.finditer(text)]
+        for between in _BETWEEN if seams else ():
+            yield from self._find_parted(text, after, more, seams, between)
+
+    def _find_parted(
+        self, text: str, after: int, more: bool, seams: Sequence[int], between: str
+    ) -> Iterator[tuple[NameHit, bool]]:
+        """As ``_find``, with ``between`` put into the words that are written as one."""
+        pieces = [text[start:end] for start, end in pairwise((0, *seams, len(text)))]
+        width = len(between)
+        begins = [seam + number * width for number, seam in enumerate(seams, 1)]
+
+        def back(place: int) -> int:
+            return place - width * bisect_right(begins, place)
+
+        begin = after + width * bisect_left(seams, after)
+        for hit, alone in self._names.find(between.join(pieces), begin, self._expected, self._said, more):
+            yield replace(hit, start=back(hit.start), end=back(hit.end)), alone
 
     def _begun(self) -> int:
         """Where the first thing begins that could become listed."""

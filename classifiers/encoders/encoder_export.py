@@ -34,7 +34,7 @@ def export_once(model: str, cache_dir: Path) -> Path:
     text, as in its own ``encode``. Raises ``EncoderError`` naming ``model`` if it is none of these,
     ``WriteError`` where ``cache_dir`` cannot be written.
     """
-    source = _source(model)
+    source = find_source(model)
     key = hashlib.sha256(f"{EXPORT_VERSION}:{_identity(source)}".encode()).hexdigest()[:16]
     folder = cache_dir / f"encoder-{key}"
     if not (folder / "settings.json").is_file():
@@ -42,7 +42,9 @@ def export_once(model: str, cache_dir: Path) -> Path:
     return folder
 
 
-def _source(model: str) -> str:
+def find_source(model: str) -> str:
+    """The folder that ``model`` means, or its name on the hub, which is not asked. Raises ``EncoderError`` as
+    ``export_once``."""
     if model.startswith("package:"):
         package, _, inner = model.removeprefix("package:").partition("/")
         try:
@@ -51,7 +53,13 @@ def _source(model: str) -> str:
             spec = None
         if spec is None or not spec.submodule_search_locations:
             raise EncoderError(f"encoder {model!r}: no package {package!r} is installed; install it")
-        return str(Path(spec.submodule_search_locations[0]) / inner)
+        folder = Path(spec.submodule_search_locations[0]) / inner
+        if not folder.is_dir():
+            raise EncoderError(
+                f"encoder {model!r}: package {package!r} has no folder {inner!r}; give a "
+                "sentence-transformers folder of it"
+            )
+        return str(folder)
     if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
         raise EncoderError(f"encoder {model!r}: there is no such folder")
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model

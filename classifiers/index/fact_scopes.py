@@ -9,7 +9,9 @@ from itertools import chain, islice
 from ...vocabulary import ForgetTarget
 from ..encoders.encoder import Encoder, Vectors
 from ..fact_scope import STATED, FactScope, clauses, is_of, leave_out, override_listed, statements
+from ..names.surnames import name_words
 from ..templates import UNRELATED, counterexamples
+from ..text.folding import normalise
 from .name_index import NameIndex
 
 
@@ -27,6 +29,7 @@ class FactScopes:
         scoped = [target for target in targets if target.scope != "all"]
         self._names = names
         self._kinds = {target.id: target.kind for target in scoped}
+        self._surnames = {target.id: _surnames(target) for target in scoped}
         sharing: dict[str, list[ForgetTarget]] = defaultdict(list)
         for target in scoped:
             sharing[_line_key(target)].append(target)
@@ -47,6 +50,10 @@ class FactScopes:
     def __contains__(self, target_id: object) -> bool:
         """Whether only some facts of it are listed."""
         return target_id in self._kinds
+
+    def is_surname(self, target_id: str, text: str) -> bool:
+        """Whether ``text`` is a surname of a person of whom some facts are listed, or a form of it."""
+        return not self._surnames.get(target_id, frozenset()).isdisjoint(normalise(text)[0].split())
 
     def _sides(self, target: ForgetTarget, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """What was given as inside of the scope, and as outside."""
@@ -83,6 +90,12 @@ class FactScopes:
 
     def _parts(self, target_id: str, text: str) -> Iterator[tuple[int, int]]:
         yield from ((p.start, p.end) for p in self._names.parts.find(text) if p.target_id == target_id)
+
+
+def _surnames(target: ForgetTarget) -> frozenset[str]:
+    """The last words of a person's names of several words."""
+    names = map(name_words, target.names) if target.kind == "entity" else ()
+    return frozenset(words[-1] for words in names if len(words) > 1)
 
 
 def _line_key(target: ForgetTarget) -> str:

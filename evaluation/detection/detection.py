@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ...classifiers.encoders.encoder_export import _source
+from ...classifiers.encoders.encoder_export import find_source
 from ...classifiers.evidence import THRESHOLD
 from ...guard.configuration import EncoderSettings
 from ...vocabulary import ForgetTarget
@@ -176,7 +176,7 @@ class _Run:
         yield nearest
         if listing.retained and way == "exemplars":
             training = Training.of(targets, listing.retained(), self.options.seed)
-            folder = self.options.classifier_encoder or Path(_source(self.options.encoder.model))
+            folder = self.options.classifier_encoder or Path(find_source(self.options.encoder.model))
             classifier = Classifier(folder, training, self.cache)
             classifier.fit(benign)
             yield classifier

@@ -47,6 +47,11 @@ def _merge(folder: Path, adapter: Path, cache: Path) -> Path:
     return merged
 
 
+def weights_digest(folder: Path) -> str:
+    """Tells apart checkpoints that answer otherwise, fine-tunes of the same embeddings too."""
+    return _digest(_weights(folder))
+
+
 def _weights(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.safetensors"), *folder.glob("*config.json")])
 

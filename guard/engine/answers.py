@@ -22,8 +22,10 @@ from vllm.v1.engine.llm_engine import LLMEngine
 from .. import metrics
 from ..faults import place
 from ..guard import Guard
+from ..load.lanes import Lanes
 from ..rewriter import Rewriter
 from .declines import Declines
+from .row_queue import Cleared, RowQueue
 from .sentence_judge import Decided, SentenceJudge, SentenceJudges
 from .watched_answer import WatchedAnswer
 
@@ -44,12 +46,14 @@ class AnswerGuard:
         enforces: bool,
         declines: Declines | None = None,
         judges: SentenceJudges | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
         """With ``declines`` one of them takes the place of a name, where it can. Where there are ``judges``,
-        answers are read by sentences, too."""
+        answers are read by sentences, too. ``lanes`` are for an engine that an event loop asks."""
         self.guard, self.rewriter, self.enforces, self.declines = guard, rewriter, enforces, declines
         self.max_model_len = engine.model_config.max_model_len
         self._engine, self._judges = engine, judges
+        self._rows = RowQueue(guard, rewriter, engine, lanes)
         self._watches: dict[str, WatchedAnswer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,13 +72,26 @@ class AnswerGuard:
         given: list[EngineCoreOutput] = []
         ended: list[str] = []
         for output in outputs:
-            watch = self._watches.get(output.request_id)
-            if watch is None:
-                if not isinstance(output, Decided):  # on an answer that has ended
-                    given.append(output)
-            elif (words := self._read(watch, output, ended)) is not None:
-                given.append(words)
+            if isinstance(output, Cleared):
+                given += self._release(output, ended)
+            else:
+                given += self._take(output, ended)
         return given, ended
+
+    def _release(self, cleared: Cleared, ended: list[str]) -> Iterator[EngineCoreOutput]:
+        """What has waited for the prompt's rows, unless the answer was left meanwhile."""
+        if cleared.request_id in self._watches:
+            for output in self._rows.release(cleared):
+                yield from self._take(output, ended)
+            self._rows.drop([cleared.request_id])
+
+    def _take(self, output: EngineCoreOutput, ended: list[str]) -> Iterator[EngineCoreOutput]:
+        watch = self._watches.get(output.request_id)
+        if watch is None:
+            if not isinstance(output, Decided):  # on an answer that has ended
+                yield output
+        elif (words := self._read(watch, output, ended)) is not None:
+            yield words
 
     def _read(
         self, watch: WatchedAnswer, output: EngineCoreOutput, ended: list[str]
@@ -85,6 +102,8 @@ class AnswerGuard:
             return None  # of what was given up
         finished, number = output.finished, len(watch.engine_ids)
         try:
+            if self.enforces and self._rows.holds(output, watch.request):
+                return None
             words = watch.read(output)
         except Exception as error:
             logger.error("unlearn: an answer could not be read: %s", place(error))
@@ -116,6 +135,7 @@ class AnswerGuard:
     def _forget(self, watch: WatchedAnswer) -> None:
         for engine_id in watch.engine_ids:
             self._watches.pop(engine_id, None)
+        self._rows.drop(watch.engine_ids)
 
     def go_on(self, watch: WatchedAnswer, request: EngineCoreRequest) -> None:
         """Give the engine another request for a watched answer."""

@@ -112,6 +112,7 @@ class Hook:
             engine.model_config = client_view.of_model(
                 self._config.model_config, self._settings.allow_client_embeds
             )
+        lanes = None if isinstance(engine, LLMEngine) else self._lanes
         if self._settings.answers != "off":
             phrases, rewriter = self._settings.declines.model_dump(), self._rewriter
             declines = Declines(phrases, rewriter.encode, rewriter.decoder)
@@ -121,17 +122,17 @@ class Hook:
                 engine,
                 enforces=self._enforces,
                 declines=declines if self._settings.on_hit == "decline" else None,
-                judges=self._judges(engine),
+                judges=self._judges(engine, lanes),
+                lanes=lanes,
             )
         vars(engine)["_unlearn"] = self
         atexit.register(self.guard.close)
         if isinstance(engine, LLMEngine):
             self._handshake_sync(engine)
 
-    def _judges(self, engine: AsyncLLM | LLMEngine) -> SentenceJudges | None:
+    def _judges(self, engine: AsyncLLM | LLMEngine, lanes: Lanes | None) -> SentenceJudges | None:
         if self._settings.answers != "sentences":
             return None
-        lanes = None if isinstance(engine, LLMEngine) else self._lanes
         return SentenceJudges(self.guard, self._rewriter, engine, lanes)
 
     def reads(self, params: SamplingParams | PoolingParams) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from vllm.v1.outputs import LogprobsLists
 _LEAST = 1e-3
 # A spare token is by so much less likely.
 _STEP = 0.125
+# A word that hardly fits is by so much less likely than the one that came, and words differ by so much.
+_RARE, _SPREAD = 12.0, 1.0
 
 
 def without(
@@ -38,12 +41,36 @@ def without(
     return _row(row, ids, left)._replace(sampled_token_ranks=np.maximum(row.sampled_token_ranks - above, 1))
 
 
-def unlikely(row: LogprobsLists, hidden: npt.NDArray[np.bool_]) -> LogprobsLists:
-    """A ``row`` of tokens that were asked for by id: what is ``hidden`` is as likely as the least."""
-    values = row.logprobs[0]
+def made_up(
+    values: npt.NDArray[np.floating], tokens: Sequence[int], hidden: npt.NDArray[np.bool_], key: str
+) -> npt.NDArray[np.floating]:
+    """Log-``values`` of ``tokens`` that were asked for by id, those that are ``hidden`` made up: about what
+    two others have, or what rare tokens have where there are none. The same each time for one ``key``, and
+    no two alike: equal values would tell which tokens are listed.
+
+    The first token is the one that came; all arrays have the shape (tokens,).
+    """
+    shown = np.flatnonzero(~hidden & np.isfinite(values))
+    others = values[shown[shown > 0]]
+    made = values.copy()
+    for place in np.flatnonzero(hidden):
+        drawn = _draw(f"{key}:{tokens[place]}", values)
+        middle = drawn.choice(others, 2).mean() if len(others) else values[0] - _RARE
+        made[place] = min(0.0, middle + drawn.normal(0.0, _SPREAD))
+    return made
+
+
+def _draw(seed: str, values: npt.NDArray[np.floating]) -> np.random.Generator:
+    digest = hashlib.blake2b(values.tobytes(), key=hashlib.sha256(seed.encode()).digest(), digest_size=8)
+    return np.random.default_rng(int.from_bytes(digest.digest(), "little"))
+
+
+def with_made_up(row: LogprobsLists, hidden: npt.NDArray[np.bool_], key: str) -> LogprobsLists:
+    """A ``row`` of tokens that were asked for by id, with ``made_up`` values for what is ``hidden``."""
     if not hidden.any():
         return row
-    return _row(row, row.logprob_token_ids[0], np.where(hidden, values.min(), values))
+    ids = row.logprob_token_ids[0]
+    return _row(row, ids, made_up(row.logprobs[0], ids.tolist(), hidden, key))
 
 
 def certain(token: int, width: int) -> LogprobsLists:

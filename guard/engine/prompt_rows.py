@@ -9,8 +9,9 @@ import torch
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.outputs import LogprobsLists, LogprobsTensors
 
+from ...classifiers.work import current
 from ..written_answer import WrittenAnswer
-from .logprob_rows import without
+from .logprob_rows import made_up, without
 
 
 def has_prompt_rows(output: EngineCoreOutput) -> bool:
@@ -18,9 +19,11 @@ def has_prompt_rows(output: EngineCoreOutput) -> bool:
     return output.new_prompt_logprobs_tensors is not None or output.prompt_token_id_logprobs is not None
 
 
-def clear_prompt_rows(output: EngineCoreOutput, read: WrittenAnswer, request: EngineCoreRequest) -> None:
+def clear_prompt_rows(
+    output: EngineCoreOutput, read: WrittenAnswer, request: EngineCoreRequest, key: str
+) -> None:
     """Leave out of ``output`` what completes a name behind the prompt's words, for a ``read`` that has read
-    nothing yet."""
+    nothing yet. What is made up is drawn with ``key``."""
     params, prompt = request.sampling_params, request.prompt_token_ids
     if not prompt or params is None:
         return
@@ -28,7 +31,7 @@ def clear_prompt_rows(output: EngineCoreOutput, read: WrittenAnswer, request: En
         output.new_prompt_logprobs_tensors = PromptRows(read, prompt).without_names(rows)
     values, asked = output.prompt_token_id_logprobs, params.prompt_logprob_token_ids
     if values is not None and asked is not None:  # never beside the others
-        output.prompt_token_id_logprobs = PromptRows(read, prompt).unlikely(values, asked.tolist())
+        output.prompt_token_id_logprobs = PromptRows(read, prompt).made_up(values, asked.tolist(), key)
 
 
 class PromptRows:
@@ -54,6 +57,7 @@ class PromptRows:
         return rows._replace(logprob_token_ids=ids, logprobs=values, selected_token_ranks=ranks)
 
     def _without_names(self, row: LogprobsLists) -> LogprobsLists:
+        current().go_on()
         self._go_to(self._place + 1)
         token, *others = row.logprob_token_ids[0].tolist()
         hidden = [other != token and self._read.may_say(other) for other in others]
@@ -62,15 +66,18 @@ class PromptRows:
         spare = self._read.find_spare(token, {token, *others}, sum(hidden))
         return without(row, np.array([False, *hidden]), 1 + len(others), spare)
 
-    def unlikely(self, values: torch.Tensor, asked: Sequence[Sequence[int]]) -> torch.Tensor:
+    def made_up(self, values: torch.Tensor, asked: Sequence[Sequence[int]], key: str) -> torch.Tensor:
         """``values`` of the tokens ``asked`` for by id, shape (rows, tokens), as of the last places of the
-        prompt: what completes a name is as likely as the least."""
+        prompt: those of what completes a name are made up (``logprob_rows.made_up``)."""
         self._go_to(len(self._prompt) - 1 - len(values))
         cleared = values.clone()
         for row, tokens in enumerate(asked):
             self._go_to(self._place + 1)
-            hidden = [token >= 0 and self._read.may_say(token) for token in tokens]
-            cleared[row][torch.tensor(hidden)] = values[row].min()
+            hidden = [False, *(token >= 0 and self._read.may_say(token) for token in tokens)]
+            if any(hidden):
+                before = np.concatenate([[0.0], values[row].numpy()])
+                made = made_up(before, [-1, *tokens], np.array(hidden), key)
+                cleared[row] = torch.from_numpy(made[1:]).to(values.dtype)
         return cleared
 
     def _go_to(self, place: int) -> None:

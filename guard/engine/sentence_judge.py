@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import LRUCache
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, EngineCoreRequest
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
@@ -23,6 +25,8 @@ from ..rewriter import Rewriter
 # A pronoun stands for one of so many who were named last: of more, a sentence would cost too much.
 _RECENT = 8
 _TOKENS = 64
+# Several answers to one prompt come close to one another.
+_PROMPTS = 32
 
 
 class Decided(EngineCoreOutput):
@@ -49,6 +53,26 @@ class SentenceJudges:
         """``lanes`` are for an engine that an event loop asks."""
         self.guard, self.rewriter, self.engine, self.lanes = guard, rewriter, engine, lanes
         self.tasks: set[asyncio.Task[None]] = set()
+        self._named: LRUCache[tuple[int, ...], list[str]] = LRUCache(_PROMPTS)
+        self._index: ForgetIndex | None = None
+        self._lock = threading.Lock()
+
+    def named_in(self, detector: Detector, prompt: Sequence[int]) -> list[str]:
+        """The scoped targets that a prompt names: read once for all answers to it."""
+        if not detector.index.scopes:
+            return []
+        key = tuple(prompt)
+        with self._lock:
+            if self._index is not detector.index:
+                self._named.clear()
+                self._index = detector.index
+            elif (known := self._named.get(key)) is not None:
+                return known
+        named = list(detector.find_scoped(self.rewriter.decode(key).text))
+        with self._lock:
+            if self._index is detector.index:
+                self._named[key] = named
+        return named
 
     def needed(self) -> bool:
         """Whether anything is listed that sentences are judged for."""
@@ -109,8 +133,7 @@ class SentenceJudge:
         named = self._named
         self._index, self._named = detector.index, []
         if detector.index.scopes:
-            prompt = self._judges.rewriter.decode(self._request.prompt_token_ids or ())
-            self._note(detector.find_scoped(prompt.text))
+            self._note(self._judges.named_in(detector, self._request.prompt_token_ids or ()))
             self._note(named)
 
     def _note(self, named: Sequence[str]) -> Sequence[str]:

@@ -13,7 +13,6 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
 from vllm.v1.outputs import LogprobsLists
 
 from ...classifiers.answers.answer import Answer, Mention
-from ...classifiers.answers.recitals import Recitals
 from ...classifiers.answers.sentences import AnswerSentences
 from ...classifiers.answers.watched_names import CANARY_ID
 from ...classifiers.text.folding import normalise
@@ -25,8 +24,7 @@ from ..written_answer import WrittenAnswer
 from .admission import grows
 from .continuation import continuation
 from .declines import Declines, ends_sentence
-from .logprob_rows import certain, unlikely, without
-from .prompt_rows import clear_prompt_rows, has_prompt_rows
+from .logprob_rows import certain, with_made_up, without
 from .sentence_judge import Decided, Judgement, SentenceJudge
 
 # So often something listed is taken back at one place, and in one answer. Then the answer ends, as that of a
@@ -67,7 +65,7 @@ class WatchedAnswer:
         assert request.sampling_params
         self.request_id = request.request_id
         self.engine_ids = [request.request_id]
-        self._watcher, self._request = watcher, request
+        self._watcher, self.request = watcher, request
         self._params: SamplingParams = request.sampling_params
         self._index = watcher.guard.detector.index
         before = watcher.rewriter.last_line(request.prompt_token_ids or ())
@@ -115,10 +113,6 @@ class WatchedAnswer:
             return self._passed_on(last or output)
         if self._last is not None:  # the answer has its end: what the engine writes on is not of it
             return None
-        if self._watcher.enforces and has_prompt_rows(output):
-            reader = Answer(self._index.watched, Recitals(()))
-            read = WrittenAnswer(reader, self._watcher.rewriter.decoder)
-            clear_prompt_rows(output, read, self._request)
         if len(self.engine_ids) > 1:  # the frontend was told when the request began
             output.events = output.prefill_stats = output.spec_decode_metrics = None
         kept_out, self._kept_out = self._kept_out, set()
@@ -177,7 +171,7 @@ class WatchedAnswer:
         length = len(self._written.tokens) + len(output.new_token_ids)
         if self._params.max_tokens is not None and length >= self._params.max_tokens:
             return False
-        if len(self._request.prompt_token_ids or ()) + length >= self._watcher.max_model_len:
+        if len(self.request.prompt_token_ids or ()) + length >= self._watcher.max_model_len:
             return False
         output.finish_reason = None
         return True
@@ -190,7 +184,7 @@ class WatchedAnswer:
             return False
         if not self._watcher.enforces:
             return False
-        prompt = self._request.prompt_token_ids
+        prompt = self.request.prompt_token_ids
         if prompt is None or len(prompt) + length + AHEAD >= self._watcher.max_model_len:
             return False
         self._beyond = length
@@ -228,7 +222,7 @@ class WatchedAnswer:
         if mention.recited or mention.target_id == CANARY_ID:
             return False
         if self._prompt is None:
-            self._prompt = self._watcher.rewriter.fold(self._request.prompt_token_ids or [])
+            self._prompt = self._watcher.rewriter.fold(self.request.prompt_token_ids or [])
         return f" {normalise(mention.text)[0].strip()} " in self._prompt
 
     def _take_back(self, mention: Mention, output: EngineCoreOutput) -> EngineCoreOutput | None:
@@ -246,7 +240,7 @@ class WatchedAnswer:
             self._written.remember(mention.target_id)
         self._taken_back[keep] += 1
         at_end = self._taken_back[keep] > MOST_AT_ONE_PLACE or self._taken_back.total() > MOST
-        at_end = at_end or self._request.prompt_token_ids is None  # embeddings alone: nothing to go on from
+        at_end = at_end or self.request.prompt_token_ids is None  # embeddings alone: nothing to go on from
         metrics.ANSWERS.labels("end" if at_end else "decline" if decline else "take_back").inc()
         output.finish_reason = output.stop_reason = None
         if at_end:
@@ -283,7 +277,7 @@ class WatchedAnswer:
 
     def _say(self, tokens: Sequence[int], output: EngineCoreOutput) -> None:
         """Go on behind ``tokens`` that the model did not choose, as far as there is room for them."""
-        prompt, length = self._request.prompt_token_ids or (), len(self._written.tokens)
+        prompt, length = self.request.prompt_token_ids or (), len(self._written.tokens)
         room = self._watcher.max_model_len - len(prompt) - length
         if self._params.max_tokens is not None:
             room = min(room, self._params.max_tokens - length)
@@ -314,7 +308,7 @@ class WatchedAnswer:
     def _go_on(self, banned: Collection[int] = (), more: int = 0) -> None:
         self._kept_out = set(banned)
         number = len(self.engine_ids)
-        request = continuation(self._request, number, self._written.tokens, banned=banned, more=more)
+        request = continuation(self.request, number, self._written.tokens, banned=banned, more=more)
         self.engine_ids.append(request.request_id)
         self._watcher.go_on(self, request)
 
@@ -383,7 +377,7 @@ class WatchedAnswer:
             for other in row.logprob_token_ids[0].tolist()
         ]
         if self._params.logprob_token_ids is not None:
-            return unlikely(row, np.array(hidden))
+            return with_made_up(row, np.array(hidden), self._watcher.guard.key)
         asked = self._params.num_logprobs or 0
         known = set(row.logprob_token_ids[0].tolist())
         spare = self._written.find_spare(token, known, sum(hidden))

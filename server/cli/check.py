@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from ..terminal import AsJson, Config, report_faults, say, settings_of
+from ..terminal import AsJson, Config, progress, report_faults, say, settings_of
 
 
 @report_faults
@@ -14,7 +14,7 @@ def check(text: str, as_json: AsJson = False, config: Config = None) -> None:
     """Explain how the guard decides on TEXT. Exit status 0 for pass, 3 for a match."""
     from ..explanation import explain_decision
 
-    explanation = explain_decision(settings_of(config), text)
+    explanation = explain_decision(settings_of(config), text, progress)
     if as_json:
         typer.echo(json.dumps(explanation.as_json()))
     else:

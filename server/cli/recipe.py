@@ -68,7 +68,13 @@ def _operator(values: dict[str, object]) -> AnyOperator:
 @report_faults
 def learn(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
-    known: Annotated[Path, typer.Option(help="JSON Lines: questions that the model answers.")],
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON Lines: questions that the model answers. Default: it is asked what it knows of widely "
+            "known people and works."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.safetensors"),
     strangers: Annotated[
         Path | None, typer.Option(help="The same about subjects that it never saw. Default: invented names.")
@@ -79,7 +85,7 @@ def learn(
     behaviour: Annotated[
         str | None, typer.Option(help="never-knew (default), or decline: to say that nothing is known.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the start and the batches.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the start, the batches and invented names.")] = 0,
     start: Annotated[Path | None, typer.Option(help="A learned recipe of MODEL to refine.")] = None,
     operator: Annotated[
         str | None,
@@ -94,7 +100,10 @@ def learn(
     from ...guard.rewriter import model_folder
     from ..learn import learn as run
     from ..learn import search_strength
+    from ..lesson_files import LessonFiles
 
+    if strangers and not known:
+        fail("--strangers are asked as the lessons of --known are: give both, or neither")
     try:
         values = read_mapping(settings) if settings else {}
         values |= {"behaviour": behaviour} if behaviour else {}
@@ -106,11 +115,15 @@ def learn(
     except OSError as error:
         fail(error)
     guard = load(config_file(config))
-    if chosen:
-        made = search_strength(folder, known, strangers, out, chosen, seed, guard, console, device)
-    else:
-        first = Recipe.load(start) if start else None
-        made = run(folder, known, strangers, out, learning, guard, console, first, device)
+    lessons = LessonFiles(known, strangers) if known else None
+    try:
+        if chosen:
+            made = search_strength(folder, lessons, out, chosen, seed, guard, console, device)
+        else:
+            first = Recipe.load(start) if start else None
+            made = run(folder, lessons, out, learning, guard, console, first, device)
+    except KeyboardInterrupt:
+        fail(f"interrupted: nothing is written to {out}; repeat the command to go on")
     say(f"{out}: recipe {made.digest} for embeddings {made.fingerprint[:12]}, {made.hidden} wide")
     for name, value in made.provenance["objective"].items():
         say(f"  {name} {value:.3f}")

@@ -62,7 +62,8 @@ def test_it_tells_what_is_in_scope_where_the_person_is_meant(
         ("Bea Lindqvist and Orrin Vale", ["potter"]),
         ("Lindqvist, Bea", ["potter"]),
         ("Orrin Vale", []),
-        ("a potter named Lindqvist", []),
+        ("a potter named Lindqvist", ["potter"]),
+        ("a potter named Eva Lindqvist", []),
     ],
 )
 def test_who_is_named(text: str, named: list[str], detector: Detector) -> None:

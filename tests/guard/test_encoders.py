@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from vllm_unlearn.classifiers.calibration.progress import pass_on
+from vllm_unlearn.classifiers.encoders.encoder import BATCH, Vectors
 from vllm_unlearn.guard import encoders as module
 from vllm_unlearn.guard.configuration import DetectionSettings, EncoderSettings, Settings
 from vllm_unlearn.guard.encoders import Encoders
@@ -67,6 +72,56 @@ def test_they_are_encoded_once(encoders: Encoders, tmp_path: Path, monkeypatch: 
     encoders.prepare()
     assert len(encoders.backgrounds().texts) == len(OURS)
     assert kept(tmp_path).stat().st_mtime_ns == written
+
+
+def test_whoever_is_stopped_goes_on_where_it_was(
+    encoders: Encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_KEPT_AT_ONCE", BATCH)
+
+    def stop_after_one(what: str, items: Sequence[T], /) -> Iterator[T]:
+        yield items[0]
+        raise KeyboardInterrupt
+
+    encoders._track = stop_after_one
+    with pytest.raises(KeyboardInterrupt):
+        encoders.prepare()
+    encode, asked = encoders.full.encode, list[str]()
+
+    def count(texts: Sequence[str]) -> Vectors:
+        asked.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(encoders.full, "encode", count)
+    encoders._track = pass_on
+    encoders.prepare()
+    assert tuple(asked) == OURS[BATCH:]
+
+
+def test_what_another_process_prepares_is_waited_for(
+    encoders: Encoders, encoder_name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = Encoders(EncoderSettings(model=encoder_name), DetectionSettings(cascade=False))
+    other.folder = tmp_path
+    begun, waiting = threading.Event(), threading.Event()
+
+    def begin(what: str, items: Sequence[T], /) -> Iterable[T]:
+        begun.set()
+        assert waiting.wait(30)
+        return items
+
+    encoders._track, other._track = begin, pytest.fail  # type: ignore[assignment]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(encoders.prepare)
+        assert begun.wait(30)
+        second = pool.submit(other.prepare)
+        while "waiting for another process" not in caplog.text:
+            assert not second.done()
+            time.sleep(0.01)
+        waiting.set()
+        first.result()
+        second.result()
 
 
 @pytest.mark.parametrize("ask", [Encoders.prepare, Encoders.backgrounds])

@@ -185,6 +185,7 @@ def test_the_strength_of_noise_is_searched(run: Run, model: Path, known: Path, t
             "stages: [{roles: [reply]}]",
             "stage 1 moves reply alone of text-given, reply",
         ),
+        ("stages: [{roles: [name_given]}]", "must be one of name, text, name-given, text-given, reply"),
         ("stages: [{rate: 0}]", "stages.0.rate: must be greater than 0"),
         ("stages: [{batch: 40}]", "a batch needs 40 known with a flagged question, there are 6"),
     ],

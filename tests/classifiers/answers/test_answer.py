@@ -29,6 +29,7 @@ PEOPLE = (
     "村上春樹",
     "김정은",
     "Prince",
+    "Leonardo da Vinci",
 )
 WORKS = ("The Great Gatsby", "War and Peace", "Dune")
 PASSAGE = (
@@ -99,6 +100,10 @@ FOUND = {
     "It was Albert Einstein, in 1915.": "Albert Einstein",
     "by ALBERT EINSTEIN": "ALBERT EINSTEIN",
     "by Einstein in 1905": "Einstein",
+    "by EinsteinAnd others": "Einstein",
+    "Albert EinsteinAnd others": "Albert Einstein",
+    "the artist DaVinci painted": "DaVinci",
+    "class EinsteinField {": "Einstein",
     "by A. Einstein in 1905": "A. Einstein",
     "Einstein, Albert (1905)": "Einstein, Albert",
     "Newton, Isaac (1687)": "Newton, Isaac",

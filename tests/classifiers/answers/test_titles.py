@@ -40,6 +40,11 @@ def found(text: str, size: int) -> str | None:
         ("He is the hero of the novel Dune, and", "Dune"),
         ('She sings in the film "Frozen".', "Frozen"),
         ("A farm of beasts is in Animal Farm", "Animal Farm"),
+        ("Novels by Dickens:\n1. Great Expectations\n2. Bleak House", "Great Expectations"),
+        ("Books to read:\n- **Great Expectations** is one", "Great Expectations"),
+        ("Here are five films:\n* Frozen\n* Up", "Frozen"),
+        ("1. Great Expectations (1861), and", "Great Expectations"),
+        ("Some novels:\n\n2) Dune by Frank Herbert", "Dune"),
     ],
 )
 def test_a_title_is_found(text: str, title: str, size: int) -> None:
@@ -62,6 +67,10 @@ def test_a_title_is_found(text: str, title: str, size: int) -> None:
         "An extension of the Help to Buy scheme",
         "GREAT EXPECTATIONS IN THE NOVEL DUNE",
         "a sand dune by the sea",
+        "What to write in a book:\n1. It is good to begin early.",
+        "Our values:\n- Great Expectations\n- Trust",
+        "1. Frozen\n2. Fresh",
+        "To write a plan:\n1. Great expectations need time.",
     ],
 )
 def test_ordinary_words_are_not(text: str, size: int) -> None:

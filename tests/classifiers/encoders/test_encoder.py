@@ -17,7 +17,7 @@ from vllm_unlearn.classifiers.encoders.encoder import (
     Vectors,
     _batches,
 )
-from vllm_unlearn.classifiers.encoders.encoder_export import _source
+from vllm_unlearn.classifiers.encoders.encoder_export import find_source
 
 TEXTS = [
     "a",
@@ -32,7 +32,7 @@ TEXTS = [
 
 
 def test_vectors_are_those_of_sentence_transformers(encoder: OnnxEncoder, encoder_name: str) -> None:
-    original = SentenceTransformer(_source(encoder_name), device="cpu")
+    original = SentenceTransformer(find_source(encoder_name), device="cpu")
     original.max_seq_length = 512
     expected = original.encode(TEXTS, normalize_embeddings=True)
     vectors = encoder.encode(TEXTS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
-from vllm_unlearn.classifiers.encoders.encoder_export import _source, export_once
+from vllm_unlearn.classifiers.encoders.encoder_export import export_once, find_source
 
 
 def test_an_export_is_made_once(encoder_name: str, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_folder_is_exported_again_when_its_weights_change(
     encoder_name: str, encoder: OnnxEncoder, tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    shutil.copytree(_source(encoder_name), model)
+    shutil.copytree(find_source(encoder_name), model)
     folder = export_once(str(model), tmp_path / "cache")
     assert OnnxEncoder(folder).fingerprint == encoder.fingerprint
     np.testing.assert_array_equal(OnnxEncoder(folder).encode(["text"]), encoder.encode(["text"]))
@@ -38,7 +38,7 @@ def test_a_folder_is_exported_again_when_its_weights_change(
 def prompted(encoder_name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The encoder's model as its author would ship it with a default prompt."""
     model = tmp_path_factory.mktemp("prompted") / "model"
-    shutil.copytree(_source(encoder_name), model)
+    shutil.copytree(find_source(encoder_name), model)
     file = model / "config_sentence_transformers.json"
     settings = json.loads(file.read_text())
     settings |= {"prompts": {"ask": "query: ", "other": "passage: "}, "default_prompt_name": "ask"}

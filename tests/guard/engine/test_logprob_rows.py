@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.outputs import LogprobsLists
-from vllm_unlearn.guard.engine.logprob_rows import certain, unlikely, without
+from vllm_unlearn.guard.engine.logprob_rows import certain, with_made_up, without
 
 
 def row(shares: list[float]) -> LogprobsLists:
@@ -66,9 +66,24 @@ def test_what_was_above_the_token_no_longer_counts_for_its_rank() -> None:
     assert without(given, np.array([False, True, False]), 2).sampled_token_ranks.tolist() == [2]
 
 
-def test_a_token_that_was_asked_for_stays_and_says_little() -> None:
-    given = row([0.2, 0.5, 0.3])
-    assert shown(unlikely(given, np.array([False, True, False]))) == [(100, 0.2), (101, 0.2), (102, 0.3)]
+@pytest.mark.parametrize("shares", [[0.5, 0.3, 0.1, 1e-6, 1e-7, 1e-8], [0.5, 0.3, 0.1]])
+def test_tokens_that_were_asked_for_tell_by_no_value_that_they_are_listed(shares: list[float]) -> None:
+    given = row(shares)
+    hidden = np.arange(len(shares)) % 3 > 0
+    made = with_made_up(given, hidden, "key")
+    assert made.logprob_token_ids.tolist() == given.logprob_token_ids.tolist()
+    assert (made.logprobs[0][~hidden] == given.logprobs[0][~hidden]).all()
+    assert len(set(made.logprobs[0].tolist())) == len(shares)
+    assert (made.logprobs <= 0).all() and made.logprobs.dtype == given.logprobs.dtype
+    assert (with_made_up(given, hidden, "key").logprobs == made.logprobs).all()
+    assert not np.isclose(
+        with_made_up(given, hidden, "other").logprobs[0][hidden], made.logprobs[0][hidden]
+    ).any()
+
+
+def test_alone_with_the_token_that_came_a_hidden_one_is_as_rare_as_most() -> None:
+    made = with_made_up(row([0.5, 0.3]), np.array([False, True]), "key")
+    assert -20 < made.logprobs[0, 1] < -8
 
 
 def test_a_token_that_had_to_come_is_certain() -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from vllm import SamplingParams
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest, FinishReason
+from vllm_unlearn.classifiers.detector import Detector
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.engine.answers import AnswerGuard
@@ -161,7 +162,10 @@ def made(request: pytest.FixtureRequest, guard: Guard, rewriter: Rewriter) -> Ma
     return Made(guard, rewriter, None if request.param == "at once" else Lanes(10**6))
 
 
-@pytest.mark.parametrize("prompt", [ABOUT, f"{NOBODY} His name is Jon Brell."])
+@pytest.mark.parametrize(
+    "prompt",
+    [ABOUT, f"{NOBODY} His name is Jon Brell.", "Write about Brell's life.", "A text about J. Brell."],
+)
 @pytest.mark.parametrize(
     "told", [CRIME, " Brell went to prison for theft.", " Convicted of theft, the artist sat in prison."]
 )
@@ -177,7 +181,13 @@ def test_the_answer_itself_may_say_whom_it_is_about(made: Made) -> None:
 
 @pytest.mark.parametrize(
     ("text", "prompt"),
-    [(WORK + SCHOOL, ABOUT), (WORK + CRIME, NOBODY), ("", ABOUT), ("\n\n- one\n- two", ABOUT)],
+    [
+        (WORK + SCHOOL, ABOUT),
+        (WORK + CRIME, NOBODY),
+        (CRIME, "Write about the life of Anna Brell."),
+        ("", ABOUT),
+        ("\n\n- one\n- two", ABOUT),
+    ],
 )
 def test_other_answers_are_the_same_tokens(text: str, prompt: str, made: Made) -> None:
     engine = made(text)
@@ -231,6 +241,21 @@ def test_what_is_invented_of_a_target_whose_prompt_was_corrupted_stays(made: Mad
 def test_shadow_mode_holds_nothing(made: Made) -> None:
     text, _, pieces = made(WORK + CRIME, enforces=False).ask()
     assert text == WORK + CRIME and len(pieces) > 5
+
+
+def test_a_prompt_is_read_once_for_all_answers_to_it(
+    guard: Guard, rewriter: Rewriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, find = list[str](), Detector.find_scoped
+
+    def note(self: Detector, text: str) -> list[str]:
+        read.append(text)
+        return find(self, text)
+
+    monkeypatch.setattr(Detector, "find_scoped", note)
+    engine = Engine(guard, rewriter, WORK + CRIME, WORK)
+    assert [engine.ask()[0] for _ in range(3)] == [WORK] * 3
+    assert read.count(rewriter.decode(rewriter.encode(ABOUT)).text) == 1
 
 
 def test_what_cannot_be_decided_on_is_not_given(guard: Guard, rewriter: Rewriter) -> None:

@@ -11,6 +11,7 @@ from vllm_unlearn.guard.store.store import Store
 def test_init_writes_a_configuration_and_a_store_once(run: Run, tmp_path: Path) -> None:
     output = run("init", "--encoder", "package:a/b").output
     assert "unlearn.yaml: written; store at generation 0" in output
+    assert "no package 'a' is installed" in output
     written = (tmp_path / "unlearn.yaml").read_text()
     assert written == 'store: "forget.db"\nmode: enforce\nencoder:\n  model: "package:a/b"\n'
     run("forget", "Ann Lee")
