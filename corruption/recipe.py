@@ -141,8 +141,9 @@ class Recipe:
             )
 
 
-def default_operator() -> AnyOperator:
-    """The operator used where no recipe is configured: chosen by ``evaluation.forgetting.operators``.
+def fallback_operator() -> AnyOperator:
+    """Noise, where no recipe is configured and no stand-ins can be made. Chosen by
+    ``evaluation.forgetting.operators``.
 
     Noise on the first dimension alone, as in ECO, is one draw: where it comes out small, the name
     is still read. Over 32 dimensions no draw is small.

@@ -46,7 +46,7 @@ class EncoderSettings(_Section):
     """A sentence-transformers folder, ``package:PACKAGE/FOLDER``, or a hub name."""
     threads: int = Field(default=2, ge=1)
     cache_dir: Path = Field(default=Path("~/.cache/vllm-unlearn"), validate_default=True)
-    """Where the encoder's ONNX export is kept."""
+    """Where the encoder's ONNX export is kept, and the stand-ins of models."""
 
     @field_validator("cache_dir")
     @classmethod
@@ -79,12 +79,22 @@ class CorruptionSettings(_Section):
     recipe: Path | None = None
     """A recipe file; without one, ``operator`` is used for whatever model is served."""
     operator: AnyOperator | None = None
+    """Without both, stand-ins are made of the model, once."""
     apply: Literal["auto", "embeddings", "tokens"] = "auto"
     """``embeddings`` corrupts them; ``tokens`` puts neutral tokens in their place, for models that
     take no prompt embeddings; ``auto`` is embeddings wherever the model and the prompt take them."""
     max_bytes: int = Field(default=2**30, ge=1)
     """Embeddings of requests that are waiting or running, a server process, each of ``n`` copies counted;
     what comes past it is refused as vLLM refuses overload (503)."""
+
+    @property
+    def source(self) -> str:
+        """What flagged tokens are corrupted by, in words."""
+        if self.apply == "tokens":
+            return "neutral tokens"
+        if self.recipe:
+            return f"the recipe {self.recipe}"
+        return self.operator.operator if self.operator else "stand-ins (noise, if a server's log says so)"
 
 
 class DeclineSettings(_Section):

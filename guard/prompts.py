@@ -134,17 +134,23 @@ def _next_free(free: dict[int, int], place: int) -> int:
     return place
 
 
+def backend_of(tokenizer: Any) -> Tokenizer:
+    """The fast (Rust) tokenizer behind ``tokenizer``. Raises ``TokenizerError`` where there is none."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if isinstance(backend, Tokenizer):
+        return backend
+    raise TokenizerError(
+        f"the guard needs a fast Hugging Face tokenizer to place tokens in the text, got "
+        f"{type(tokenizer).__name__}; serve with `--tokenizer-mode hf`"
+    )
+
+
 class PromptDecoder:
     """Decodes with the served model's own vocabulary; safe to share by threads."""
 
     def __init__(self, tokenizer: Any) -> None:
         """Raises ``TokenizerError`` unless ``tokenizer`` is backed by a fast (Rust) one."""
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        if not isinstance(backend, Tokenizer):
-            raise TokenizerError(
-                f"the guard needs a fast Hugging Face tokenizer to place tokens in the text, got "
-                f"{type(tokenizer).__name__}; serve with `--tokenizer-mode hf`"
-            )
+        backend = backend_of(tokenizer)
         added = backend.get_added_tokens_decoder()
         self._special = {token for token, content in added.items() if content.special}
         self._added = set(added)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from ..classifiers.text.folding import normalise
 from ..corruption.corrupted_prompt import CorruptedPrompt
 from ..corruption.corruptor import Corruptor, NeutralTokens
 from ..corruption.embedding_table import EmbeddingTable
-from ..corruption.recipe import Recipe, RecipeError, default_operator
+from ..corruption.recipe import Recipe, RecipeError, fallback_operator
 from ..vocabulary import Verdict
 from . import metrics
 from .configuration import CorruptionSettings
@@ -30,6 +30,8 @@ NEUTRAL_WORD = " something"
 # So many tokens before an answer may be the beginning of a name that the answer ends.
 _END = 32
 
+Make = Callable[[EmbeddingTable], Recipe]
+"""Makes the recipe of a model."""
 CORRUPTED = "corrupted"
 """The key of an engine input of tokens under which its ``CorruptedPrompt`` stands."""
 TARGETS = "unlearn_targets"
@@ -46,14 +48,16 @@ class Rewriter:
         dtype: torch.dtype,
         max_tokens: int,
         acts: bool = True,
+        made: Make | None = None,
     ) -> None:
         """``folder`` is the model's checkpoint, or None where neutral tokens replace embeddings;
-        ``acts`` is false where verdicts are only counted.
+        ``acts`` is false where verdicts are only counted; ``made`` gives the recipe of a model for which
+        the settings name nothing: noise without it.
 
         Raises ``RecipeError`` for a recipe of another model, or one that leaves a role as it is,
         ``ModelError`` for a checkpoint without readable embeddings.
         """
-        self.corruptor = Corruptor(*_load_recipe(settings, EmbeddingTable(folder)), dtype) if folder else None
+        self.corruptor = _corruptor(settings, EmbeddingTable(folder), dtype, made) if folder else None
         self._max_tokens = max_tokens
         self._acts = acts
         self._budget = ByteBudget(settings.max_bytes)
@@ -206,11 +210,20 @@ def _refuse_idle(recipe: Recipe, file: Path) -> Recipe:
     return recipe
 
 
-def _load_recipe(settings: CorruptionSettings, table: EmbeddingTable) -> tuple[Recipe, EmbeddingTable]:
+def _corruptor(
+    settings: CorruptionSettings, table: EmbeddingTable, dtype: torch.dtype, made: Make | None
+) -> Corruptor:
     if settings.recipe:
-        return _refuse_idle(Recipe.load(settings.recipe), settings.recipe), table
-    operator = settings.operator or default_operator()
-    return Recipe(operator, table.fingerprint, table.hidden), table
+        recipe = _refuse_idle(Recipe.load(settings.recipe), settings.recipe)
+        source = f"recipe {settings.recipe} ({recipe.operator.operator})"
+    elif made and not settings.operator:
+        return Corruptor(made(table), table, dtype)  # which says itself what it found
+    else:
+        operator = settings.operator or fallback_operator()
+        recipe, source = Recipe(operator, table.fingerprint, table.hidden), operator.operator
+    corruptor = Corruptor(recipe, table, dtype)
+    logger.info("unlearn: corruption: %s, recipe %s", source, recipe.digest)
+    return corruptor
 
 
 def model_folder(model: str, revision: str | None, tokenizer: bool = False) -> Path:

@@ -29,11 +29,12 @@ from ..corruption.operators.parted import Parted
 from ..corruption.operators.stand_in import StandIn
 from ..corruption.recipe import Recipe, RecipeError
 from ..guard.configuration import Settings
+from ..guard.default_recipe import show_progress
 from ..guard.encoders import Encoders
 from ..guard.lessons import Classroom, Lesson, LessonError
+from ..guard.substitute import substitute
 from ..vocabulary import ANSWERED, Reach
 from .lesson_files import LessonFiles, ask_model, columns
-from .substitute import substitute
 
 Item = TypeVar("Item")
 
@@ -92,11 +93,19 @@ def learn(
     about |= _provenance(examples, files)
     recipe = Recipe(settings.operator, table.fingerprint, table.hidden, weights, about)
     if set(ANSWERED) <= set(recipe.idle_roles()):
-        recipe = _part_operators(recipe, _stand_ins(start) or substitute(folder, {}, settings.seed, console))
+        recipe = _part_operators(recipe, _stand_ins(start) or _substitute(folder, settings.seed, console))
     recipe.save(out)
     _plot(learning.history, out.with_suffix(".png"))
     checkpoint.unlink(missing_ok=True)
     return recipe
+
+
+def _substitute(folder: Path, seed: int, console: Console) -> Recipe:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with show_progress(console) as track:
+        return substitute(EmbeddingTable(folder), tokenizer, track, seed=seed)
 
 
 def _part_operators(learned: Recipe, stand_ins: Recipe) -> Recipe:

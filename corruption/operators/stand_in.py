@@ -8,28 +8,26 @@ counterparts, as "Who's Harry Potter" takes them for training data: Eldan and Ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import cycle, islice
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from ...vocabulary import LabelledRole, Reach, Role
 from .flagged import Flagged, Lookup
 from .operators import Operator
 
-# Of so many nearest tokens of its kind, those that are not the same word count.
-SEARCHED = 64
 # A token gives way to one of so many.
 NEAR = 4
+# A name with little around it gives way to words that are not near, each token to one of so many: near to a
+# work are others by its author, and who wrote it.
+FAR = 8
 # So many of the first tokens carry the grammar: tokenizers number merges by frequency.
 FREQUENT = 1000
 # A request that adds nothing to a name has fewer tokens that give way around it; of many tokenizers, not all.
-AROUND = 3
-ROWS_AT_ONCE = 512
-# Words are the same from so many first letters on: "author" and "authors".
-SAME_LETTERS = 4
+AROUND = 5
 
 STRENGTHS: dict[Role, float] = {
     Role.NAME: 0.4,
@@ -43,21 +41,26 @@ STRENGTHS: dict[Role, float] = {
 class StandIn(Operator):
     """e -> e + strength * (e' - e), where e' is the row of the token's stand-in.
 
-    The weights are ``stand_in``, of shape (vocabulary, near): those that each token may give way to. Target
-    and token decide to which: the same for all targets would be a code that an observer learns.
+    The weights are ``stand_in``, of shape (vocabulary, near + far): those that each token may give way to.
+    A name with little text around it has one of the last, all else one of the first. Target and token decide
+    which: the same for all targets would be a code that an observer learns.
     """
 
     operator: Literal["stand_in"] = "stand_in"
     vocabulary: int = Field(ge=1)
     near: int = Field(default=NEAR, ge=1)
+    far: int = Field(default=0, ge=0)
+    """Where there are none, all names give way to near ones."""
     strengths: Mapping[LabelledRole, float] = Field(default_factory=lambda: dict(STRENGTHS))
     """Of each role; of those that are left out, as by default."""
     kept: int = Field(default=FREQUENT, ge=0)
     """So many of the first tokens stay as they are around a name in a prompt that is to be answered. Where
     nothing else is flagged they do not: such a prompt would pass unguarded."""
+    grammar: tuple[int, ...] = ()
+    """More tokens that stay likewise: some tokenizers number punctuation and common words late."""
     around: int = Field(default=AROUND, ge=0)
-    """Where fewer tokens around a name give way, in a prompt that is to be answered, it does so by ``alone``:
-    "Who is X?" asks by nothing but the name, and would be told what is known of it."""
+    """Where fewer tokens around a name say something, it gives way to a far one, in a prompt that is to be
+    answered by ``alone``: "Who is X?" asks by nothing but the name, and would be told what is known of it."""
     alone: float = Field(default=0.85, gt=0.0, le=1.0)
     seed: int = 0
     """The seed of the draw: which of its candidates a token's stand-in is."""
@@ -69,6 +72,14 @@ class StandIn(Operator):
             raise ValueError(f"strengths are above 0 and at most 1, got {wrong}")
         return {**STRENGTHS, **given}
 
+    @model_serializer(mode="wrap")
+    def _leave_out_what_older_recipes_lack(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        for name in ("grammar", "far"):
+            if not written[name]:  # or their digests would be others
+                del written[name]
+        return written
+
     @property
     def reach(self) -> Reach:
         """As ``Operator.reach``."""
@@ -76,26 +87,35 @@ class StandIn(Operator):
 
     def shapes(self, hidden: int) -> dict[str, tuple[int, ...]]:
         """As ``Operator.shapes``."""
-        return {"stand_in": (self.vocabulary, self.near)}
+        return {"stand_in": (self.vocabulary, self.near + self.far)}
 
     def corrupt(self, flagged: Flagged, weights: Mapping[str, torch.Tensor], lookup: Lookup) -> torch.Tensor:
         """As ``Operator.corrupt``."""
-        others = lookup(self.draw(flagged, weights))
+        others = self.draw(flagged, weights)
         rows, roles = flagged.rows.float(), flagged.roles
         strengths = torch.tensor([self.strengths[role] for role in Role])[roles]
-        alone = (roles == Role.NAME) & self._bare(flagged, others)
+        alone = (roles == Role.NAME) & self._bare(flagged)
         strengths = torch.where(alone, strengths.clamp_min(self.alone), strengths)
-        moved = rows + strengths[:, None] * (others.float() - rows)
+        moved = rows + strengths[:, None] * (lookup(others).float() - rows)
         return moved.to(flagged.rows.dtype)
 
     def draw(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         """The token that each flagged one gives way to: itself, if it carries the grammar."""
+        others = self._draw_near(flagged, weights)
+        if not self.far:
+            return others
+        for number in self._bare(flagged).nonzero().flatten().tolist():
+            column = self.near + flagged.seeds[number] % self.far
+            others[number] = int(weights["stand_in"][flagged.token_ids[number], column])
+        return others
+
+    def _draw_near(self, flagged: Flagged, weights: Mapping[str, torch.Tensor]) -> list[int]:
         choices = [seed % self.near for seed in flagged.seeds]
         others: list[int] = weights["stand_in"][list(flagged.token_ids), choices].tolist()
         frequent: list[int] = []
         meaning: set[tuple[int, int]] = set()
         for number, token in enumerate(flagged.tokens):
-            if token.role is Role.TEXT and flagged.token_ids[number] < self.kept:
+            if token.role is Role.TEXT and self._carries_grammar(flagged.token_ids[number]):
                 frequent.append(number)
             else:
                 meaning.add(token.run)
@@ -104,78 +124,18 @@ class StandIn(Operator):
                 others[number] = flagged.token_ids[number]
         return others
 
-    def _bare(self, flagged: Flagged, others: torch.Tensor) -> torch.Tensor:
-        """Whether each token (tokens,) is of a run in which few tokens of text give way."""
+    def _carries_grammar(self, token: int) -> bool:
+        return token < self.kept or token in self._grammar
+
+    @cached_property
+    def _grammar(self) -> frozenset[int]:
+        return frozenset(self.grammar)
+
+    def _bare(self, flagged: Flagged) -> torch.Tensor:
+        """Whether each token (tokens,) is of a name in a run with little text but the grammar."""
+        names = (flagged.roles == Role.NAME) | (flagged.roles == Role.NAME_GIVEN)
+        carry = [self._carries_grammar(token) for token in flagged.token_ids]
+        text = ~(names | torch.tensor(carry, dtype=torch.bool))
         runs = (flagged.places == 0).long().cumsum(0)
-        giving = (flagged.roles == Role.TEXT) & (others != flagged.rows).any(1)
-        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, giving.long())
-        return counts[runs] < self.around
-
-
-def stand_ins(
-    rows: torch.Tensor,
-    tokens: Sequence[str | None],
-    frequent: int,
-    near: int,
-    track: Callable[[int], None],
-) -> torch.Tensor:
-    """What each token of a vocabulary may give way to, shape (tokens, near): the nearest of its kind that are
-    not the same word, nor among the ``frequent`` first, which carry the grammar; fewer are repeated.
-
-    ``rows`` are all embeddings (tokens, hidden), ``tokens`` their texts, None for one that says nothing
-    (a control token), which is its own and nobody's stand-in. ``track`` hears of each token that is done.
-    """
-    every = [token for token, text in enumerate(tokens) if text is not None]
-    table = torch.arange(len(tokens), dtype=torch.int32)[:, None].repeat(1, near)
-    # Nearness is that of directions from the mean row, which all rows share and which says nothing.
-    directions = torch.nn.functional.normalize(rows.float() - rows.float().mean(0), dim=1)
-    for members in _group_by_kind(tokens):
-        for token, nearest in _find_nearest(directions, members, tokens, frequent, near):
-            # One that has no kin gives way to any other: it must not stay.
-            candidates = nearest or _exclude(token, members) or _exclude(token, every) or [token]
-            table[token] = torch.tensor(list(islice(cycle(candidates), near)), dtype=torch.int32)
-            track(1)
-    return table
-
-
-def _exclude(token: int, tokens: Sequence[int]) -> list[int]:
-    return [other for other in tokens if other != token]
-
-
-def _group_by_kind(tokens: Sequence[str | None]) -> list[list[int]]:
-    """The tokens by whether a word begins with them, with a capital, and of what."""
-    kinds: dict[tuple[bool, ...], list[int]] = {}
-    for token, text in enumerate(tokens):
-        if text is not None:
-            word = text.strip()
-            kind = text[:1].isspace(), word[:1].isupper(), word.isalpha(), word.isdigit(), "\ufffd" in word
-            kinds.setdefault(kind, []).append(token)
-    return list(kinds.values())
-
-
-def _find_nearest(
-    directions: torch.Tensor,
-    members: Sequence[int],
-    tokens: Sequence[str | None],
-    frequent: int,
-    near: int,
-) -> Iterator[tuple[int, list[int]]]:
-    """Each of ``members``, with the ``near`` nearest among them that may stand in for it, nearest first."""
-    meaning = [member for member in members if member >= frequent] or members
-    rows, others = directions[torch.tensor(members)], directions[torch.tensor(meaning)]
-    words = {member: (tokens[member] or "").strip().casefold() for member in members}
-    for start in range(0, len(members), ROWS_AT_ONCE):
-        cosines = rows[start : start + ROWS_AT_ONCE] @ others.T
-        nearest = cosines.topk(min(SEARCHED, len(meaning)), dim=1).indices.tolist()
-        for token, order in zip(members[start : start + ROWS_AT_ONCE], nearest, strict=True):
-            allowed = (other for place in order if _differ(words[token], words[other := meaning[place]]))
-            yield token, list(islice(allowed, near))
-
-
-def _differ(word: str, other: str) -> bool:
-    """Whether two words are not forms of one."""
-    if word == other or (word and other and (word in other or other in word)):
-        return False
-    return (
-        len(word) < SAME_LETTERS or len(other) < SAME_LETTERS or word[:SAME_LETTERS] != other[:SAME_LETTERS]
-    )
+        counts = torch.zeros(len(runs) + 1, dtype=torch.long).scatter_add(0, runs, text.long())
+        return names & (counts[runs] < self.around)

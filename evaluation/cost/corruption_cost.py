@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ...corruption.corruptor import Corruptor
 from ...corruption.embedding_table import EmbeddingTable
-from ...corruption.recipe import Recipe, default_operator
+from ...corruption.recipe import Recipe, fallback_operator
 from ...vocabulary import FlaggedToken, Role
 
 LENGTHS = (4, 20, 200)
@@ -75,7 +75,7 @@ def main(model: Path, recipe: Path | None = None) -> None:
     """Print the table for the checkpoint ``model``: the default operator, and ``recipe`` if given."""
     torch.set_num_threads(1)
     table = EmbeddingTable(model)
-    recipes = {"default noise": Recipe(default_operator(), table.fingerprint, table.hidden)}
+    recipes = {"noise": Recipe(fallback_operator(), table.fingerprint, table.hidden)}
     if recipe:
         recipes["recipe"] = Recipe.load(recipe)
     shown = Table("µs a flagged token", *(f"{length} tokens" for length in LENGTHS))

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -20,16 +21,20 @@ from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
 from vllm.inputs import EngineInput, PromptType
 from vllm.renderers.inputs.preprocess import parse_model_prompt
+from vllm.tokenizers import cached_tokenizer_from_config
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.llm_engine import LLMEngine
 
 from ...classifiers.work import AbandonedError, TooLongError, Work, at, current, nobody
+from ...corruption.embedding_table import EmbeddingTable
+from ...corruption.recipe import Recipe
 from .. import metrics
 from ..configuration import Settings
 from ..constraints.constraints import Constraints
 from ..constraints.parameters import TooDeepError
 from ..constraints.restoring import Plan, planned
+from ..default_recipe import StandInCache
 from ..faults import place
 from ..guard import Guard, GuardError
 from ..load.lanes import ForkedError, Lanes, OverloadError
@@ -74,18 +79,30 @@ class Hook:
         model = vllm_config.model_config
         embeds = self._enforces and takes_embeddings(settings, vllm_config)
         folder = model_folder(model.model, model.revision) if embeds else None
-        # A prompt that leaves no token to generate is refused, but for a model that generates none.
-        tokens = model.max_model_len + (model.runner_type == "pooling")
-        self._rewriter = Rewriter(
-            settings.corruption, folder, cast(torch.dtype, model.dtype), tokens, self._enforces
-        )
         self.guard = Guard(settings)
+        try:  # after the guard, whose faults are known in seconds: a recipe may have to be made
+            self._rewriter = self._make_rewriter(folder)
+        except BaseException:
+            self.guard.close()
+            raise
         self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
         self._answers: AnswerGuard | None = None
         self._shaken = self._failed = False
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
+
+    def _make_rewriter(self, folder: Path | None) -> Rewriter:
+        model, settings = self._config.model_config, self._settings.corruption
+        # A prompt that leaves no token to generate is refused, but for a model that generates none.
+        tokens = model.max_model_len + (model.runner_type == "pooling")
+        dtype = cast(torch.dtype, model.dtype)
+        return Rewriter(settings, folder, dtype, tokens, self._enforces, self._make_recipe)
+
+    def _make_recipe(self, table: EmbeddingTable) -> Recipe:
+        """The default: made before the engine is loaded, while nothing waits for the processors."""
+        tokenizer = cached_tokenizer_from_config(self._config.model_config)
+        return StandInCache(self._settings.encoder.cache_dir).recipe(table, tokenizer)
 
     def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""

@@ -96,10 +96,12 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
     generation, replicas = store.head().generation, store.replicas()
     if as_json:
         each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
-        typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": each}))
+        about = {"generation": generation, "targets": len(store.targets()), "replicas": each}
+        typer.echo(json.dumps(about | {"corruption": settings.corruption.source}))
         return
     counts = (_count(len(store.targets()), "target"), _count(len(replicas), "replica"))
     say(f"generation {generation}, {', '.join(counts)}")
+    say(f"corruption: {settings.corruption.source}")
     if replicas:
         rows = ((r.id, r.generation, r.mode, r.seen_at.isoformat(timespec="seconds")) for r in replicas)
         show(("replica", "serves generation", "mode", "last seen"), rows)

@@ -29,19 +29,23 @@ def recipe(
     seed: Annotated[int, typer.Option(help="stand_in: draws each token's among the nearest.")] = 0,
 ) -> None:
     """Write a recipe for MODEL that takes no learning: of one of ECO's operators, or of stand-ins."""
+    from transformers import AutoTokenizer
+
     from ...corruption.embedding_table import EmbeddingTable
     from ...corruption.recipe import Recipe
+    from ...guard.default_recipe import show_progress
     from ...guard.rewriter import model_folder
+    from ...guard.substitute import substitute
     from ...vocabulary import Role
-    from ..substitute import substitute
 
     parameters = {"dimensions": dimensions, "sigma": sigma} if operator == "noise" else {"top": top}
     try:
         folder = model_folder(model, None, tokenizer=operator == "stand_in")
         if operator == "stand_in":
-            made = substitute(
-                folder, {Role.NAME: name_strength} if name_strength is not None else {}, seed, console
-            )
+            strengths = {Role.NAME: name_strength} if name_strength is not None else {}
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            with show_progress(console) as track:
+                made = substitute(EmbeddingTable(folder), tokenizer, track, strengths, seed)
         else:
             chosen = _operator({"operator": operator, **parameters})
             table = EmbeddingTable(folder)

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from vllm_unlearn.corruption.operators.operators import Noise, SignFlip, ZeroOut
-from vllm_unlearn.corruption.recipe import Recipe, RecipeError, default_operator
+from vllm_unlearn.corruption.recipe import Recipe, RecipeError, fallback_operator
 
 FINGERPRINT = "ab" * 32
 RECIPE = Recipe(Noise(dimensions=4, sigma=2.0), FINGERPRINT, 8)
@@ -124,7 +124,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
         Recipe.load(tmp_path)
 
 
-def test_the_default_operator_hides_the_token() -> None:
+def test_the_fallback_hides_the_token() -> None:
     row = torch.full((1, 64), 0.05)
-    corrupted = default_operator().corrupt(flagging.flagged(row, [1]), {}, flagging.lookup)
+    corrupted = fallback_operator().corrupt(flagging.flagged(row, [1]), {}, flagging.lookup)
     assert torch.nn.functional.cosine_similarity(row, corrupted).abs().item() < 0.5

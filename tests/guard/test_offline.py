@@ -28,7 +28,9 @@ RUNNERS = {
 def run_offline(folder: Path, model: Path, encoder: str, runner: str, *arguments: str) -> dict[str, Any]:
     """What offline_engine.py finds, in a process of its own."""
     Store.create(f"sqlite:///{folder}/forget.db")
-    (folder / "unlearn.yaml").write_text(f"encoder: {{model: '{encoder}'}}\n")
+    (folder / "unlearn.yaml").write_text(
+        f"encoder: {{model: '{encoder}'}}\ncorruption: {{operator: {{operator: noise}}}}\n"
+    )
     environment = os.environ | RUNNERS[runner]
     environment |= {
         "VLLM_UNLEARN_CONFIG": str(folder / "unlearn.yaml"),

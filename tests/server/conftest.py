@@ -104,6 +104,7 @@ def guarded(
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "unlearn.yaml").write_text(
         f"encoder: {{model: '{encoder_name}'}}\nadmin_key: {ADMIN_KEY}\nmax_stale_seconds: 8\n"
+        "corruption: {operator: {operator: noise}}\n"
     )
     store = Store.create(f"sqlite:///{folder}/forget.db")
     store.forget([TARGET])

@@ -12,7 +12,7 @@ from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
-from vllm_unlearn.corruption.recipe import Recipe, default_operator
+from vllm_unlearn.corruption.recipe import Recipe, fallback_operator
 from vllm_unlearn.evaluation.forgetting.tofu_methods import Served
 from vllm_unlearn.evaluation.models.causal_model import CausalModel, Sampling, unheard
 from vllm_unlearn.evaluation.models.chat import Chat
@@ -38,7 +38,7 @@ def measured(guarded: Guarded, model_folder: Path, tokenizer: Any, encoder: Onnx
     targets = guarded.store.targets(generation)
     assert TARGET in targets
     table = EmbeddingTable(model_folder)
-    recipe = Recipe(default_operator(), table.fingerprint, table.hidden)
+    recipe = Recipe(fallback_operator(), table.fingerprint, table.hidden)
     reader = PromptReader(tokenizer, Detector(ForgetIndex(generation, targets, encoder), encoder))
     return Served(GuardedModel(CausalModel(model_folder), reader, Corruptor(recipe, table, torch.bfloat16)))
 

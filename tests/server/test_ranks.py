@@ -55,6 +55,7 @@ def test_a_headless_rank_is_served_only_with_the_guard(
         with front:
             assert httpx.get(f"{front.url}/health").is_success
             said = front.tail(100_000)
+            assert "corruption: stand-ins, recipe" in said  # where nothing is configured
             assert "handshake passed on rank 0" in said and "handshake passed on rank 1" in said
     finally:
         headless.terminate()

@@ -12,72 +12,11 @@ from pydantic import ValidationError
 from vllm_unlearn.corruption.corruptor import CANARY_ID, Corruptor
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.flagged import Flagged
-from vllm_unlearn.corruption.operators.stand_in import STRENGTHS, StandIn, stand_ins
+from vllm_unlearn.corruption.operators.stand_in import STRENGTHS, StandIn
 from vllm_unlearn.corruption.recipe import Recipe, RecipeError
 from vllm_unlearn.vocabulary import Role
 
-# Cities point one way, jobs another, and forms of a word lie closest of all.
 NAME, TEXT = Role.NAME, Role.TEXT
-WORDS = [" Oslo", " Lima", " Rome", " oslo", " baker", " bakery", " tailor", " miner", "Oslo", "7", "8"]
-TOKENS = ["<s>", *WORDS]
-ROWS = torch.tensor(
-    [
-        [9.0, 9.0, 9.0],
-        [1.0, 0.02, 0.0],
-        [1.0, 0.1, 0.0],
-        [0.9, 0.2, 0.0],
-        [1.0, 0.03, 0.0],
-        [0.0, 1.0, 0.02],
-        [0.0, 1.0, 0.01],
-        [0.1, 0.9, 0.0],
-        [0.2, 0.8, 0.0],
-        [1.0, 0.021, 0.0],
-        [0.0, 0.1, 1.0],
-        [0.0, 0.0, 1.0],
-    ]
-)
-
-
-def found(frequent: int = 0, near: int = 2) -> dict[str, set[str]]:
-    """What each token may give way to."""
-    chosen = stand_ins(ROWS, [None, *WORDS], frequent, near, lambda done: None)
-    assert chosen.shape == (len(TOKENS), near)
-    return {token: {TOKENS[int(one)] for one in near} for token, near in zip(TOKENS, chosen, strict=True)}
-
-
-def test_a_word_gives_way_to_others_of_its_kind() -> None:
-    chosen = found()
-    assert chosen[" Oslo"] == {" Lima", " Rome"}
-    assert chosen[" baker"] == {" tailor", " miner"}  # not to " bakery", which is the same word
-    assert (chosen["7"], chosen["8"]) == ({"8"}, {"7"})
-
-
-def test_the_nearest_come_first() -> None:
-    assert found(near=1)[" baker"] == {" tailor"}
-    assert found(near=3)[" baker"] == {" tailor", " miner", " oslo"}
-
-
-def test_frequent_words_stand_in_for_nothing_unless_there_are_no_others() -> None:
-    chosen = found(frequent=TOKENS.index(" Rome"))
-    assert chosen[" Oslo"] == {" Rome"}  # without " Lima"
-    assert found(frequent=len(TOKENS)) == found()
-
-
-def test_a_control_token_stays_and_one_that_is_alone_of_its_kind_does_not() -> None:
-    chosen = found()
-    assert chosen["<s>"] == {"<s>"} and not any("<s>" in chosen[token] for token in WORDS)
-    assert "Oslo" not in chosen["Oslo"]  # alone without a space and with a capital
-
-
-def test_a_word_whose_only_kin_are_its_own_forms_does_not_stay() -> None:
-    chosen = stand_ins(ROWS[5:7], [" baker", " bakery"], 0, 2, lambda done: None)
-    assert chosen.tolist() == [[1, 1], [0, 0]]
-
-
-def test_progress_tells_of_every_token_that_says_something() -> None:
-    done: list[int] = []
-    stand_ins(ROWS, [None, *WORDS], 0, 2, done.append)
-    assert sum(done) == len(WORDS)
 
 
 def recipe(
@@ -86,9 +25,11 @@ def recipe(
     strengths: Mapping[Role, float] = STRENGTHS,
     around: int = 0,
     seed: int = 0,
+    grammar: Sequence[int] = (),
 ) -> Recipe:
     """Each token may give way to its mirror image, or to the next."""
     settings = {"near": 2, "kept": kept, "strengths": strengths, "around": around, "seed": seed}
+    settings["grammar"] = grammar
     operator = StandIn.model_validate({"vocabulary": table.vocabulary, **settings})
     every = torch.arange(table.vocabulary, dtype=torch.int32)
     chosen = torch.stack([every.flip(0), every.roll(-1)], dim=1)
@@ -101,6 +42,32 @@ def others(made: Recipe, target: str, tokens: Sequence[int], roles: Sequence[Rol
     flagged = flagging.tokens(dict.fromkeys(range(len(tokens)), target), dict(enumerate(roles)))
     assert isinstance(made.operator, StandIn)
     return made.operator.draw(Flagged(flagged, tokens, seeds, torch.zeros(len(tokens), 1)), made.weights)
+
+
+FAR = {2, 3, 4}
+WAYS = [
+    ([NAME], FAR),
+    ([NAME, TEXT], FAR),
+    ([NAME, TEXT, TEXT], {0, 1}),  # there is enough around it
+    ([Role.NAME_GIVEN, Role.TEXT_GIVEN], FAR),
+    ([Role.NAME_GIVEN, Role.TEXT_GIVEN, Role.TEXT_GIVEN], {0, 1}),
+    ([Role.NAME_GIVEN, Role.REPLY], FAR),
+    ([TEXT, NAME, NAME], {0, 1}),
+    ([Role.TEXT_GIVEN, Role.NAME_GIVEN], {0, 1}),
+    ([Role.REPLY], {0, 1}),
+]
+
+
+@pytest.mark.parametrize(("roles", "drawn"), WAYS)
+def test_a_name_with_little_around_it_gives_way_to_the_far_ones(
+    table: EmbeddingTable, roles: list[Role], drawn: set[int]
+) -> None:
+    """Of tokens with these ``roles`` the first, in the matches of many targets."""
+    operator = StandIn(vocabulary=table.vocabulary, near=2, far=3, kept=0, around=2)
+    columns = torch.arange(5, dtype=torch.int32).expand(table.vocabulary, 5)
+    made = Recipe(operator, table.fingerprint, table.hidden, {"stand_in": columns})
+    tokens = [7, 8, 9][: len(roles)]
+    assert {others(made, str(target), tokens, roles)[0] for target in range(40)} == drawn
 
 
 def draw(made: Recipe, target: str) -> list[int]:
@@ -226,6 +193,17 @@ def test_no_role_may_stay_as_it_is(strength: float) -> None:
 
 def test_roles_that_are_left_out_have_the_default_strength() -> None:
     assert StandIn(vocabulary=5, strengths={NAME: 0.25}).strengths == {**STRENGTHS, NAME: 0.25}
+
+
+def test_the_grammar_stays_wherever_it_is_numbered(table: EmbeddingTable) -> None:
+    made = recipe(table, kept=2, grammar=[9])
+    assert others(made, "a", [0, 9, 5], [TEXT, TEXT, NAME])[:2] == [0, 9]
+    assert others(made, "a", [9], [NAME]) != [9]
+
+
+def test_recipes_from_before_the_grammar_and_the_far_ones_keep_their_digests(table: EmbeddingTable) -> None:
+    assert not {"grammar", "far"} & recipe(table).operator.model_dump().keys()
+    assert recipe(table).digest != recipe(table, grammar=[9]).digest
 
 
 def test_a_recipe_of_stand_ins_comes_back_from_its_file(table: EmbeddingTable, tmp_path: Path) -> None:

@@ -75,5 +75,6 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
         "generation": 2,
         "targets": 0,
         "replicas": [{"id": "host:1", "generation": 1, "mode": "shadow"}],
+        "corruption": "stand-ins (noise, if a server's log says so)",
     }
     assert "generation 2, 0 targets, 1 replica" in run("status").output

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from vllm_unlearn.corruption.operators.stand_in import AROUND, FREQUENT
-from vllm_unlearn.server.bare_names import most_around
+from vllm_unlearn.guard.bare_names import most_around
 
 
 def numbered(words: list[str]) -> Any:
@@ -20,7 +21,7 @@ def numbered(words: list[str]) -> Any:
 
 def test_smollm2s_requests_are_what_the_default_is_for(model_folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
-    assert most_around(tokenizer, FREQUENT) + 1 == AROUND
+    assert most_around(tokenizer, range(FREQUENT)) + 1 == AROUND
 
 
 def test_a_tokenizer_that_numbers_punctuation_last_has_more_around_a_name() -> None:
@@ -28,6 +29,16 @@ def test_a_tokenizer_that_numbers_punctuation_last_has_more_around_a_name() -> N
     words += ["you", "know", "Tell", "everything"]
     marks = [" ", ".", "?"]
     first, last = numbered([*marks, *words]), numbered([*words, *marks])
-    everything, frequent = 0, len(marks)
+    everything, frequent = range(0), range(len(marks))
     assert most_around(first, everything) == most_around(last, everything)
     assert most_around(last, frequent) > most_around(first, frequent)
+
+
+@pytest.mark.parametrize(
+    "template", [None, "{{ raise_exception('a system prompt comes first') }}", "{{ messages[1].content }}"]
+)
+def test_a_template_that_takes_no_message_alone_is_left_out(template: str | None) -> None:
+    tokenizer = numbered(["x", "Mira", "Tolland", "Who", "is", " ", "?"])
+    bare = most_around(tokenizer, range(0))
+    tokenizer.chat_template = template
+    assert most_around(tokenizer, range(0)) == bare > 0
