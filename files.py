@@ -17,7 +17,7 @@ from .vocabulary import UserError
 logger = logging.getLogger(__name__)
 
 # So long a process waits for another that makes the same, before it makes its own.
-PATIENCE = 900.0
+PATIENCE = 300.0
 
 
 class WriteError(UserError, RuntimeError):
@@ -72,17 +72,17 @@ def make_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def take_turn(file: Path, patience: float = PATIENCE) -> Iterator[None]:
+def take_turn(file: Path) -> Iterator[None]:
     """Wait, and say so, while another process makes ``file``: it may be there when the block begins. Where
-    that cannot be told, or takes more than ``patience`` seconds, go on: what is made twice is the same."""
+    that cannot be told, or takes more than ``PATIENCE`` seconds, go on: what is made twice is the same."""
     lock = FileLock(file.with_name(f".{file.name}.lock"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            logger.info("unlearn: waiting for another process that makes %s", file)
-            lock.acquire(timeout=patience)
+            logger.info("unlearn: waiting for another process that makes %s, %.0f s at most", file, PATIENCE)
+            lock.acquire(timeout=PATIENCE)
     except (OSError, NotImplementedError, Timeout) as error:
         logger.warning("unlearn: %s is made without a lock (%s)", file, error)
     try:

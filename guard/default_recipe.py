@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
 from rich.console import Console
 from rich.progress import Progress
 
 from ..corruption.embedding_table import EmbeddingTable
 from ..corruption.recipe import Recipe, RecipeError, fallback_operator
-from ..files import WriteError
+from ..files import WriteError, take_turn
 from .prompts import backend_of
 from .substitute import substitute
 
@@ -24,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 # Raised with what is made of the same model: older files are then passed over.
 VERSION = 2
-# So long a process waits for another that makes the same, before it makes its own.
-PATIENCE = 300.0
 # A log that is no terminal hears of so many parts of the work.
 _PARTS = 4
 
@@ -57,7 +54,7 @@ class StandInCache:
         return self._folder / f"stand-ins-{key.hexdigest()[:16]}.safetensors"
 
     def _make_once(self, file: Path, table: EmbeddingTable, tokenizer: Any) -> Recipe | None:
-        with _lock(file):
+        with take_turn(file):
             # Another process may have made it meanwhile.
             return _load(file, table) or _make(file, table, tokenizer)
 
@@ -92,30 +89,6 @@ def _make(file: Path, table: EmbeddingTable, tokenizer: Any) -> Recipe | None:
         )
         return recipe
     return _load(file, table) or recipe  # of several that were made, all processes take the last
-
-
-@contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    """Wait while another process makes ``file``; where that cannot be told, go on: both are the same."""
-    lock = FileLock(file.with_suffix(".lock"))
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lock)
-    except (OSError, NotImplementedError, Timeout) as error:
-        logger.warning("unlearn: %s cannot be locked (%s)", file, error)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _acquire(lock: BaseFileLock) -> None:
-    """Raises ``Timeout`` where another process holds the lock for longer than ``PATIENCE``."""
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        logger.info("unlearn: waiting for another process that makes the stand-ins, at most %.0f s", PATIENCE)
-        lock.acquire(timeout=PATIENCE)
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from filelock import FileLock
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+from vllm_unlearn import files
 from vllm_unlearn.corruption.embedding_table import EmbeddingTable
 from vllm_unlearn.corruption.operators.operators import Noise, ZeroOut
 from vllm_unlearn.corruption.operators.stand_in import StandIn
 from vllm_unlearn.corruption.recipe import Recipe, fallback_operator
-from vllm_unlearn.guard import default_recipe
 from vllm_unlearn.guard.configuration import CorruptionSettings
 from vllm_unlearn.guard.default_recipe import StandInCache
 from vllm_unlearn.guard.prompts import TokenizerError
@@ -114,9 +114,10 @@ def test_who_waits_for_another_process_says_so_and_not_for_ever(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(default_recipe, "PATIENCE", 0.01)
+    monkeypatch.setattr(files, "PATIENCE", 0.01)
     cache = StandInCache(tmp_path / "cache")
-    with FileLock(cache.file(table, tokenizer).with_suffix(".lock")), caplog.at_level(logging.INFO):
+    file = cache.file(table, tokenizer)
+    with FileLock(file.with_name(f".{file.name}.lock")), caplog.at_level(logging.INFO):
         assert isinstance(cache.recipe(table, tokenizer).operator, StandIn)
     assert caplog.text.count("waiting for another process") == 1
 
