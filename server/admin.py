@@ -32,7 +32,8 @@ from ..guard.canary import canaries
 from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
-from ..guard.store.store import ExpiredError, Replica, TakenError, TargetError
+from ..guard.store.fleet import Replica
+from ..guard.store.store import ExpiredError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, UserError
 from .explanation import Check, explain_screening
 from .scope import InseparableError, OverBroadError, examine
@@ -265,7 +266,7 @@ def status(guard: TheGuard) -> Status:
             "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
-            "replicas": guard.store.replicas(),
+            "replicas": guard.store.fleet.replicas(),
         }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres import Postgres, find_programs
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
@@ -25,6 +27,13 @@ def data(request: pytest.FixtureRequest) -> Path:
     if folder is None:
         pytest.skip("it needs the benchmark data: --data-dir FOLDER")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres(find_programs())
+    yield server
+    server.remove()
 
 
 @pytest.fixture(scope="session")

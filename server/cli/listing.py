@@ -93,7 +93,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
     settings = settings_of(config)
     warn_of_missing_files(settings)
     store = Store(settings.store)
-    generation, replicas = store.head().generation, store.replicas()
+    generation, replicas = store.head().generation, store.fleet.replicas()
     if as_json:
         each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
         typer.echo(json.dumps({"generation": generation, "targets": len(store.targets()), "replicas": each}))

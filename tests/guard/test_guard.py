@@ -121,9 +121,11 @@ def test_a_long_build_delays_no_request_and_is_not_repeated(
 
 
 def test_the_replica_tells_what_it_serves(guard: Guard, store: Store) -> None:
-    assert [(r.id, r.generation, r.mode) for r in store.replicas()] == [(guard.replica_id, 0, "enforce")]
+    assert [(r.id, r.generation, r.mode) for r in store.fleet.replicas()] == [
+        (guard.replica_id, 0, "enforce")
+    ]
     generation = store.forget([TARGET])
-    until(lambda: [r.generation for r in store.replicas()] == [generation], PATIENCE)
+    until(lambda: [r.generation for r in store.fleet.replicas()] == [generation], PATIENCE)
     assert guard.screen(QUESTION).action == "corrupt"  # what the store says is served by now
 
 
@@ -211,13 +213,13 @@ def test_a_generation_made_twice_is_served_as_the_store_has_it(
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
     store.forget([b])
-    until(lambda: not store.behind(store.replicas(), 2) and guard.generation == 2, PATIENCE)
+    until(lambda: not store.fleet.behind(store.fleet.replicas(), 2) and guard.generation == 2, PATIENCE)
     put_in_place(backup, file)
     assert store.forget([c]) == 2
-    assert [r.id for r in store.behind(store.replicas(), 2)] == [guard.replica_id], (
+    assert [r.id for r in store.fleet.behind(store.fleet.replicas(), 2)] == [guard.replica_id], (
         "it serves the other generation 2"
     )
-    until(lambda: not store.behind(store.replicas(), 2), PATIENCE)
+    until(lambda: not store.fleet.behind(store.fleet.replicas(), 2), PATIENCE)
     listed = [guard.screen(f"Who is {target.name}?").action for target in (a, b, c)]
     assert listed == ["corrupt", "pass", "corrupt"]
     assert "what only that generation listed is no longer suppressed" in caplog.text
@@ -234,7 +236,7 @@ def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(
     assert not refuses(guard)
     assert guard.generation == 1
     until(lambda: refuses(guard), PATIENCE)
-    assert store.replicas() == ()  # `wait` is not kept by one who answers nobody
+    assert store.fleet.replicas() == ()  # `wait` is not kept by one who answers nobody
     flaky.fails_on = ""
     until(lambda: guard.generation == 2 and not refuses(guard), PATIENCE)
     assert guard.screen("Who is Mira Tolland?").action == "corrupt"
@@ -271,12 +273,12 @@ def test_an_expired_target_is_known_again(guard: Guard, store: Store) -> None:
 
 def test_closing_signs_off(store: Store, encoder: OnnxEncoder, file: Path) -> None:
     guard = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
-    assert len(store.replicas()) == 1
+    assert len(store.fleet.replicas()) == 1
     guard.close()
-    assert store.replicas() == ()
+    assert store.fleet.replicas() == ()
     store.forget([TARGET])
     time.sleep(0.2)
-    assert (guard.generation, store.replicas()) == (0, ())
+    assert (guard.generation, store.fleet.replicas()) == (0, ())
     guard.close()  # again, as at exit
 
 
@@ -289,7 +291,7 @@ def test_two_guards_of_one_process_are_two_replicas(guard: Guard, store: Store, 
     """Two engines in one process: `wait` must wait for both of them."""
     other = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
     try:
-        assert len(store.replicas()) == 2
+        assert len(store.fleet.replicas()) == 2
     finally:
         other.close()
-    assert len(store.replicas()) == 1
+    assert len(store.fleet.replicas()) == 1

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.store.store import Replica, Store
+from vllm_unlearn.guard.store.fleet import Replica
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, CheckRequest, KeyedRoutes, admin_app
 from vllm_unlearn.server.admin_reference import page
 from vllm_unlearn.server.explanation import Check, Nearest

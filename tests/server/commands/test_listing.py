@@ -70,7 +70,7 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
     ]
     assert [e["digest"] for e in entries] == [c.digest for c in store.changes()]
     assert "remember" in run("log").output
-    store.beat("host:1", 1, "shadow", timedelta(seconds=60))
+    store.fleet.beat("host:1", 1, "shadow", timedelta(seconds=60))
     assert json.loads(run("status", "--json").output) == {
         "generation": 2,
         "targets": 0,
