@@ -32,11 +32,17 @@ from .canary import answer_canary, canary_names
 from .configuration import Settings
 from .encoders import Encoders, line_file, vector_file
 from .faults import place
+from .store.follower import follow
+from .store.head import Head
 from .store.lease import Clock, Lease, read_clocks
-from .store.store import Head, Store, StoreError
+from .store.store import Store, StoreError
 from .store.watch import Watch
 
 logger = logging.getLogger(__name__)
+
+
+RETRY_SECONDS = 2.0
+"""How long a store that does not answer is left alone, at most."""
 
 
 class GuardError(UserError, RuntimeError):
@@ -66,6 +72,7 @@ class Guard:
         self._sent: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
+        self._follower = follow(self._store.database)
         self._watch = Watch(self._store, clock)
         preload()
         self._sieve: StaticEncoder | None = None
@@ -177,6 +184,7 @@ class Guard:
             return
         self._stopping.set()
         self._thread.join(timeout=10)
+        self._follower.close()
         try:
             self._store.fleet.retire(self.replica_id)
         except StoreError as error:
@@ -209,6 +217,8 @@ class Guard:
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
         self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
+        expiries = [target.expires_at for target in index.targets.values() if target.expires_at]
+        self._expires = min(expiries, default=None)
         metrics.GENERATION.set(index.generation)
         for what, size in index.sizes.items():
             metrics.INDEX_SIZE.labels(what).set(size)
@@ -216,15 +226,16 @@ class Guard:
 
     def _follow(self) -> None:
         """Ask the store, again and again; build beside it, so that a long build is not silence."""
-        said = ""
+        said, pause = "", self.settings.poll_seconds
         with ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder:
-            while not self._stopping.wait(self.settings.poll_seconds):
+            while not self._stopping.wait(pause):
                 try:
                     self._step(builder)
-                    said = ""
+                    said, pause = "", self.settings.poll_seconds
                 except StoreError as error:
+                    pause = max(pause, min(2 * pause, RETRY_SECONDS))  # a fleet would keep it from coming up
                     metrics.ERRORS.labels("store").inc()
-                    if str(error) != said:  # it is tried several times a second
+                    if str(error) != said:  # it is tried again and again
                         logger.error("unlearn: %s", error)
                         said = str(error)
                 except Exception as error:
@@ -234,12 +245,15 @@ class Guard:
                         logger.error("unlearn: the newest generation cannot be built: %s", said)
 
     def _step(self, builder: ThreadPoolExecutor) -> None:
-        newest = self._newest()
+        self._expire()
         if self._building and self._building.done():
             finished, self._building = self._building, None
             self._failed = True  # until result() has not raised
             self._publish(*finished.result())
             self._failed = False
+            self._follower.doubt()  # what was built may be newer than what was heard of
+        newest = self._follower.head()
+        self._refuse_another(newest)
         if self._building is None and newest != self._served:
             self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
@@ -248,13 +262,10 @@ class Guard:
             self._beat()
             self._watch.sweep()
 
-    def _newest(self) -> Head:
-        now = datetime.now(UTC)
-        if any(t.expires_at and t.expires_at <= now for t in self._detector.index.targets.values()):
+    def _expire(self) -> None:
+        """Take off the list what has expired, where the list without it is not being built already."""
+        if self._expires and self._building is None and self._expires <= (now := datetime.now(UTC)):
             self._store.expire(now)
-        head = self._store.head()
-        self._refuse_another(head)
-        return head
 
     def _refuse_another(self, head: Head) -> None:
         """Raise ``StoreError`` for another store, or an older state, than is served."""
@@ -279,5 +290,5 @@ class Guard:
             self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest
         )
         self._sent = served
-        if self._lease.runs or self._newest() == served:
+        if self._lease.runs or self.is_current:
             self._lease.renew(begun)

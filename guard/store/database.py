@@ -71,15 +71,25 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, *, alone: bool = True) -> Iterator[Session]:
-        """A transaction that is kept if nothing is raised; ``alone``: no other starts from what it reads."""
+    def write(self) -> Iterator[Session]:
+        """A transaction that is kept if nothing is raised. No other starts from what it reads; it survives a
+        power cut."""
         with self._session() as session:
-            session.connection(execution_options={"immediate": True})
-            if alone and not self.path:
+            session.connection(execution_options={"immediate": True, "durable": True})
+            if not self.path:
                 session.execute(text(_CAREFULLY), {"wait": f"{BUSY_SECONDS:g}s"})
                 session.execute(text(f"SELECT pg_advisory_xact_lock({_CHANGES})"))
             yield session
             session.commit()
+
+    @contextmanager
+    def write_beside(self) -> Iterator[Connection]:
+        """A transaction for what is of now alone. It waits for no change of the list: a long one would end
+        every lease."""
+        self.refuse_no_file()
+        engine = self.engine.execution_options(immediate=True)
+        with self.raise_store_errors(), engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def raise_store_errors(self) -> Iterator[None]:
@@ -176,14 +186,16 @@ def _open_sqlite(url: URL, create: bool) -> Engine:
         connection.isolation_level = None
         if create:  # the file remembers; asking again would want its lock at every connection
             _set_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A writer takes its lock before it reads, so that two changes never start from one generation.
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("durable"):  # what was acknowledged survives a power cut
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")
 
     return engine
 

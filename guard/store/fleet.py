@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .database import Database
-from .schema import ChangeRow, ReplicaRow, in_utc
+from .schema import ChangeRow, ReplicaRow, Tables, in_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,17 @@ class Replica:
     seen_at: datetime
     lease_until: datetime
     digest: str = ""
+
+
+def _upsert(insert: Callable[[Table], Any]) -> Any:
+    statement = insert(_ROWS)
+    kept = {column.name: statement.excluded[column.name] for column in _ROWS.columns}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=kept)
+
+
+_ROWS = Tables.metadata.tables["replicas"]
+# Made once: several times a minute each replica writes its row.
+_UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
 class Fleet:
@@ -41,21 +53,19 @@ class Fleet:
         """
         now = datetime.now(UTC)
         values = asdict(Replica(replica_id, generation, mode, now, now + lease, digest))
-        insert = (sqlite if self._database.path else postgresql).insert(ReplicaRow).values(values)
-        # No change of the list is waited for: a long one would end every lease.
-        with self._database.write(alone=False) as session:
-            session.execute(insert.on_conflict_do_update(index_elements=[ReplicaRow.id], set_=values))
+        with self._database.write_beside() as connection:
+            connection.execute(_UPSERTS[connection.dialect.name], values)
 
     def retire(self, replica_id: str) -> None:
         """Forget a replica that has stopped."""
-        with self._database.write(alone=False) as session:
-            session.execute(delete(ReplicaRow).where(ReplicaRow.id == replica_id))
+        with self._database.write_beside() as connection:
+            connection.execute(delete(ReplicaRow).where(ReplicaRow.id == replica_id))
 
     def bury(self, replica: Replica) -> None:
         """Forget a replica that has not beaten since it was read as ``replica``."""
         same = (ReplicaRow.id == replica.id, ReplicaRow.seen_at == replica.seen_at)
-        with self._database.write(alone=False) as session:
-            session.execute(delete(ReplicaRow).where(*same))
+        with self._database.write_beside() as connection:
+            connection.execute(delete(ReplicaRow).where(*same))
 
     def replicas(self, *, silent: bool = False) -> tuple[Replica, ...]:
         """The replicas whose lease runs, if all clocks are right; with ``silent`` the others, too.

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from ...vocabulary import ForgetTarget, UserError
 from .database import Database
 from .database import StoreError as StoreError
 from .fleet import Fleet
+from .follower import CHANNEL
+from .head import QUERY, Head, head_of
 from .revision import NEWEST, read_revision, upgrade
 from .schema import ChangeRow, IdentityRow, VersionRow, in_utc
 
@@ -38,16 +40,6 @@ class TakenError(TargetError):
 
 class ExpiredError(TargetError):
     """A new target has expired before it is listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest generation of a store. ``digest`` is of its targets: after a backup was restored, one number
-    can be given twice."""
-
-    store_id: str
-    generation: int
-    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,13 +186,7 @@ class Store:
         return head.digest == (digest or "")
 
     def _head(self, session: Session) -> Head:
-        store_id = session.scalar(select(IdentityRow.id))
-        if store_id is None:
-            raise StoreError(f"store {self.safe_url} is empty; make it with `vllm-unlearn init`")
-        newest = session.execute(
-            select(ChangeRow.generation, ChangeRow.digest).order_by(ChangeRow.generation.desc()).limit(1)
-        ).first()
-        return Head(store_id, *(newest or (0, "")))
+        return head_of([tuple(row) for row in session.execute(text(QUERY))], self.database)
 
     def _notes(self, session: Session) -> tuple[_Notes, _Notes]:
         """The notes of what each generation listed, and of what each took off."""
@@ -283,11 +269,13 @@ def _commit(
     session.flush()
     # Row by row: no database takes a hundred thousand ids in one statement.
     ended = [{"id": row.id, "end": generation} for row in listed if row.target_id in remove]
-    begun = [{"target_id": key, "first": generation, "document": text} for key, text in documents.items()]
+    begun = [{"target_id": key, "first": generation, "document": told} for key, told in documents.items()]
     if ended:
         session.execute(update(VersionRow), ended)
     if begun:
         session.execute(insert(VersionRow), begun)
+    if session.connection().dialect.name == "postgresql":
+        session.execute(text(f"NOTIFY {CHANNEL}"))  # once it is committed
     return generation
 
 
