@@ -135,7 +135,7 @@ class Settings(_Section):
     allow_untested_vllm: bool = False
     """Serve with a vLLM release outside of the tested range."""
     poll_seconds: float = Field(default=0.2, gt=0.0, le=10.0)
-    """How often a change of the list is looked for: that the file has changed, or what PostgreSQL has said."""
+    """How often a change of the list is looked for: whether the file changed, or PostgreSQL said so."""
     max_stale_seconds: float = Field(default=10.0, gt=0.0)
     """How long the guard serves on when the store does not answer; after that it fails closed."""
     encoder: EncoderSettings = EncoderSettings()

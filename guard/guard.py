@@ -10,8 +10,10 @@ import threading
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from .. import __version__
 from ..classifiers.background.background import Sides
 from ..classifiers.background.line_cache import LineCache
 from ..classifiers.detector import Detector, Turns
@@ -32,6 +34,7 @@ from .canary import answer_canary, canary_names
 from .configuration import Settings
 from .encoders import Encoders, line_file, vector_file
 from .faults import place
+from .store.fleet import About, tell_differences
 from .store.follower import follow
 from .store.head import Head
 from .store.lease import Clock, Lease, read_clocks
@@ -57,16 +60,23 @@ class Guard:
     """
 
     def __init__(
-        self, settings: Settings, encoder: Encoder | None = None, clock: Clock = read_clocks
+        self,
+        settings: Settings,
+        encoder: Encoder | None = None,
+        clock: Clock = read_clocks,
+        about: About = About(),  # noqa: B008 (it is frozen)
     ) -> None:
-        """Open the store, build its newest generation, follow it.
+        """Open the store, build its newest generation, follow it. ``about`` is what the caller knows of this
+        replica: the model, its recipe, vLLM's version.
 
         Raises ``StoreError``, ``EncoderError`` or what onnxruntime raises: without an
         index there is no guard, and the caller must not serve.
         """
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
-        self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        host = socket.gethostname()
+        self.replica_id = f"{host}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._about = replace(about, host=host, process=os.getpid(), version=__version__)
         self._process = os.getpid()
         self._lease = Lease(settings.max_stale_seconds, clock)
         self._sent: Head | None = None
@@ -84,6 +94,7 @@ class Guard:
             self._backgrounds = encoders.backgrounds
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
+        self._about = replace(self._about, encoder=encoder.fingerprint)
         self._served = self._store.head()
         store_id = self._served.store_id
         self._canaries = NameMatcher((CANARY_ID, name) for name in canary_names(store_id))
@@ -93,6 +104,8 @@ class Guard:
         self._building: Future[tuple[Head, ForgetIndex]] | None = None
         self._failed = False
         self._beat()
+        for difference in tell_differences(self._store.fleet.replicas()):
+            logger.warning("unlearn: %s", difference)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="unlearn-follow", daemon=True)
         self._thread.start()
@@ -216,6 +229,7 @@ class Guard:
 
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
+        self._about = replace(self._about, since=datetime.now(UTC))
         self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
         expiries = [target.expires_at for target in index.targets.values() if target.expires_at]
         self._expires = min(expiries, default=None)
@@ -287,7 +301,12 @@ class Guard:
         begun, served = self._lease.clock(), self._served
         lease = timedelta(seconds=self.settings.max_stale_seconds)
         self._store.fleet.beat(
-            self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest
+            self.replica_id,
+            served.generation,
+            self.settings.mode,
+            lease,
+            digest=served.digest,
+            about=self._about,
         )
         self._sent = served
         if self._lease.runs or self.is_current:

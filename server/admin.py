@@ -32,7 +32,7 @@ from ..guard.canary import canaries
 from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
-from ..guard.store.fleet import Replica
+from ..guard.store.fleet import Replica, tell_differences
 from ..guard.store.store import ExpiredError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, UserError
 from .explanation import Check, explain_screening
@@ -88,6 +88,10 @@ class Status(Generation):
         dict[str, int], Field(description="how many `targets`, `names`, `exemplars`, `counterexamples`")
     ]
     replicas: Annotated[tuple[Replica, ...], Field(description="the processes that serve from this store")]
+    differences: Annotated[
+        tuple[str, ...],
+        Field(description="sentences: in which encoder, recipe, model or version the replicas differ"),
+    ]
 
 
 # What a client may be told but the answer; FastAPI's own 422 is of wrong query parameters.
@@ -261,12 +265,14 @@ def generation(guard: TheGuard) -> Generation:
 def status(guard: TheGuard) -> Status:
     """What is served, by which replicas."""
     with _as_http():
+        replicas = guard.store.fleet.replicas()
         return {
             **generation(guard),
             "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
-            "replicas": guard.store.fleet.replicas(),
+            "replicas": replicas,
+            "differences": tell_differences(replicas),
         }
 
 

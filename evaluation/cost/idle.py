@@ -19,7 +19,7 @@ SECONDS = 60.0
 
 
 def measure(url: str, seconds: float = SECONDS) -> float:
-    """The share of a core that a guard takes over ``seconds`` on a store at ``url``, which is made if need be.
+    """The share of a core that a guard takes over ``seconds`` on a store at ``url``, made if need be.
 
     Nothing else may run in this process.
     """

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias, cast
 
 import torch
 from vllm import PoolingParams, RequestOutput, SamplingParams
-from vllm.config import VllmConfig
+from vllm import __version__ as vllm_version
+from vllm.config import ModelConfig, VllmConfig
 from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
 from vllm.inputs import EngineInput, PromptType
@@ -35,6 +36,7 @@ from ..guard import Guard, GuardError
 from ..load.lanes import ForkedError, Lanes, OverloadError
 from ..load.once import Once
 from ..rewriter import TARGETS, Rewriter, model_folder
+from ..store.fleet import About
 from . import client_view, handshake
 from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
 from .answers import AnswerGuard, watch_answers
@@ -79,13 +81,19 @@ class Hook:
         self._rewriter = Rewriter(
             settings.corruption, folder, cast(torch.dtype, model.dtype), tokens, self._enforces
         )
-        self.guard = Guard(settings)
+        self.guard = Guard(settings, about=self._about(model))
         self._lanes = Lanes(settings.detection.max_queued_tokens)
         self._engine: Any = None
         self._answers: AnswerGuard | None = None
         self._shaken = self._failed = False
         self._settled = asyncio.Lock()  # held while engines come or go, and while they are asked
         self._handshake_once = Once(self._handshake_or_fail)
+
+    def _about(self, model: ModelConfig) -> About:
+        """What the guard cannot know of this replica."""
+        corruptor = self._rewriter.corruptor
+        recipe = corruptor.recipe.digest if corruptor else "neutral tokens" if self._enforces else "none"
+        return About(model=str(model.served_model_name), recipe=recipe, vllm=vllm_version)
 
     def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""

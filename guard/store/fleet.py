@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,27 @@ from .database import Database
 from .schema import ChangeRow, ReplicaRow, Tables, in_utc
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a replica says of itself; empty where it is of a version that did not say so."""
+
+    since: datetime | None = None
+    """From when on it serves this generation, by its own clock."""
+    process: int = 0
+    host: str = ""
+    encoder: str = ""
+    """The encoder's fingerprint."""
+    recipe: str = ""
+    """The recipe's digest, or what stands in its place."""
+    model: str = ""
+    """As clients call it."""
+    version: str = ""
+    """Of vllm-unlearn."""
+    vllm: str = ""
+
+
 @dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(About):
     """A serving process; past ``lease_until``, by its own clock, it no longer answers
     (``Settings.max_stale_seconds``)."""
 
@@ -38,6 +58,9 @@ _ROWS = Tables.metadata.tables["replicas"]
 _UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
+_NOTHING = About()
+
+
 class Fleet:
     """The replicas that follow a store. Safe to share by threads and processes."""
 
@@ -45,16 +68,23 @@ class Fleet:
         self._database = database
 
     def beat(
-        self, replica_id: str, generation: int, mode: str, lease: timedelta, *, digest: str = ""
+        self,
+        replica_id: str,
+        generation: int,
+        mode: str,
+        lease: timedelta,
+        *,
+        digest: str = "",
+        about: About = _NOTHING,
     ) -> None:
         """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now.
 
         ``digest`` is of the targets that it serves; of generation 0, which has none, it is empty.
         """
         now = datetime.now(UTC)
-        values = asdict(Replica(replica_id, generation, mode, now, now + lease, digest))
+        replica = Replica(replica_id, generation, mode, now, now + lease, digest, **asdict(about))
         with self._database.write_beside() as connection:
-            connection.execute(_UPSERTS[connection.dialect.name], values)
+            connection.execute(_UPSERTS[connection.dialect.name], asdict(replica))
 
     def retire(self, replica_id: str) -> None:
         """Forget a replica that has stopped."""
@@ -96,5 +126,31 @@ class Fleet:
 
 
 def _replica(row: ReplicaRow) -> Replica:
-    seen_at, lease_until = in_utc(row.seen_at), in_utc(row.lease_until)
-    return Replica(row.id, row.generation, row.mode, seen_at, lease_until, row.digest)
+    values = {field.name: getattr(row, field.name) for field in fields(Replica)}
+    times = {name: in_utc(value) for name, value in values.items() if isinstance(value, datetime)}
+    return Replica(**(values | times))
+
+
+def tell_differences(replicas: Sequence[Replica]) -> tuple[str, ...]:
+    """A sentence for each thing that replicas of one fleet should have in common and have not."""
+    sentences: list[str] = []
+    for what, name in _COMMON.items():
+        ids = defaultdict[str, list[str]](list)
+        for replica in replicas:
+            ids[getattr(replica, what)].append(replica.id)
+        if len(ids) > 1:
+            each = [f"{value[:64] or 'not said'} ({', '.join(ids[value])})" for value in sorted(ids)]
+            sentences.append(
+                f"the replicas differ in their {name}, so one prompt may be answered in two ways: "
+                f"{'; '.join(each)}"
+            )
+    return tuple(sentences)
+
+
+_COMMON = {
+    "encoder": "encoder",
+    "recipe": "recipe",
+    "model": "model",
+    "version": "version of vllm-unlearn",
+    "vllm": "version of vLLM",
+}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .database import Database, StoreError
 
-NEWEST = "1"
+NEWEST = "2"
 """The revision that this version reads and writes; a file in ``migrations/versions`` makes it."""
 _FOLDER = Path(__file__).parent / "migrations"
 _VERSIONS = "alembic_version"

@@ -56,6 +56,14 @@ class ReplicaRow(Tables):
     seen_at: Mapped[datetime]
     lease_until: Mapped[datetime]
     digest: Mapped[str] = mapped_column(server_default="")
+    since: Mapped[datetime | None]
+    process: Mapped[int] = mapped_column(server_default="0")
+    host: Mapped[str] = mapped_column(server_default="")
+    encoder: Mapped[str] = mapped_column(server_default="")
+    recipe: Mapped[str] = mapped_column(server_default="")
+    model: Mapped[str] = mapped_column(server_default="")
+    version: Mapped[str] = mapped_column(server_default="")
+    vllm: Mapped[str] = mapped_column(server_default="")
 
 
 def in_utc(value: datetime) -> datetime:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from vllm_unlearn import __version__
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
+from vllm_unlearn.guard.store.fleet import About
 from vllm_unlearn.guard.store.store import Store, StoreError
 from vllm_unlearn.server.doctor import QUESTIONS
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -120,12 +124,24 @@ def test_a_long_build_delays_no_request_and_is_not_repeated(
     assert encoded < 50  # what has not changed is not encoded again
 
 
-def test_the_replica_tells_what_it_serves(guard: Guard, store: Store) -> None:
-    assert [(r.id, r.generation, r.mode) for r in store.fleet.replicas()] == [
-        (guard.replica_id, 0, "enforce")
-    ]
+def test_who_joins_a_fleet_with_another_encoder_says_so(
+    store: Store, encoder: OnnxEncoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.fleet.beat("other", 0, "enforce", timedelta(seconds=60), about=About(encoder="another"))
+    Guard(Settings(store=store.url), encoder).close()
+    assert "the replicas differ in their encoder" in caplog.text
+
+
+def test_the_replica_tells_what_it_serves(guard: Guard, store: Store, flaky: FlakyEncoder) -> None:
+    (replica,) = store.fleet.replicas()
+    assert (replica.id, replica.generation, replica.mode) == (guard.replica_id, 0, "enforce")
+    assert (replica.process, replica.host) == (os.getpid(), socket.gethostname())
+    assert replica.version == __version__
+    assert replica.encoder == flaky.fingerprint
     generation = store.forget([TARGET])
     until(lambda: [r.generation for r in store.fleet.replicas()] == [generation], PATIENCE)
+    (later,) = store.fleet.replicas()
+    assert replica.since and later.since and replica.since < later.since <= later.seen_at
     assert guard.screen(QUESTION).action == "corrupt"  # what the store says is served by now
 
 

@@ -27,7 +27,7 @@ def store(file: Path) -> Store:
 
 def test_only_its_owner_can_read_it(store: Store, file: Path) -> None:
     with sqlite3.connect(file) as connection:
-        connection.execute("INSERT INTO replicas VALUES ('r', 0, 'm', '2031-01-01', '2031-01-01', '')")
+        connection.execute("UPDATE identity SET row = 1")
         modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
     connection.close()
     assert set(modes.values()) == {0o600}
