@@ -32,6 +32,7 @@ from ..guard.canary import canaries
 from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
+from ..guard.store.difference import Difference
 from ..guard.store.fleet import Replica, tell_differences
 from ..guard.store.store import ExpiredError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, UserError
@@ -72,6 +73,12 @@ class Remembered(TypedDict):
     generation: Annotated[int, Field(description="the first without it")]
 
 
+class Rolledback(TypedDict):
+    """An earlier list is the newest again."""
+
+    generation: Annotated[int, Field(description="the first that lists it again")]
+
+
 class Generation(TypedDict):
     """The newest generation, and the one that this process serves."""
 
@@ -97,7 +104,7 @@ class Status(Generation):
 # What a client may be told but the answer; FastAPI's own 422 is of wrong query parameters.
 ERRORS = {
     400: "the body is wrong, or the target has expired; `detail` names the field and the remedy",
-    404: "no target has this id",
+    404: "no target has this id, or there is no such generation",
     409: "the id is taken; `replace=true` replaces that target",
     413: "the body has over 16 MiB; use `vllm-unlearn forget --file`",
     422: "the target is over-broad, and nothing was changed; `force=true` lists it all the same. Or a query "
@@ -176,6 +183,8 @@ def admin_app() -> FastAPI:
         openapi_extra=_body_of(ForgetTarget),
     )
     router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_errors(404, 503))
+    router.add_api_route("/rollback/{generation}", rollback, methods=["POST"], responses=_errors(404, 503))
+    router.add_api_route("/diff/{before}/{after}", diff, methods=["GET"], responses=_errors(404, 503))
     router.add_api_route("/generation", generation, methods=["GET"], responses=_errors(503))
     router.add_api_route("/status", status, methods=["GET"], responses=_errors(503))
     router.add_api_route("/canaries", canary_names, methods=["GET"], responses=_errors(503))
@@ -254,6 +263,21 @@ def remember(target_id: str, guard: TheGuard) -> Remembered:
     """Take one target off the list and return the generation without it."""
     with _as_http():
         return {"generation": guard.store.remember([target_id], actor=ACTOR)}
+
+
+def rollback(generation: int, guard: TheGuard) -> Rolledback:
+    """List again what an earlier generation listed, and nothing else, as a new generation.
+
+    What has expired since stays off.
+    """
+    with _as_http():
+        return {"generation": guard.store.rollback(generation, actor=ACTOR)}
+
+
+def diff(before: int, after: int, guard: TheGuard) -> Difference:
+    """Which targets came, went and changed from one generation to another."""
+    with _as_http():
+        return guard.store.diff(before, after)
 
 
 def generation(guard: TheGuard) -> Generation:

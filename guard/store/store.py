@@ -18,13 +18,14 @@ from sqlalchemy.orm import Session
 from ...vocabulary import ForgetTarget, UserError
 from .database import Database
 from .database import StoreError as StoreError
+from .difference import Difference
 from .fleet import Fleet
 from .follower import CHANNEL
 from .head import QUERY, Head, head_of
 from .revision import NEWEST, read_revision, upgrade
 from .schema import ChangeRow, IdentityRow, VersionRow, in_utc
 
-# The actions that list a target; the others take targets off.
+# The actions that list a target; the others also take targets off.
 _LISTS = ("forget", "replace")
 # By generation; a dictionary keeps the order, and each note once.
 _Notes = defaultdict[int, dict[str, None]]
@@ -40,6 +41,10 @@ class TakenError(TargetError):
 
 class ExpiredError(TargetError):
     """A new target has expired before it is listed."""
+
+
+class UnknownGenerationError(TargetError):
+    """A generation that there is none of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +173,41 @@ class Store:
             due = {t.id for t in targets if t.expires_at and t.expires_at <= now}
             return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
 
+    def diff(self, before: int, after: int) -> Difference:
+        """What makes the list of generation ``after`` of that of ``before``.
+
+        Raises ``UnknownGenerationError``.
+        """
+        with self.database.read() as session:
+            return Difference.between(*(self._listed(session, number) for number in (before, after)))
+
+    def rollback(self, generation: int, *, actor: str | None = None) -> int:
+        """List again what ``generation`` listed, and nothing else; return the new generation that does.
+
+        What has expired by now stays off. Raises ``UnknownGenerationError``.
+        """
+        now = datetime.now(UTC)
+        with self.database.write() as session:
+            then = [
+                target
+                for target in self._listed(session, generation)
+                if not target.expires_at or target.expires_at > now
+            ]
+            difference = Difference.between(self._listed(session, None), then)
+            anew = [changed.after for changed in difference.changed]
+            remove = {target.id for target in (*difference.went, *anew)}
+            add = [*difference.came, *anew]
+            return _commit(session, f"rollback to {generation}", actor, remove=remove, add=add)
+
     def changes(self) -> tuple[Change, ...]:
         """The change log, oldest first."""
         with self.database.read() as session:
             listed, taken_off = self._notes(session)
             changes: list[Change] = []
             for row in session.scalars(select(ChangeRow).order_by(ChangeRow.generation)):
-                notes = (listed if row.action in _LISTS else taken_off)[row.generation]
+                notes = listed[row.generation]
+                if row.action not in _LISTS:
+                    notes = taken_off[row.generation] | notes
                 changes.append(_change(row, tuple(notes)))
             return tuple(changes)
 
@@ -187,6 +220,12 @@ class Store:
 
     def _head(self, session: Session) -> Head:
         return head_of([tuple(row) for row in session.execute(text(QUERY))], self.database)
+
+    def _listed(self, session: Session, generation: int | None) -> list[ForgetTarget]:
+        newest = self._head(session).generation
+        if generation is not None and not 0 <= generation <= newest:
+            raise UnknownGenerationError(f"there is no generation {generation}; the newest is {newest}")
+        return [self._target(document) for document in _documents(session, generation)]
 
     def _notes(self, session: Session) -> tuple[_Notes, _Notes]:
         """The notes of what each generation listed, and of what each took off."""
