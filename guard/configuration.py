@@ -110,7 +110,8 @@ class Settings(_Section):
     """Everything that can be configured."""
 
     store: str = "forget.db"
-    """The store of targets: a SQLite file (relative to the configuration file) or a SQLAlchemy URL."""
+    """The store of targets: a SQLite file (relative to the configuration file) or a database of PostgreSQL's,
+    ``postgresql://user@host/database``."""
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     """``shadow`` decides and counts, and changes nothing."""
     on_error: Literal["closed", "open"] = "closed"

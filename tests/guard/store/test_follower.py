@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -36,7 +36,12 @@ def until(follower: Follower, head: Head) -> float:
 
 def test_each_change_is_seen_as_the_store_has_it(store: Store, follower: Follower) -> None:
     until(follower, store.head())
-    for change in (lambda: store.forget([A]), lambda: store.forget([B, C]), lambda: store.remember(["B"])):
+    changes: list[Callable[[], int]] = [
+        lambda: store.forget([A]),
+        lambda: store.forget([B, C]),
+        lambda: store.remember(["B"]),
+    ]
+    for change in changes:
         change()
         assert until(follower, store.head()) < followers.NET_SECONDS  # not by chance
     assert follower.head().generation == 3
@@ -47,9 +52,14 @@ def test_while_nothing_changes_postgresql_is_not_asked(
 ) -> None:
     store = Store.create(postgres.make_place())
     with closing(follow(store.database)) as follower:
-        asked = []
+        asked: list[Head] = []
         ask = Follower._ask
-        monkeypatch.setattr(Follower, "_ask", lambda self: asked.append(1) or ask(self))
+
+        def count(self: Follower) -> Head:
+            asked.append(ask(self))
+            return asked[-1]
+
+        monkeypatch.setattr(Follower, "_ask", count)
         for _ in range(100):
             follower.head()
         assert len(asked) == 1

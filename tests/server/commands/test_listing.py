@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from commands import Run
@@ -84,7 +85,13 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
     assert all(value[:12] in output for value in FIRST.values())
 
 
-FIRST = {"encoder": "e" * 64, "recipe": "0123456789abcdef", "model": "m", "version": "0.1.0", "vllm": "0.32"}
+FIRST: dict[str, Any] = {
+    "encoder": "e" * 64,
+    "recipe": "0123456789abcdef",
+    "model": "m",
+    "version": "0.1.0",
+    "vllm": "0.32",
+}
 
 
 @pytest.mark.parametrize("what", FIRST)

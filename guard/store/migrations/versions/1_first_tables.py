@@ -56,6 +56,7 @@ _APPEND_ONLY = {
     "postgresql": [
         "CREATE OR REPLACE FUNCTION refuse_to_change_changes() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION {_RAISE}; END $$",
+        "DROP TRIGGER IF EXISTS changes_append_only ON changes",
         "CREATE TRIGGER changes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON changes "
         "EXECUTE FUNCTION refuse_to_change_changes()",
     ],
