@@ -163,6 +163,8 @@ def _open_postgres(url: URL) -> Engine:
             url,
             connect_args=given,
             hide_parameters=True,
+            # Whatever the server's default is: what a writer reads must be of after it has the lock.
+            isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             pool_size=2,
             max_overflow=8,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -69,6 +70,15 @@ def test_a_long_change_ends_no_lease(store: Store) -> None:
     with store.database.write():
         store.fleet.beat("one", 0, "enforce", timedelta(seconds=60))
         assert [replica.id for replica in store.fleet.replicas()] == ["one"]
+
+
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable%5C%20read"])
+def test_changes_are_one_after_the_other_however_the_server_isolates(store: Store, isolation: str) -> None:
+    strict = Store(f"{store.url}%20-cdefault_transaction_isolation%3D{isolation}")
+    targets = [ForgetTarget(id=f"t{number}", name=f"T{number}") for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        generations = list(pool.map(lambda target: strict.forget([target]), targets))
+    assert sorted(generations) == list(range(1, 17))
 
 
 def test_a_server_that_crashed_is_found_again_and_has_lost_nothing(postgres: Postgres, store: Store) -> None:
