@@ -55,6 +55,7 @@ class Database:
         self.path = _path(self._parsed)
         """The store's file, if it is a SQLite one."""
         self.engine = _open_sqlite(self._parsed, create) if self.path else _open_postgres(self._parsed)
+        self._beside = self.engine.execution_options(immediate=True)
 
     @property
     def safe_url(self) -> str:
@@ -87,8 +88,7 @@ class Database:
         """A transaction for what is of now alone. It waits for no change of the list: a long one would end
         every lease."""
         self.refuse_no_file()
-        engine = self.engine.execution_options(immediate=True)
-        with self.raise_store_errors(), engine.begin() as connection:
+        with self.raise_store_errors(), self._beside.begin() as connection:
             yield connection
 
     @contextmanager
