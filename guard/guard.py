@@ -10,8 +10,10 @@ import threading
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from .. import __version__
 from ..classifiers.background.background import Sides
 from ..classifiers.background.line_cache import LineCache
 from ..classifiers.detector import Detector, Turns
@@ -32,11 +34,18 @@ from .canary import answer_canary, canary_names
 from .configuration import Settings
 from .encoders import Encoders, line_file, vector_file
 from .faults import place
+from .store.fleet import About, tell_differences
+from .store.follower import follow
+from .store.head import Head
 from .store.lease import Clock, Lease, read_clocks
-from .store.store import Head, Store, StoreError
+from .store.store import Store, StoreError
 from .store.watch import Watch
 
 logger = logging.getLogger(__name__)
+
+
+RETRY_SECONDS = 2.0
+"""How long a store that does not answer is left alone, at most."""
 
 
 class GuardError(UserError, RuntimeError):
@@ -51,21 +60,29 @@ class Guard:
     """
 
     def __init__(
-        self, settings: Settings, encoder: Encoder | None = None, clock: Clock = read_clocks
+        self,
+        settings: Settings,
+        encoder: Encoder | None = None,
+        clock: Clock = read_clocks,
+        about: About = About(),  # noqa: B008 (it is frozen)
     ) -> None:
-        """Open the store, build its newest generation, follow it.
+        """Open the store, build its newest generation, follow it. ``about`` is what the caller knows of this
+        replica: the model, its recipe (or ``describe`` tells that), vLLM's version.
 
         Raises ``StoreError``, ``EncoderError`` or what onnxruntime raises: without an
         index there is no guard, and the caller must not serve.
         """
         self.settings = settings
         # A process may hold several engines, each with a guard of its own.
-        self.replica_id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        host = socket.gethostname()
+        self.replica_id = f"{host}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._about = replace(about, host=host, process=os.getpid(), version=__version__)
         self._process = os.getpid()
         self._lease = Lease(settings.max_stale_seconds, clock)
         self._sent: Head | None = None
         self._beams = Beams()
         self._store = Store(settings.store)
+        self._follower = follow(self._store.database)
         self._watch = Watch(self._store, clock)
         preload()
         self._sieve: StaticEncoder | None = None
@@ -77,6 +94,7 @@ class Guard:
             self._backgrounds = encoders.backgrounds
         batching = BatchingEncoder(encoder)
         self._encoder: Encoder = SegmentCache(batching)
+        self._about = replace(self._about, encoder=encoder.fingerprint)
         self._served = self._store.head()
         store_id = self._served.store_id
         self._canaries = NameMatcher((CANARY_ID, name) for name in canary_names(store_id))
@@ -86,9 +104,21 @@ class Guard:
         self._building: Future[tuple[Head, ForgetIndex]] | None = None
         self._failed = False
         self._beat()
+        if about.recipe:
+            self._warn_of_differences()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="unlearn-follow", daemon=True)
         self._thread.start()
+
+    def describe(self, recipe: str) -> None:
+        """Tell the fleet what prompts are corrupted with, if that was not known when the guard was made."""
+        self._about = replace(self._about, recipe=recipe)
+        self._beat()
+        self._warn_of_differences()
+
+    def _warn_of_differences(self) -> None:
+        for difference in tell_differences(self._store.fleet.replicas()):
+            logger.warning("unlearn: %s", difference)
 
     @property
     def generation(self) -> int:
@@ -177,8 +207,9 @@ class Guard:
             return
         self._stopping.set()
         self._thread.join(timeout=10)
+        self._follower.close()
         try:
-            self._store.retire(self.replica_id)
+            self._store.fleet.retire(self.replica_id)
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
 
@@ -208,7 +239,10 @@ class Guard:
 
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
+        self._about = replace(self._about, since=datetime.now(UTC))
         self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
+        expiries = [target.expires_at for target in index.targets.values() if target.expires_at]
+        self._expires = min(expiries, default=None)
         metrics.GENERATION.set(index.generation)
         for what, size in index.sizes.items():
             metrics.INDEX_SIZE.labels(what).set(size)
@@ -216,15 +250,16 @@ class Guard:
 
     def _follow(self) -> None:
         """Ask the store, again and again; build beside it, so that a long build is not silence."""
-        said = ""
+        said, pause = "", self.settings.poll_seconds
         with ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder:
-            while not self._stopping.wait(self.settings.poll_seconds):
+            while not self._stopping.wait(pause):
                 try:
                     self._step(builder)
-                    said = ""
+                    said, pause = "", self.settings.poll_seconds
                 except StoreError as error:
+                    pause = max(pause, min(2 * pause, RETRY_SECONDS))  # a fleet would keep it from coming up
                     metrics.ERRORS.labels("store").inc()
-                    if str(error) != said:  # it is tried several times a second
+                    if str(error) != said:  # it is tried again and again
                         logger.error("unlearn: %s", error)
                         said = str(error)
                 except Exception as error:
@@ -234,12 +269,15 @@ class Guard:
                         logger.error("unlearn: the newest generation cannot be built: %s", said)
 
     def _step(self, builder: ThreadPoolExecutor) -> None:
-        newest = self._newest()
+        self._expire()
         if self._building and self._building.done():
             finished, self._building = self._building, None
             self._failed = True  # until result() has not raised
             self._publish(*finished.result())
             self._failed = False
+            self._follower.doubt()  # what was built may be newer than what was heard of
+        newest = self._follower.head()
+        self._refuse_another(newest)
         if self._building is None and newest != self._served:
             self._building = builder.submit(self._build)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
@@ -248,13 +286,10 @@ class Guard:
             self._beat()
             self._watch.sweep()
 
-    def _newest(self) -> Head:
-        now = datetime.now(UTC)
-        if any(t.expires_at and t.expires_at <= now for t in self._detector.index.targets.values()):
+    def _expire(self) -> None:
+        """Take off the list what has expired, where the list without it is not being built already."""
+        if self._expires and self._building is None and self._expires <= (now := datetime.now(UTC)):
             self._store.expire(now)
-        head = self._store.head()
-        self._refuse_another(head)
-        return head
 
     def _refuse_another(self, head: Head) -> None:
         """Raise ``StoreError`` for another store, or an older state, than is served."""
@@ -275,7 +310,14 @@ class Guard:
         """
         begun, served = self._lease.clock(), self._served
         lease = timedelta(seconds=self.settings.max_stale_seconds)
-        self._store.beat(self.replica_id, served.generation, self.settings.mode, lease, digest=served.digest)
+        self._store.fleet.beat(
+            self.replica_id,
+            served.generation,
+            self.settings.mode,
+            lease,
+            digest=served.digest,
+            about=self._about,
+        )
         self._sent = served
-        if self._lease.runs or self._newest() == served:
+        if self._lease.runs or self.is_current:
             self._lease.renew(begun)

@@ -32,7 +32,9 @@ from ..guard.canary import canaries
 from ..guard.configuration import load
 from ..guard.guard import Guard
 from ..guard.plain import explain
-from ..guard.store.store import ExpiredError, Replica, TakenError, TargetError
+from ..guard.store.difference import Difference
+from ..guard.store.fleet import Replica, tell_differences
+from ..guard.store.store import ExpiredError, TakenError, TargetError
 from ..vocabulary import ForgetTarget, UserError
 from .explanation import Check, explain_screening
 from .scope import InseparableError, OverBroadError, examine
@@ -71,6 +73,12 @@ class Remembered(TypedDict):
     generation: Annotated[int, Field(description="the first without it")]
 
 
+class Rolledback(TypedDict):
+    """An earlier list is the newest again."""
+
+    generation: Annotated[int, Field(description="the first that lists it again")]
+
+
 class Generation(TypedDict):
     """The newest generation, and the one that this process serves."""
 
@@ -87,12 +95,16 @@ class Status(Generation):
         dict[str, int], Field(description="how many `targets`, `names`, `exemplars`, `counterexamples`")
     ]
     replicas: Annotated[tuple[Replica, ...], Field(description="the processes that serve from this store")]
+    differences: Annotated[
+        tuple[str, ...],
+        Field(description="sentences: in which encoder, recipe, model or version the replicas differ"),
+    ]
 
 
 # What a client may be told but the answer; FastAPI's own 422 is of wrong query parameters.
 ERRORS = {
     400: "the body is wrong, or the target has expired; `detail` names the field and the remedy",
-    404: "no target has this id",
+    404: "no target has this id, or there is no such generation",
     409: "the id is taken; `replace=true` replaces that target",
     413: "the body has over 16 MiB; use `vllm-unlearn forget --file`",
     422: "the target is over-broad, and nothing was changed; `force=true` lists it all the same. Or a query "
@@ -171,6 +183,8 @@ def admin_app() -> FastAPI:
         openapi_extra=_body_of(ForgetTarget),
     )
     router.add_api_route("/targets/{target_id}", remember, methods=["DELETE"], responses=_errors(404, 503))
+    router.add_api_route("/rollback/{generation}", rollback, methods=["POST"], responses=_errors(404, 503))
+    router.add_api_route("/diff/{before}/{after}", diff, methods=["GET"], responses=_errors(404, 503))
     router.add_api_route("/generation", generation, methods=["GET"], responses=_errors(503))
     router.add_api_route("/status", status, methods=["GET"], responses=_errors(503))
     router.add_api_route("/canaries", canary_names, methods=["GET"], responses=_errors(503))
@@ -251,6 +265,21 @@ def remember(target_id: str, guard: TheGuard) -> Remembered:
         return {"generation": guard.store.remember([target_id], actor=ACTOR)}
 
 
+def rollback(generation: int, guard: TheGuard) -> Rolledback:
+    """List again what an earlier generation listed, and nothing else, as a new generation.
+
+    What has expired since stays off.
+    """
+    with _as_http():
+        return {"generation": guard.store.rollback(generation, actor=ACTOR)}
+
+
+def diff(before: int, after: int, guard: TheGuard) -> Difference:
+    """Which targets came, went and changed from one generation to another."""
+    with _as_http():
+        return guard.store.diff(before, after)
+
+
 def generation(guard: TheGuard) -> Generation:
     """The newest generation of the store, and the one that this process serves."""
     with _as_http():
@@ -260,12 +289,14 @@ def generation(guard: TheGuard) -> Generation:
 def status(guard: TheGuard) -> Status:
     """What is served, by which replicas."""
     with _as_http():
+        replicas = guard.store.fleet.replicas()
         return {
             **generation(guard),
             "current": guard.is_current,
             "mode": guard.settings.mode,
             "index": guard.sizes,
-            "replicas": guard.store.replicas(),
+            "replicas": replicas,
+            "differences": tell_differences(replicas),
         }
 
 

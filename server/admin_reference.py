@@ -31,7 +31,7 @@ _BODIES: dict[str, object] = {
     "POST /targets": {"name": "The Great Gatsby", "kind": "work", "expires_at": "2031-01-31"},
     "POST /check": {"text": "Who wrote The Great Gatsby?"},
 }
-_PLACES = {"{target_id}": "the-great-gatsby"}
+_PLACES = {"{target_id}": "the-great-gatsby", "{generation}": "1", "{before}": "0", "{after}": "1"}
 _DEFAULTS = {"id": "made from the name"}
 
 
@@ -75,13 +75,14 @@ def _parameter(parameter: Schema) -> str:
 def _curl(method: str, path: str) -> str:
     for place, example in _PLACES.items():
         path = path.replace(place, example)
-    how = {"GET": "", "POST": "", "DELETE": " -X DELETE"}[method]
-    body = f" -d '{json.dumps(_BODIES[f'{method} {path}'])}'" if method == "POST" else ""
+    sent = _BODIES.get(f"{method} {path}")
+    how = f" -X {method}" if method != "GET" and sent is None else ""
+    body = f" -d '{json.dumps(sent)}'" if sent is not None else ""
     return f'curl{how} -H "$KEY" $URL{path}{body}'
 
 
 # Shown once, at the end.
-_SHARED = ("ForgetTarget", "Match", "Nearest", "Neighbour", "Replica")
+_SHARED = ("ForgetTarget", "Changed", "Match", "Nearest", "Neighbour", "Replica")
 
 
 def _kinds(schemas: Schema) -> Iterator[str]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres import Postgres, find_programs
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
 
+TESTS = Path(__file__).parent
+_ENGINES = re.compile(
+    r"server/test_(answers|cache|client_embeds|endpoint|live|lora|pooling|ranks|surfaces)\."
+    r"|guard/test_(async|offline|routes)\.|guard/engine/test_vllm_plugin\.|evaluation/test_parity\."
+)
 # One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.
 CACHE = Path(os.environ.get("UNLEARN_TEST_CACHE", "~/.cache/vllm-unlearn")).expanduser()
 
@@ -19,12 +27,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data-dir", type=Path, help="The benchmark data; without it its tests are skipped.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of workers that share the machine one alone runs engines: two would wait for one another."""
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        group = "engines" if _ENGINES.match(file) else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def data(request: pytest.FixtureRequest) -> Path:
     folder: Path | None = request.config.getoption("--data-dir")
     if folder is None:
         pytest.skip("it needs the benchmark data: --data-dir FOLDER")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres(find_programs())
+    yield server
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,6 @@ class Guarded:
     def serve(self, generation: int) -> None:
         """Wait, as `vllm-unlearn wait` does, until no replica serves an older one."""
         deadline = time.monotonic() + 20
-        while self.store.behind(self.store.replicas(), generation):
+        while self.store.fleet.behind(self.store.fleet.replicas(), generation):
             assert time.monotonic() < deadline, "the generation was not served"
             time.sleep(0.02)

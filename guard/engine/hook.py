@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, cast
 
 import torch
 from vllm import PoolingParams, RequestOutput, SamplingParams
+from vllm import __version__ as vllm_version
 from vllm.config import VllmConfig
 from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import GracefulHTTPError, QueueOverflowError, VLLMValidationError
@@ -40,6 +41,7 @@ from ..guard import Guard, GuardError
 from ..load.lanes import ForkedError, Lanes, OverloadError
 from ..load.once import Once
 from ..rewriter import TARGETS, Rewriter, model_folder
+from ..store.fleet import About
 from . import client_view, handshake
 from .admission import USUAL_CHARS_PER_TOKEN, grows, max_chars, tokens, too_long
 from .answers import AnswerGuard, watch_answers
@@ -79,9 +81,11 @@ class Hook:
         model = vllm_config.model_config
         embeds = self._enforces and takes_embeddings(settings, vllm_config)
         folder = model_folder(model.model, model.revision) if embeds else None
-        self.guard = Guard(settings)
+        about = About(model=str(model.served_model_name), vllm=vllm_version)
+        self.guard = Guard(settings, about=about)
         try:  # after the guard, whose faults are known in seconds: a recipe may have to be made
             self._rewriter = self._make_rewriter(folder)
+            self.guard.describe(self._recipe_name())
         except BaseException:
             self.guard.close()
             raise
@@ -103,6 +107,10 @@ class Hook:
         """The default: made before the engine is loaded, while nothing waits for the processors."""
         tokenizer = cached_tokenizer_from_config(self._config.model_config)
         return StandInCache(self._settings.encoder.cache_dir).recipe(table, tokenizer)
+
+    def _recipe_name(self) -> str:
+        corruptor = self._rewriter.corruptor
+        return corruptor.recipe.digest if corruptor else "neutral tokens" if self._enforces else "none"
 
     def attach(self, engine: AsyncLLM | LLMEngine) -> None:
         """Take the engine's tokenizer, and close the door that prompt embeddings opened for clients."""

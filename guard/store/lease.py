@@ -47,9 +47,9 @@ class Lease:
 
     @property
     def is_due(self) -> bool:
-        """Whether it should be renewed: long before it runs out."""
+        """Whether it should be renewed: long before it runs out, and no oftener, since it is a write."""
         begun = self._begun
-        return begun is None or self.clock().since(begun) >= min(1.0, self._seconds / 4)
+        return begun is None or self.clock().since(begun) >= self._seconds / 3
 
     def renew(self, begun: Moment) -> None:
         """Let it run from ``begun``, a moment before the store was told."""

@@ -1,16 +1,17 @@
-"""The tables of the store. A column that an earlier release did not make has a default, with which it is
-added (``database.add_columns``)."""
+"""The tables of the store as they are now; the files in ``migrations/versions`` make them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import DDL, DateTime, ForeignKey, String, Text, event, false
+from sqlalchemy import DateTime, ForeignKey, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Tables(DeclarativeBase):
     """All of them."""
+
+    type_annotation_map = {str: Text, datetime: DateTime(timezone=True)}  # noqa: RUF012 (SQLAlchemy's form)
 
 
 class IdentityRow(Tables):
@@ -18,7 +19,7 @@ class IdentityRow(Tables):
 
     __tablename__ = "identity"
     row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(String(32))
+    id: Mapped[str]
 
 
 class ChangeRow(Tables):
@@ -26,11 +27,11 @@ class ChangeRow(Tables):
 
     __tablename__ = "changes"
     generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    actor: Mapped[str] = mapped_column(String(200))
-    action: Mapped[str] = mapped_column(String(20))
-    target_ids: Mapped[str] = mapped_column(Text)
-    digest: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    target_ids: Mapped[str]
+    digest: Mapped[str]
     forced: Mapped[bool] = mapped_column(server_default=false())
 
 
@@ -39,30 +40,32 @@ class VersionRow(Tables):
 
     __tablename__ = "versions"
     id: Mapped[int] = mapped_column(primary_key=True)
-    target_id: Mapped[str] = mapped_column(String(64), index=True)
+    target_id: Mapped[str] = mapped_column(index=True)
     first: Mapped[int] = mapped_column(ForeignKey("changes.generation"))
     end: Mapped[int | None] = mapped_column(index=True)
-    document: Mapped[str] = mapped_column(Text)
+    document: Mapped[str]
 
 
 class ReplicaRow(Tables):
     """A serving process and the generation that it serves."""
 
     __tablename__ = "replicas"
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
     generation: Mapped[int]
-    mode: Mapped[str] = mapped_column(String(10))
-    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    digest: Mapped[str] = mapped_column(String(64), server_default="")
+    mode: Mapped[str]
+    seen_at: Mapped[datetime]
+    lease_until: Mapped[datetime]
+    digest: Mapped[str] = mapped_column(server_default="")
+    since: Mapped[datetime | None]
+    process: Mapped[int] = mapped_column(server_default="0")
+    host: Mapped[str] = mapped_column(server_default="")
+    encoder: Mapped[str] = mapped_column(server_default="")
+    recipe: Mapped[str] = mapped_column(server_default="")
+    model: Mapped[str] = mapped_column(server_default="")
+    version: Mapped[str] = mapped_column(server_default="")
+    vllm: Mapped[str] = mapped_column(server_default="")
 
 
-for _operation in ("UPDATE", "DELETE"):
-    event.listen(
-        ChangeRow.__table__,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER changes_no_{_operation.lower()} BEFORE {_operation} ON changes "
-            "BEGIN SELECT RAISE(ABORT, 'the change log is append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+def in_utc(value: datetime) -> datetime:
+    """A time as it was written: SQLite forgets its zone, PostgreSQL has one of its own."""
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

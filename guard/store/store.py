@@ -7,20 +7,25 @@ import hashlib
 import json
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 
-from sqlalchemy import func, make_url, or_, select
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from ...vocabulary import ForgetTarget, UserError
+from .database import Database
 from .database import StoreError as StoreError
-from .database import add_columns, find_missing_columns, open_engine, raise_store_errors, sqlite_path
-from .schema import ChangeRow, IdentityRow, ReplicaRow, Tables, VersionRow
+from .difference import Difference
+from .fleet import Fleet
+from .follower import CHANNEL
+from .head import QUERY, Head, head_of
+from .revision import NEWEST, read_revision, upgrade
+from .schema import ChangeRow, IdentityRow, VersionRow, in_utc
 
-# The actions that list a target; the others take targets off.
+# The actions that list a target; the others also take targets off.
 _LISTS = ("forget", "replace")
 # By generation; a dictionary keeps the order, and each note once.
 _Notes = defaultdict[int, dict[str, None]]
@@ -38,14 +43,8 @@ class ExpiredError(TargetError):
     """A new target has expired before it is listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest generation of a store. ``digest`` is of its targets: after a backup was restored, one number
-    can be given twice."""
-
-    store_id: str
-    generation: int
-    digest: str
+class UnknownGenerationError(TargetError):
+    """A generation that there is none of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,70 +63,65 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """A serving process; past ``lease_until``, by its own clock, it no longer answers
-    (``Settings.max_stale_seconds``)."""
-
-    id: str
-    generation: int
-    mode: str
-    seen_at: datetime
-    lease_until: datetime
-    digest: str = ""
-
-
 class Store:
     """Forget targets in a SQL database. Safe to share by threads and processes."""
 
     def __init__(self, url: str) -> None:
-        """Open the store at a SQLAlchemy ``url``. Raises ``StoreError`` if it is missing or unusable."""
-        self.url = url
-        self.path = sqlite_path(url)
-        """The store's file, if it is a SQLite one."""
-        self._engine = open_engine(url)
+        """Open the store at a SQLAlchemy ``url``; an older version's is upgraded.
+
+        Raises ``StoreError`` if it is missing, unusable, or of a newer version.
+        """
+        self.database = Database(url)
+        self.fleet = Fleet(self.database)
+        """Who serves this store."""
+        revision = read_revision(self.database)
         self.head()
-        self._complete()
+        if revision != NEWEST:
+            with self.database.write() as session:
+                upgrade(session.connection())
+
+    @property
+    def url(self) -> str:
+        """As it was given."""
+        return self.database.url
 
     @property
     def safe_url(self) -> str:
         """The URL without its password."""
-        return make_url(self.url).render_as_string()
+        return self.database.safe_url
+
+    @property
+    def path(self) -> Path | None:
+        """The store's file, if it is a SQLite one."""
+        return self.database.path
 
     @classmethod
     def create(cls, url: str) -> Store:
         """Make an empty store (generation 0); an existing one is opened as it is."""
-        path = sqlite_path(url)
-        if path and not path.exists():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
-            except OSError as error:
-                raise StoreError(f"store {path} cannot be made: {error.filename}: {error.strerror}") from None
-        with raise_store_errors(url):
-            engine = open_engine(url, create=True)
-            with Session(engine) as session:
-                connection = session.connection(execution_options={"immediate": True})
-                Tables.metadata.create_all(connection)
+        database = Database(url, create=True)
+        if database.path and not database.path.exists():
+            _make_file(database.path)
+        if read_revision(database) is None:
+            with database.write() as session:
+                upgrade(session.connection())
                 if session.get(IdentityRow, 1) is None:
                     session.add(IdentityRow(row=1, id=uuid.uuid4().hex))
-                session.commit()
         return cls(url)
 
     def head(self) -> Head:
         """The newest generation. Raises ``StoreError`` where the store does not answer."""
-        with self._read() as session:
+        with self.database.read() as session:
             return self._head(session)
 
     def snapshot(self) -> tuple[Head, tuple[ForgetTarget, ...]]:
         """The newest generation and its targets, read at one moment."""
-        with self._read() as session:
+        with self.database.read() as session:
             head = self._head(session)
             return head, tuple(self._target(document) for document in _documents(session, head.generation))
 
     def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
         """The targets of a generation (the newest by default), by id."""
-        with self._read() as session:
+        with self.database.read() as session:
             return tuple(self._target(document) for document in _documents(session, generation))
 
     def get(self, target_id: str) -> ForgetTarget:
@@ -155,7 +149,7 @@ class Store:
         ids = [target.id for target in targets]
         if twice := [target_id for target_id, count in Counter(ids).items() if count > 1]:
             raise TargetError(f"the id {twice[0]!r} is given twice")
-        with self._write() as session:
+        with self.database.write() as session:
             taken = set(_current_ids(session)) & set(ids)
             if taken and not replace:
                 raise TakenError(f"the id {min(taken)!r} is taken")
@@ -167,111 +161,71 @@ class Store:
 
         Raises ``TargetError`` for an id that is not listed.
         """
-        with self._write() as session:
+        with self.database.write() as session:
             if unknown := sorted(set(target_ids) - set(_current_ids(session))):
                 raise TargetError(f"no target has the id {unknown[0]!r}")
             return _commit(session, "remember", actor, remove=set(target_ids))
 
     def expire(self, now: datetime) -> int | None:
         """Take off the list what has expired by ``now``; return the new generation if any had."""
-        with self._write() as session:  # locked before it is read: what was renewed just now stays
+        with self.database.write() as session:  # locked before it is read: what was renewed just now stays
             targets = [self._target(document) for document in _documents(session, None)]
             due = {t.id for t in targets if t.expires_at and t.expires_at <= now}
             return _commit(session, "expire", "vllm-unlearn", remove=due) if due else None
 
+    def diff(self, before: int, after: int) -> Difference:
+        """What makes the list of generation ``after`` of that of ``before``.
+
+        Raises ``UnknownGenerationError``.
+        """
+        with self.database.read() as session:
+            return Difference.between(*(self._listed(session, number) for number in (before, after)))
+
+    def rollback(self, generation: int, *, actor: str | None = None) -> int:
+        """List again what ``generation`` listed, and nothing else; return the new generation that does.
+
+        What has expired by now stays off. Raises ``UnknownGenerationError``.
+        """
+        now = datetime.now(UTC)
+        with self.database.write() as session:
+            then = [
+                target
+                for target in self._listed(session, generation)
+                if not target.expires_at or target.expires_at > now
+            ]
+            difference = Difference.between(self._listed(session, None), then)
+            anew = [changed.after for changed in difference.changed]
+            remove = {target.id for target in (*difference.went, *anew)}
+            add = [*difference.came, *anew]
+            return _commit(session, f"rollback to {generation}", actor, remove=remove, add=add)
+
     def changes(self) -> tuple[Change, ...]:
         """The change log, oldest first."""
-        with self._read() as session:
+        with self.database.read() as session:
             listed, taken_off = self._notes(session)
             changes: list[Change] = []
             for row in session.scalars(select(ChangeRow).order_by(ChangeRow.generation)):
-                notes = (listed if row.action in _LISTS else taken_off)[row.generation]
+                notes = listed[row.generation]
+                if row.action not in _LISTS:
+                    notes = taken_off[row.generation] | notes
                 changes.append(_change(row, tuple(notes)))
             return tuple(changes)
-
-    def beat(
-        self, replica_id: str, generation: int, mode: str, lease: timedelta, *, digest: str = ""
-    ) -> None:
-        """Record that a replica serves ``generation``, and does not answer past the ``lease`` from now.
-
-        ``digest`` is of the targets that it serves; of generation 0, which has none, it is empty.
-        """
-        now = datetime.now(UTC)
-        row = ReplicaRow(
-            id=replica_id,
-            generation=generation,
-            mode=mode,
-            seen_at=now,
-            lease_until=now + lease,
-            digest=digest,
-        )
-        with self._write() as session:
-            session.merge(row)
-
-    def retire(self, replica_id: str) -> None:
-        """Forget a replica that has stopped."""
-        with self._write() as session:
-            if replica := session.get(ReplicaRow, replica_id):
-                session.delete(replica)
-
-    def bury(self, replica: Replica) -> None:
-        """Forget a replica that has not beaten since it was read as ``replica``."""
-        with self._write() as session:
-            row = session.get(ReplicaRow, replica.id)
-            if row and _utc(row.seen_at) == replica.seen_at:
-                session.delete(row)
-
-    def replicas(self, *, silent: bool = False) -> tuple[Replica, ...]:
-        """The replicas whose lease runs, if all clocks are right; with ``silent`` the others, too.
-
-        Whether one has really stopped ``Watch`` tells.
-        """
-        with self._read() as session:
-            replicas = list(map(_replica, session.scalars(select(ReplicaRow).order_by(ReplicaRow.id))))
-        return tuple(r for r in replicas if silent or r.lease_until > datetime.now(UTC))
-
-    def behind(self, replicas: Sequence[Replica], generation: int) -> tuple[Replica, ...]:
-        """Those of ``replicas`` that serve neither ``generation`` nor a later one of this store.
-
-        By digest: a replica may serve a generation of that number that was made before a backup was restored.
-        """
-        query = select(ChangeRow.generation, ChangeRow.digest)
-        query = query.where(ChangeRow.generation.in_([replica.generation for replica in replicas]))
-        digests = {0: ""}
-        with self._read() as session:
-            for change in session.execute(query):
-                digests[change.generation] = change.digest
-        behind: list[Replica] = []
-        for replica in replicas:
-            if replica.generation < generation or digests.get(replica.generation) != replica.digest:
-                behind.append(replica)
-        return tuple(behind)
 
     def holds(self, head: Head) -> bool:
         """Whether a list that was this store's newest is in its history still: not once a backup from before
         it was restored."""
-        with self._read() as session:
+        with self.database.read() as session:
             digest = session.scalar(select(ChangeRow.digest).where(ChangeRow.generation == head.generation))
         return head.digest == (digest or "")
 
     def _head(self, session: Session) -> Head:
-        store_id = session.scalar(select(IdentityRow.id))
-        if store_id is None:
-            raise StoreError(f"store {self.safe_url} is empty; make it with `vllm-unlearn init`")
-        newest = session.execute(
-            select(ChangeRow.generation, ChangeRow.digest).order_by(ChangeRow.generation.desc()).limit(1)
-        ).first()
-        return Head(store_id, *(newest or (0, "")))
+        return head_of([tuple(row) for row in session.execute(text(QUERY))], self.database)
 
-    def _complete(self) -> None:
-        """Give the tables the columns that an earlier release did not make."""
-        tables = Tables.metadata.sorted_tables
-        with self._read() as session:
-            complete = not any(find_missing_columns(session.connection(), table) for table in tables)
-        if not complete:
-            with self._write() as session:
-                for table in tables:
-                    add_columns(session.connection(), table)
+    def _listed(self, session: Session, generation: int | None) -> list[ForgetTarget]:
+        newest = self._head(session).generation
+        if generation is not None and not 0 <= generation <= newest:
+            raise UnknownGenerationError(f"there is no generation {generation}; the newest is {newest}")
+        return [self._target(document) for document in _documents(session, generation)]
 
     def _notes(self, session: Session) -> tuple[_Notes, _Notes]:
         """The notes of what each generation listed, and of what each took off."""
@@ -291,37 +245,24 @@ class Store:
                 f"store {self.safe_url} holds a target that cannot be read; restore it from a backup"
             ) from None
 
-    @contextmanager
-    def _read(self) -> Iterator[Session]:
-        with self._session() as session:
-            yield session
 
-    @contextmanager
-    def _write(self) -> Iterator[Session]:
-        with self._session() as session:
-            session.connection(execution_options={"immediate": True})
-            yield session
-            session.commit()
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        # SQLite would make an empty file in place of a deleted one, and list no one.
-        if self.path and not self.path.is_file():
-            raise StoreError(
-                f"store {self.path} is no file but a folder; name a file in the configuration"
-                if self.path.is_dir()
-                else f"store {self.path} does not exist; make one with `vllm-unlearn init`"
-            )
-        with raise_store_errors(self.url), Session(self._engine) as session:
-            yield session
+def _make_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # the list of who asked to be forgotten is personal data
+    except OSError as error:
+        raise StoreError(f"store {path} cannot be made: {error.filename}: {error.strerror}") from None
 
 
 def _documents(session: Session, generation: int | None) -> list[str]:
-    query = select(VersionRow.document).order_by(VersionRow.target_id)
+    """By their targets' ids, in an order that is no database's own."""
+    query = select(VersionRow.target_id, VersionRow.document)
     if generation is None:
-        return list(session.scalars(query.where(VersionRow.end.is_(None))))
-    alive = or_(VersionRow.end.is_(None), VersionRow.end > generation)
-    return list(session.scalars(query.where(VersionRow.first <= generation, alive)))
+        query = query.where(VersionRow.end.is_(None))
+    else:
+        alive = or_(VersionRow.end.is_(None), VersionRow.end > generation)
+        query = query.where(VersionRow.first <= generation, alive)
+    return [document for _, document in sorted(map(tuple, session.execute(query)))]
 
 
 def _refuse_expired(targets: Sequence[ForgetTarget]) -> None:
@@ -357,25 +298,30 @@ def _commit(
         digest="",
         forced=forced,
     )
-    ending = select(VersionRow).where(VersionRow.end.is_(None), VersionRow.target_id.in_(remove))
-    for version in session.scalars(ending):
-        version.end = generation
-    others = session.scalars(
-        select(VersionRow.document).where(VersionRow.end.is_(None), VersionRow.target_id.not_in(remove))
+    listed = session.execute(
+        select(VersionRow.id, VersionRow.target_id, VersionRow.document).where(VersionRow.end.is_(None))
     ).all()
-    documents = [target.model_dump_json() for target in add]
-    change.digest = hashlib.sha256("\n".join(sorted([*others, *documents])).encode()).hexdigest()
+    documents = {target.id: target.model_dump_json() for target in add}
+    kept = [row.document for row in listed if row.target_id not in remove]
+    change.digest = hashlib.sha256("\n".join(sorted([*kept, *documents.values()])).encode()).hexdigest()
     session.add(change)
     session.flush()
-    for target, document in zip(add, documents, strict=True):
-        session.add(VersionRow(target_id=target.id, first=generation, end=None, document=document))
+    # Row by row: no database takes a hundred thousand ids in one statement.
+    ended = [{"id": row.id, "end": generation} for row in listed if row.target_id in remove]
+    begun = [{"target_id": key, "first": generation, "document": told} for key, told in documents.items()]
+    if ended:
+        session.execute(update(VersionRow), ended)
+    if begun:
+        session.execute(insert(VersionRow), begun)
+    if session.connection().dialect.name == "postgresql":
+        session.execute(text(f"NOTIFY {CHANNEL}"))  # once it is committed
     return generation
 
 
 def _change(row: ChangeRow, notes: tuple[str, ...]) -> Change:
     return Change(
         generation=row.generation,
-        at=_utc(row.at),
+        at=in_utc(row.at),
         actor=row.actor,
         action=row.action,
         target_ids=tuple(json.loads(row.target_ids)),
@@ -383,11 +329,3 @@ def _change(row: ChangeRow, notes: tuple[str, ...]) -> Change:
         forced=row.forced,
         notes=notes,
     )
-
-
-def _replica(row: ReplicaRow) -> Replica:
-    return Replica(row.id, row.generation, row.mode, _utc(row.seen_at), _utc(row.lease_until), row.digest)
-
-
-def _utc(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

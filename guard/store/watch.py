@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .fleet import Replica
 from .lease import Clock, Moment, read_clocks
-from .store import Replica, Store, StoreError
+from .store import Store, StoreError
 
 # Two machines' clocks do not run quite alike.
 DRIFT = 1.01
@@ -30,7 +31,7 @@ class Watch:
         Raises ``StoreError`` where the store does not answer.
         """
         there, gone = self._look()
-        behind = self._store.behind([*there, *gone], generation)
+        behind = self._store.fleet.behind([*there, *gone], generation)
         self._bury([row for row in behind if row in gone])
         return [row for row in behind if row in there]
 
@@ -47,7 +48,7 @@ class Watch:
     def _look(self) -> tuple[list[Replica], list[Replica]]:
         """The replicas that may still answer, and those that are gone."""
         asked = self._clock()
-        rows = self._store.replicas(silent=True)
+        rows = self._store.fleet.replicas(silent=True)
         read = self._clock()
         before, self._seen = self._seen, {}
         for row in rows:
@@ -67,6 +68,6 @@ class Watch:
         """So that nobody has to watch them again."""
         try:
             for row in rows:
-                self._store.bury(row)
+                self._store.fleet.bury(row)
         except StoreError:  # whoever waits may be allowed to read alone
             return

@@ -12,6 +12,7 @@ from .check import check
 from .doctor import doctor
 from .eval import app as eval_app
 from .forget import forget, remember
+from .history import diff, rollback
 from .listing import log, status, targets
 from .recipe import learn, recipe
 from .serve import init, serve
@@ -30,7 +31,8 @@ app.command()(init)
 # Its flags, --help among them, are vLLM's.
 _VLLMS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=_VLLMS)(serve)
-for _command in (forget, remember, targets, log, status, wait, check, calibrate, doctor, recipe, learn):
+_LIST = (forget, remember, rollback, targets, log, diff, status, wait)
+for _command in (*_LIST, check, calibrate, doctor, recipe, learn):
     app.command()(_command)
 
 

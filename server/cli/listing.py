@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime
 
 import typer
 
+from ...guard.store.fleet import Replica, tell_differences
 from ...guard.store.store import Change, Store
 from ...vocabulary import ForgetTarget
-from ..terminal import AsJson, Config, report_faults, say, settings_of, show, store_of, warn_of_missing_files
+from ..terminal import (
+    AsJson,
+    Config,
+    report_faults,
+    say,
+    settings_of,
+    show,
+    store_of,
+    warn,
+    warn_of_missing_files,
+)
 
 _HEADINGS = (
     *("id", "kind", "name", "aliases", "exemplars", "counterexamples", "passages"),
     *("scope", "expires", "note"),
+)
+
+
+_OF_REPLICAS = (
+    *("replica", "serves generation", "since", "mode", "last seen"),
+    *("model", "encoder", "recipe", "version", "vLLM"),
 )
 
 
@@ -89,19 +108,41 @@ def _count(number: int, what: str) -> str:
 
 @report_faults
 def status(as_json: AsJson = False, config: Config = None) -> None:
-    """Show the newest generation, and which replicas serve which."""
+    """Show the newest generation, which replicas serve which, and in what they differ."""
     settings = settings_of(config)
     warn_of_missing_files(settings)
     store = Store(settings.store)
-    generation, replicas = store.head().generation, store.replicas()
+    generation, replicas = store.head().generation, store.fleet.replicas()
+    differences = tell_differences(replicas)
     if as_json:
-        each = [{"id": r.id, "generation": r.generation, "mode": r.mode} for r in replicas]
-        about = {"generation": generation, "targets": len(store.targets()), "replicas": each}
-        typer.echo(json.dumps(about | {"corruption": settings.corruption.source}))
+        found = {
+            "generation": generation,
+            "targets": len(store.targets()),
+            "replicas": [asdict(replica) for replica in replicas],
+            "differences": differences,
+            "corruption": settings.corruption.source,
+        }
+        typer.echo(json.dumps(found, default=datetime.isoformat))
         return
     counts = (_count(len(store.targets()), "target"), _count(len(replicas), "replica"))
     say(f"generation {generation}, {', '.join(counts)}")
     say(f"corruption: {settings.corruption.source}")
     if replicas:
-        rows = ((r.id, r.generation, r.mode, r.seen_at.isoformat(timespec="seconds")) for r in replicas)
-        show(("replica", "serves generation", "mode", "last seen"), rows)
+        show(_OF_REPLICAS, map(_replica_row, replicas))
+    for difference in differences:
+        warn(difference)
+
+
+def _replica_row(replica: Replica) -> tuple[object, ...]:
+    return (
+        replica.id,
+        replica.generation,
+        replica.since.isoformat(timespec="seconds") if replica.since else "",
+        replica.mode,
+        replica.seen_at.isoformat(timespec="seconds"),
+        replica.model,
+        replica.encoder[:12],
+        replica.recipe,
+        replica.version,
+        replica.vllm,
+    )

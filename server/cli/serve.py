@@ -23,7 +23,9 @@ def init(
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_FILE,
     store: Annotated[
         str | None,
-        typer.Option(help="Where the targets are kept: a SQLite file (forget.db), or a SQLAlchemy URL."),
+        typer.Option(
+            help="Where the targets are kept: a SQLite file (forget.db), or postgresql://user@host/database."
+        ),
     ] = None,
     encoder: Annotated[
         str | None, typer.Option(help="Sentence encoder: folder, package:PACKAGE/FOLDER or hub name.")

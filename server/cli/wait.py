@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ...guard.store.store import Replica, Store
+from ...guard.store.fleet import Replica
+from ...guard.store.store import Store
 from ...guard.store.watch import Watch
 from ..terminal import Config, Timeout, fail, report_faults, say, store_of
 
@@ -44,8 +45,8 @@ def wait_for(store: Store, generation: int, timeout: float, replicas: int = 0) -
 
 
 def _find_serving(store: Store, generation: int) -> list[Replica]:
-    alive = store.replicas()
-    behind = {replica.id for replica in store.behind(alive, generation)}
+    alive = store.fleet.replicas()
+    behind = {replica.id for replica in store.fleet.behind(alive, generation)}
     return [replica for replica in alive if replica.id not in behind]
 
 

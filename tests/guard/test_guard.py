@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from vllm_unlearn import __version__
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
+from vllm_unlearn.guard.store.fleet import About
 from vllm_unlearn.guard.store.store import Store, StoreError
 from vllm_unlearn.server.doctor import QUESTIONS
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -120,10 +124,24 @@ def test_a_long_build_delays_no_request_and_is_not_repeated(
     assert encoded < 50  # what has not changed is not encoded again
 
 
-def test_the_replica_tells_what_it_serves(guard: Guard, store: Store) -> None:
-    assert [(r.id, r.generation, r.mode) for r in store.replicas()] == [(guard.replica_id, 0, "enforce")]
+def test_who_joins_a_fleet_with_another_encoder_says_so(
+    store: Store, encoder: OnnxEncoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.fleet.beat("other", 0, "enforce", timedelta(seconds=60), about=About(encoder="another"))
+    Guard(Settings(store=store.url), encoder, about=About(recipe="r")).close()
+    assert "the replicas differ in their encoder" in caplog.text
+
+
+def test_the_replica_tells_what_it_serves(guard: Guard, store: Store, flaky: FlakyEncoder) -> None:
+    (replica,) = store.fleet.replicas()
+    assert (replica.id, replica.generation, replica.mode) == (guard.replica_id, 0, "enforce")
+    assert (replica.process, replica.host) == (os.getpid(), socket.gethostname())
+    assert replica.version == __version__
+    assert replica.encoder == flaky.fingerprint
     generation = store.forget([TARGET])
-    until(lambda: [r.generation for r in store.replicas()] == [generation], PATIENCE)
+    until(lambda: [r.generation for r in store.fleet.replicas()] == [generation], PATIENCE)
+    (later,) = store.fleet.replicas()
+    assert replica.since and later.since and replica.since < later.since <= later.seen_at
     assert guard.screen(QUESTION).action == "corrupt"  # what the store says is served by now
 
 
@@ -211,13 +229,13 @@ def test_a_generation_made_twice_is_served_as_the_store_has_it(
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
     store.forget([b])
-    until(lambda: not store.behind(store.replicas(), 2) and guard.generation == 2, PATIENCE)
+    until(lambda: not store.fleet.behind(store.fleet.replicas(), 2) and guard.generation == 2, PATIENCE)
     put_in_place(backup, file)
     assert store.forget([c]) == 2
-    assert [r.id for r in store.behind(store.replicas(), 2)] == [guard.replica_id], (
+    assert [r.id for r in store.fleet.behind(store.fleet.replicas(), 2)] == [guard.replica_id], (
         "it serves the other generation 2"
     )
-    until(lambda: not store.behind(store.replicas(), 2), PATIENCE)
+    until(lambda: not store.fleet.behind(store.fleet.replicas(), 2), PATIENCE)
     listed = [guard.screen(f"Who is {target.name}?").action for target in (a, b, c)]
     assert listed == ["corrupt", "pass", "corrupt"]
     assert "what only that generation listed is no longer suppressed" in caplog.text
@@ -234,7 +252,7 @@ def test_a_generation_that_cannot_be_built_leaves_the_old_one_then_closes(
     assert not refuses(guard)
     assert guard.generation == 1
     until(lambda: refuses(guard), PATIENCE)
-    assert store.replicas() == ()  # `wait` is not kept by one who answers nobody
+    assert store.fleet.replicas() == ()  # `wait` is not kept by one who answers nobody
     flaky.fails_on = ""
     until(lambda: guard.generation == 2 and not refuses(guard), PATIENCE)
     assert guard.screen("Who is Mira Tolland?").action == "corrupt"
@@ -271,12 +289,12 @@ def test_an_expired_target_is_known_again(guard: Guard, store: Store) -> None:
 
 def test_closing_signs_off(store: Store, encoder: OnnxEncoder, file: Path) -> None:
     guard = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
-    assert len(store.replicas()) == 1
+    assert len(store.fleet.replicas()) == 1
     guard.close()
-    assert store.replicas() == ()
+    assert store.fleet.replicas() == ()
     store.forget([TARGET])
     time.sleep(0.2)
-    assert (guard.generation, store.replicas()) == (0, ())
+    assert (guard.generation, store.fleet.replicas()) == (0, ())
     guard.close()  # again, as at exit
 
 
@@ -289,7 +307,7 @@ def test_two_guards_of_one_process_are_two_replicas(guard: Guard, store: Store, 
     """Two engines in one process: `wait` must wait for both of them."""
     other = Guard(Settings(store=store.url, poll_seconds=0.05), encoder)
     try:
-        assert len(store.replicas()) == 2
+        assert len(store.fleet.replicas()) == 2
     finally:
         other.close()
-    assert len(store.replicas()) == 1
+    assert len(store.fleet.replicas()) == 1

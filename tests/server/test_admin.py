@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from argparse import Namespace
@@ -25,6 +26,7 @@ from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server import admin
 from vllm_unlearn.server.admin import KEY_HEADER, MAX_BODY, PREFIX, AdminPlugin, KeyedRoutes, admin_app
 from vllm_unlearn.server.explanation import explain_screening
+from vllm_unlearn.vocabulary import ForgetTarget
 
 KEY = "the-admin-key-of-this-test"
 NOTES = [
@@ -65,6 +67,8 @@ ROUTES = [
     ("GET", "targets"),
     ("POST", "targets"),
     ("DELETE", "targets/x"),
+    ("POST", "rollback/0"),
+    ("GET", "diff/0/0"),
     ("GET", "generation"),
     ("GET", "status"),
     ("GET", "canaries"),
@@ -156,8 +160,26 @@ def test_a_key_of_other_letters_opens(guard: Guard) -> None:
 
 def test_the_router_knows_no_route_without_a_test_here() -> None:
     routes: list[Any] = admin_app().routes
-    known = {(method, route.path.removeprefix(f"{PREFIX}/")) for route in routes for method in route.methods}
-    assert known == {(method, route.replace("/x", "/{target_id}")) for method, route in ROUTES}
+    paths = [(method, route.path.removeprefix(f"{PREFIX}/")) for route in routes for method in route.methods]
+    known = {(method, re.sub(r"{\w+}", "*", path)) for method, path in paths}
+    assert known == {(method, re.sub("(?<=/)[x0]", "*", path)) for method, path in ROUTES}
+
+
+def test_the_way_back_is_the_same_by_http(client: TestClient, guard: Guard) -> None:
+    guard.store.forget([ForgetTarget(id="a", name="Ann Lee")])
+    guard.store.remember(["a"])
+    told = client.get("diff/2/1").json()
+    assert ([t["id"] for t in told["came"]], told["went"], told["changed"]) == (["a"], [], [])
+    assert client.post("rollback/1").json() == {"generation": 3}
+    until(lambda: guard.screen("Who is Ann Lee?").action == "corrupt")
+    change = guard.store.changes()[-1]
+    assert (change.actor, change.action) == (admin.ACTOR, "rollback to 1")
+    for method, route in (("POST", "rollback/9"), ("GET", "diff/0/9")):
+        answer = client.request(method, route)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            404,
+            "there is no generation 9; the newest is 3",
+        )
 
 
 def test_a_target_is_listed_served_and_remembered(client: TestClient, guard: Guard) -> None:

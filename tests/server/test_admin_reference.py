@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard
-from vllm_unlearn.guard.store.store import Replica, Store
+from vllm_unlearn.guard.store.difference import Changed, Difference
+from vllm_unlearn.guard.store.fleet import Replica
+from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.admin import KEY_HEADER, PREFIX, CheckRequest, KeyedRoutes, admin_app
 from vllm_unlearn.server.admin_reference import page
 from vllm_unlearn.server.explanation import Check, Nearest
@@ -47,7 +49,9 @@ def test_every_route_has_a_part_of_its_own_and_an_example() -> None:
     assert all("    curl " in part and "\nAnswer (20" in part for part in parts.values())
 
 
-@pytest.mark.parametrize("model", [ForgetTarget, CheckRequest, Check, Nearest, Match, Neighbour, Replica])
+@pytest.mark.parametrize(
+    "model", [ForgetTarget, CheckRequest, Check, Nearest, Match, Neighbour, Replica, Difference, Changed]
+)
 def test_every_field_has_a_row(model: Any) -> None:
     fields = (
         [field.name for field in dataclasses.fields(model)]
@@ -60,11 +64,11 @@ def test_every_field_has_a_row(model: Any) -> None:
 def test_the_examples_work_and_their_answers_are_described(client: TestClient) -> None:
     """In the order of the page: what is listed there is taken off there."""
     lines = [line.strip() for line in PAGE.splitlines() if line.startswith("    curl ")]
-    assert len(lines) == 8
+    assert len(lines) == 10
     for line in lines:
         words = shlex.split(line.replace("$KEY", f"{KEY_HEADER}: {KEY}").replace("$URL", PREFIX))
         body = words[words.index("-d") + 1] if "-d" in words else None
-        method = "POST" if body else "DELETE" if "DELETE" in words else "GET"
+        method = words[words.index("-X") + 1] if "-X" in words else "POST" if body else "GET"
         (path,) = (word for word in words if word.startswith(PREFIX))
         header, _, value = words[words.index("-H") + 1].partition(": ")
         answer = client.request(method, path, content=body, headers={header: value})

@@ -70,7 +70,7 @@ def scored(
 
         before = scores()
         generation = store.forget([TARGET])
-        while store.behind(store.replicas(), generation):
+        while store.fleet.behind(store.fleet.replicas(), generation):
             time.sleep(0.05)
         doctor = Doctor(server.url, canary_names(store.head().store_id))
         states = {finding.surface: finding.state for finding in doctor.examine()}

@@ -205,3 +205,18 @@ def test_neutral_tokens_where_they_are_configured(
     replaced = make_hook("corruption: {apply: tokens}").screen(listed, None)
     assert "Gatsby" not in tokenizer.decode(replaced["prompt_token_ids"])
     assert len(replaced["prompt_token_ids"]) == len(listed["prompt_token_ids"])
+
+
+@pytest.mark.parametrize(
+    "lines, recipe",
+    [((), None), (("corruption: {apply: tokens}",), "neutral tokens"), (("mode: shadow",), "none")],
+)
+def test_a_replica_says_with_what_it_serves(
+    make_hook: Callable[..., Hook], lines: tuple[str, ...], recipe: str | None
+) -> None:
+    hook = make_hook(*lines)
+    (replica,) = hook.guard.store.fleet.replicas()
+    corruptor = hook._rewriter.corruptor
+    assert replica.recipe == (recipe or (corruptor and corruptor.recipe.digest))
+    assert replica.model == hook._config.model_config.served_model_name
+    assert (replica.vllm, replica.encoder) == (vllm.__version__, hook.guard.encoder.fingerprint)

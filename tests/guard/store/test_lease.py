@@ -13,6 +13,7 @@ from clocks import LEASE, Clocks
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.guard.configuration import Settings
 from vllm_unlearn.guard.guard import Guard, GuardError
+from vllm_unlearn.guard.store.fleet import Fleet
 from vllm_unlearn.guard.store.lease import Lease, Moment, read_clocks
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.guard.store.watch import SWEEP_SECONDS
@@ -92,7 +93,7 @@ def test_a_lease_that_ran_out_is_renewed_for_the_newest_list_alone(
     clocks.steady = 3600.0
     guard._beat()
     assert not served(guard)
-    assert [replica.generation for replica in store.replicas()] == [0]  # and `wait` waits for it again
+    assert [replica.generation for replica in store.fleet.replicas()] == [0]  # and `wait` waits for it again
     guard._publish(*guard._build())
     guard._beat()
     assert served(guard)
@@ -102,14 +103,14 @@ def test_a_list_that_changes_while_a_replica_starts_is_not_served(
     store: Store, make_guard: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between its look at the store and its first beat, when no `wait` knew of it."""
-    beat = Store.beat
+    beat = Fleet.beat
 
-    def late(self: Store, *arguments: Any, **given: Any) -> None:
-        monkeypatch.setattr(Store, "beat", beat)
+    def late(self: Fleet, *arguments: Any, **given: Any) -> None:
+        monkeypatch.setattr(Fleet, "beat", beat)
         store.forget([TARGET])
         beat(self, *arguments, **given)
 
-    monkeypatch.setattr(Store, "beat", late)
+    monkeypatch.setattr(Fleet, "beat", late)
     guard = make_guard()
     verdicts = []
 
@@ -143,23 +144,23 @@ def test_a_replica_whose_clock_jumps_takes_no_other_off_the_list(
     """Else `wait` would say that all is served, until the other beats again."""
     guard = make_guard()
     for hours in range(1, 4):
-        store.beat("other", 0, "enforce", timedelta(seconds=LEASE))
+        store.fleet.beat("other", 0, "enforce", timedelta(seconds=LEASE))
         setattr(clocks, clock, hours * 3600.0)
         until(lambda: served(guard))
         time.sleep(0.2)
-        assert "other" in [r.id for r in store.replicas(silent=True)]
+        assert "other" in [r.id for r in store.fleet.replicas(silent=True)]
 
 
 def test_a_serving_replica_takes_a_crashed_one_off_the_list(
     make_guard: Callable[..., Guard], store: Store, clocks: Clocks
 ) -> None:
-    store.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
+    store.fleet.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
     guard = make_guard()
 
     def is_alone() -> bool:
         clocks.steady += SWEEP_SECONDS
         time.sleep(0.1)
-        return [r.id for r in store.replicas(silent=True)] == [guard.replica_id]
+        return [r.id for r in store.fleet.replicas(silent=True)] == [guard.replica_id]
 
     until(is_alone)
 
@@ -177,5 +178,5 @@ def test_a_fork_serves_nothing_and_signs_nobody_off(make_guard: Callable[..., Gu
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert [replica.id for replica in store.replicas()] == [guard.replica_id]
+    assert [replica.id for replica in store.fleet.replicas()] == [guard.replica_id]
     assert served(guard)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from clocks import LEASE, Clocks
+from vllm_unlearn.guard.store.fleet import Fleet
 from vllm_unlearn.guard.store.store import Store, StoreError
 from vllm_unlearn.guard.store.watch import SWEEP_SECONDS, Watch
 from vllm_unlearn.vocabulary import ForgetTarget
@@ -17,7 +18,7 @@ def watch(store: Store, clocks: Clocks) -> Watch:
 
 
 def beat(store: Store, generation: int = 0) -> None:
-    store.beat("one", generation, "enforce", timedelta(seconds=LEASE))
+    store.fleet.beat("one", generation, "enforce", timedelta(seconds=LEASE))
 
 
 @pytest.mark.parametrize("wall", [-1e6, 1e6])
@@ -42,7 +43,7 @@ def test_a_replica_is_gone_once_it_was_silent_for_a_whole_lease(
     assert watch.behind(1)  # it has beaten meanwhile
     clocks.steady = LEASE * 2.9
     assert watch.behind(1) == []
-    assert store.replicas(silent=True) == ()  # nobody has to watch it again
+    assert store.fleet.replicas(silent=True) == ()  # nobody has to watch it again
 
 
 def test_a_machine_that_slept_looks_again_first(watch: Watch, store: Store, clocks: Clocks) -> None:
@@ -56,19 +57,19 @@ def test_a_machine_that_slept_looks_again_first(watch: Watch, store: Store, cloc
 def test_a_sweep_takes_off_who_was_silent_between_two_looks(
     watch: Watch, store: Store, clocks: Clocks
 ) -> None:
-    store.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
+    store.fleet.beat("crashed", 0, "enforce", timedelta(seconds=LEASE))
     beat(store)
     for minute, left in ((1, 2), (1.5, 2), (2, 1)):
         clocks.steady = minute * SWEEP_SECONDS
         watch.sweep()
-        assert len(store.replicas(silent=True)) == left
+        assert len(store.fleet.replicas(silent=True)) == left
         beat(store)
-    assert [r.id for r in store.replicas(silent=True)] == ["one"]
+    assert [r.id for r in store.fleet.replicas(silent=True)] == ["one"]
 
 
 def test_what_has_the_generation_is_not_waited_for(watch: Watch, store: Store) -> None:
     store.forget([TARGET])
-    store.beat("one", 1, "enforce", timedelta(seconds=LEASE), digest=store.head().digest)
+    store.fleet.beat("one", 1, "enforce", timedelta(seconds=LEASE), digest=store.head().digest)
     assert watch.behind(1) == []
     assert [r.id for r in watch.behind(2)] == ["one"]
 
@@ -76,10 +77,10 @@ def test_what_has_the_generation_is_not_waited_for(watch: Watch, store: Store) -
 def test_a_store_that_is_only_read_is_enough(
     watch: Watch, store: Store, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(self: Store, replica: object) -> None:
+    def refused(self: Fleet, replica: object) -> None:
         raise StoreError("read-only")
 
-    monkeypatch.setattr(Store, "bury", refused)
+    monkeypatch.setattr(Fleet, "bury", refused)
     beat(store)
     assert watch.behind(1)
     clocks.steady = LEASE * 1.1

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from commands import Run
+from vllm_unlearn.guard.store.fleet import About
 from vllm_unlearn.guard.store.store import Store
 from vllm_unlearn.server.target_file import make_target
 
@@ -70,11 +72,40 @@ def test_the_log_and_the_status_are_shown(run: Run, store: Store) -> None:
     ]
     assert [e["digest"] for e in entries] == [c.digest for c in store.changes()]
     assert "remember" in run("log").output
-    store.beat("host:1", 1, "shadow", timedelta(seconds=60))
-    assert json.loads(run("status", "--json").output) == {
-        "generation": 2,
-        "targets": 0,
-        "replicas": [{"id": "host:1", "generation": 1, "mode": "shadow"}],
-        "corruption": "stand-ins (noise, if a server's log says so)",
-    }
-    assert "generation 2, 0 targets, 1 replica" in run("status").output
+    about = About(since=datetime(2031, 2, 3, tzinfo=UTC), process=7, host="host", **FIRST)
+    store.fleet.beat("host:1", 1, "shadow", timedelta(seconds=60), digest="d", about=about)
+    status = json.loads(run("status", "--json").output)
+    (replica,) = status.pop("replicas")
+    source = "stand-ins (noise, if a server's log says so)"
+    assert status == {"generation": 2, "targets": 0, "differences": [], "corruption": source}
+    assert replica.items() >= {"id": "host:1", "generation": 1, "mode": "shadow", "digest": "d"}.items()
+    assert replica.items() >= {"since": "2031-02-03T00:00:00+00:00", "process": 7, "host": "host"}.items()
+    assert replica.items() >= FIRST.items()
+    output = run("status").output
+    assert "generation 2, 0 targets, 1 replica" in output
+    assert all(value[:12] in output for value in FIRST.values())
+
+
+FIRST: dict[str, Any] = {
+    "encoder": "e" * 64,
+    "recipe": "0123456789abcdef",
+    "model": "m",
+    "version": "0.1.0",
+    "vllm": "0.32",
+}
+
+
+@pytest.mark.parametrize("what", FIRST)
+def test_a_fleet_of_two_minds_is_told_of(run: Run, store: Store, what: str) -> None:
+    lease = timedelta(seconds=60)
+    for name in ("host:1", "host:2"):
+        store.fleet.beat(name, 0, "enforce", lease, about=About(**FIRST))
+    assert "differ" not in run("status").output
+    store.fleet.beat("host:3", 0, "enforce", lease, about=About(**FIRST | {what: "other"}))
+    (said,) = json.loads(run("status", "--json").output)["differences"]
+    assert (
+        f"{FIRST[what]} (host:1, host:2); other (host:3)" in said or f"other (host:3); {FIRST[what]}" in said
+    )
+    assert said in run("status").output.replace("\n", "")
+    store.fleet.beat("host:3", 0, "enforce", lease)  # of a version that said nothing of itself
+    assert len(json.loads(run("status", "--json").output)["differences"]) == len(FIRST)
