@@ -64,8 +64,11 @@ class FactScopes:
         """Whether only some facts of it are listed."""
         return target_id in self._kinds
 
-        self._surnames = {target.id: _surnames(target) for target in scoped}
-        groups: dict[str, list[ForgetTarget]] = defaultdict(list)
+    def is_surname(self, target_id: str, text: str) -> bool:
+        """Whether ``text`` is a surname of a person of whom some facts are listed, or a form of it."""
+        return not self._surnames.get(target_id, frozenset()).isdisjoint(normalise(text)[0].split())
+
+    def _sides(self, target: ForgetTarget) -> tuple[list[str], list[str]]:
         """What was given as inside of the scope, and as outside."""
         inside = [self._without_name(target.id, text) for text in exemplars(target)]
         return inside, [self._without_name(target.id, text) for text in counterexamples(target)]
