@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from .disguises.views import View, views
 from .forget_index import ForgetIndex
-from .index.name_index import NameIndex
+from .merged.names import Names
 from .names.name_parts import PartHit
 from .names.names import NameHit
 from .text.segments import WINDOW_CHARS, Segment, segment
@@ -34,7 +34,7 @@ class Reading:
     """
 
     def __init__(
-        self, names: NameIndex, words: Words, text: str, segments: Sequence[Segment], view: View | None
+        self, names: Names, words: Words, text: str, segments: Sequence[Segment], view: View | None
     ) -> None:
         """``words`` are names that are parts only."""
         current().go_on()

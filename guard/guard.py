@@ -21,7 +21,7 @@ from ..classifiers.encoders.encoder import BatchingEncoder, Encoder
 from ..classifiers.encoders.segment_cache import SegmentCache
 from ..classifiers.encoders.static_encoder import StaticEncoder
 from ..classifiers.encoders.vector_cache import VectorCache
-from ..classifiers.forget_index import ForgetIndex
+from ..classifiers.forget_index import Compaction, ForgetIndex
 from ..classifiers.index.lines import Draw
 from ..classifiers.names.names import NameMatcher
 from ..classifiers.text.word_frequency import preload
@@ -44,6 +44,8 @@ from .store.watch import Watch
 logger = logging.getLogger(__name__)
 
 
+# Vectors and lines are written to their files once such a share of them is new.
+_NEW = 0.125
 RETRY_SECONDS = 2.0
 """How long a store that does not answer is left alone, at most."""
 
@@ -102,6 +104,8 @@ class Guard:
         self._lines = LineCache(line_file(self._store, store_id, settings, batching))
         self._publish(*self._build())
         self._building: Future[tuple[Head, ForgetIndex]] | None = None
+        self._compacting: Future[Compaction | None] | None = None
+        self._compacted: ForgetIndex | None = None
         self._failed = False
         self._beat()
         if about.recipe:
@@ -208,22 +212,35 @@ class Guard:
         self._stopping.set()
         self._thread.join(timeout=10)
         self._follower.close()
+        self._vectors.keep()
+        self._lines.keep()
         try:
             self._store.fleet.retire(self.replica_id)
         except StoreError as error:
             logger.warning("this replica could not sign off: %s", error)
 
-    def _build(self) -> tuple[Head, ForgetIndex]:
-        """The index of the newest generation, and which that was when its targets were read."""
-        head, targets = self._store.snapshot()
-        self._refuse_another(head)
-        if not self._store.holds(self._served):
+    def _change(self) -> tuple[Head, ForgetIndex]:
+        """The index of the newest generation, made of the one that is served where it is known what has
+        changed since; and which generation that was."""
+        delta = self._store.since(self._served)
+        if delta is None:
             logger.warning(
                 "unlearn: store %s was restored and changed, and its history lacks generation %d as it was "
                 "served: what only that generation listed is no longer suppressed",
                 self._store.safe_url,
                 self._served.generation,
             )
+            return self._build()
+        self._refuse_another(delta.head)
+        index = self._detector.index.change(delta.head.generation, delta.added, delta.removed)
+        self._vectors.keep(_NEW)
+        self._lines.keep(_NEW)
+        return delta.head, index
+
+    def _build(self) -> tuple[Head, ForgetIndex]:
+        """As ``_change``, of all targets."""
+        head, targets = self._store.snapshot()
+        self._refuse_another(head)
         index = ForgetIndex(
             head.generation,
             targets,
@@ -240,7 +257,7 @@ class Guard:
     def _publish(self, head: Head, index: ForgetIndex) -> None:
         self._served = head
         self._about = replace(self._about, since=datetime.now(UTC))
-        self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
+        self._search(index)
         expiries = [target.expires_at for target in index.targets.values() if target.expires_at]
         self._expires = min(expiries, default=None)
         metrics.GENERATION.set(index.generation)
@@ -248,13 +265,30 @@ class Guard:
             metrics.INDEX_SIZE.labels(what).set(size)
         logger.info("unlearn: serving generation %d, %s", index.generation, index.sizes)
 
+    def _search(self, index: ForgetIndex) -> None:
+        self._detector = Detector(index, self._encoder, self.settings.detection.threshold)
+
+    def _compact(self, compactor: ThreadPoolExecutor) -> None:
+        """Make few parts of many, beside all else; taken is what was made while nothing else is built."""
+        index = self._detector.index
+        if self._compacting is None:
+            if index is not self._compacted:
+                self._compacting, self._compacted = compactor.submit(index.compact), index
+        elif self._compacting.done() and self._building is None:
+            finished, self._compacting = self._compacting, None
+            if compaction := finished.result():
+                self._search(index.take(compaction))
+
     def _follow(self) -> None:
         """Ask the store, again and again; build beside it, so that a long build is not silence."""
         said, pause = "", self.settings.poll_seconds
-        with ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder:
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="unlearn-build") as builder,
+            ThreadPoolExecutor(1, thread_name_prefix="unlearn-compact") as compactor,
+        ):
             while not self._stopping.wait(pause):
                 try:
-                    self._step(builder)
+                    self._step(builder, compactor)
                     said, pause = "", self.settings.poll_seconds
                 except StoreError as error:
                     pause = max(pause, min(2 * pause, RETRY_SECONDS))  # a fleet would keep it from coming up
@@ -268,7 +302,7 @@ class Guard:
                         said = place(error)
                         logger.error("unlearn: the newest generation cannot be built: %s", said)
 
-    def _step(self, builder: ThreadPoolExecutor) -> None:
+    def _step(self, builder: ThreadPoolExecutor, compactor: ThreadPoolExecutor) -> None:
         self._expire()
         if self._building and self._building.done():
             finished, self._building = self._building, None
@@ -279,7 +313,8 @@ class Guard:
         newest = self._follower.head()
         self._refuse_another(newest)
         if self._building is None and newest != self._served:
-            self._building = builder.submit(self._build)
+            self._building = builder.submit(self._change)
+        self._compact(compactor)
         # A replica that cannot build what it should serve lets its lease run out, and fails closed.
         # A new list is told at once.
         if not self._failed and (self._sent != self._served or self._lease.is_due):

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import regex
 
+from ..merged.watched_names import AllRecitals, Watched
 from ..names.names import NameHit
-from .recitals import Recitals
-from .watched_names import ENDING, Partners, WatchedNames
+from .watched_names import ENDING, Partners
 
 # Of a script without spaces each character may begin a name.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
@@ -58,8 +58,8 @@ class Answer:
 
     def __init__(
         self,
-        names: WatchedNames,
-        recitals: Recitals,
+        names: Watched,
+        recitals: AllRecitals,
         before: str = "",
         expected: Collection[str] = (),
     ) -> None:
@@ -131,7 +131,7 @@ class Answer:
         self.free = min(self.free, place)
         self._read_again()
 
-    def renew(self, names: WatchedNames, recitals: Recitals) -> None:
+    def renew(self, names: Watched, recitals: AllRecitals) -> None:
         """Go on with another list."""
         self._names, self._recitals = names, recitals
         self._ordinary = names.ordinary(self._expected) if self._expected else frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,29 +17,45 @@ _Key = tuple[str, bytes]
 
 
 class LineCache:
-    """Not for several threads at once."""
+    """Safe to share by threads."""
 
     def __init__(self, file: Path) -> None:
         self._file = TensorFile(file, METHOD)
         self._known = dict(_lines_in(self._file.read()))
         self._used: dict[_Key, Line] = {}
-        self._grown = False
+        self._new = 0
+        self._lock = threading.RLock()
 
     def fit(self, background: Background, sides: Sequence[Sides]) -> list[Line]:
         """As ``Background.fit``, drawing each line that is not known yet, once."""
+        with self._lock:
+            return self._draw(background, sides)
+
+    def _draw(self, background: Background, sides: Sequence[Sides]) -> list[Line]:
         keys = [(background.fingerprint, background.digest(pair)) for pair in sides]
         new = {key: pair for key, pair in zip(keys, sides, strict=True) if key not in self._known}
         self._known.update(zip(new, background.fit(list(new.values())), strict=True))
-        self._grown = self._grown or bool(new)
+        self._new += len(new)
         self._used |= {key: self._known[key] for key in keys}
         return [self._known[key] for key in keys]
 
     def settle(self) -> None:
-        """After a build: forget the lines that it had no use for, and write the rest to the file."""
-        changed = self._grown or len(self._used) != len(self._known)
-        self._known, self._used, self._grown = self._used, {}, False
-        if changed:
-            self._file.write(_tensors_of(self._known))
+        """After a build of all: forget the lines that it had no use for, and write the rest to the file."""
+        with self._lock:
+            changed = self._new or len(self._used) != len(self._known)
+            self._known, self._used = self._used, {}
+            if changed:
+                self._save()
+
+    def keep(self, share: float = 0.0) -> None:
+        """Write what is new to the file, where it is ``share`` of all and more, and forget nothing."""
+        with self._lock:
+            if self._new and self._new >= share * len(self._known):
+                self._save()
+
+    def _save(self) -> None:
+        self._new = 0
+        self._file.write(_tensors_of(self._known))
 
 
 def _tensors_of(lines: Mapping[_Key, Line]) -> Tensors:

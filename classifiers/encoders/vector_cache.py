@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class VectorCache:
     """An encoder that remembers. Derived data: a missing or broken file costs time, nothing else.
 
     The file holds vectors and digests of their texts, no text; it is readable by its owner alone.
-    Not for several threads at once.
+    Safe to share by threads.
     """
 
     def __init__(self, encoder: Encoder, file: Path) -> None:
@@ -26,10 +27,15 @@ class VectorCache:
         self._file = TensorFile(file, self.fingerprint)
         self._known = self._load()
         self._used: dict[bytes, Vectors] = {}
-        self._grown = False
+        self._new = 0
+        self._lock = threading.RLock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """As ``Encoder.encode``, encoding each text that is not known yet, once."""
+        with self._lock:
+            return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
         keys = list(map(_key, texts))
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         # A batch at a time, so that requests which share the encoder need not wait for a whole build.
@@ -37,30 +43,33 @@ class VectorCache:
         for first in range(0, len(items), BATCH):
             digests, batch = zip(*items[first : first + BATCH], strict=True)
             self._known |= zip(digests, self._encoder.encode(batch), strict=True)
-            self._grown = True
+            self._new += len(batch)
         self._used |= {key: self._known[key] for key in keys}
         if not keys:
             return np.empty((0, self.dimension), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
     def settle(self) -> None:
-        """After a build: forget the vectors that it had no use for, and write the rest to the file."""
-        changed = self._grown or len(self._used) != len(self._known)
-        self._known, self._used, self._grown = self._used, {}, False
-        if changed:
-            self._save()
+        """After a build of all: forget the vectors that it had no use for, and write the rest to the file."""
+        with self._lock:
+            changed = self._new or len(self._used) != len(self._known)
+            self._known, self._used = self._used, {}
+            if changed:
+                self._save()
 
-    def keep(self) -> None:
-        """Write what is new to the file, and forget nothing: no build has said what there is a use for."""
-        if self._grown:
-            self._grown = False
-            self._save()
+    def keep(self, share: float = 0.0) -> None:
+        """Write what is new to the file, where it is ``share`` of all and more, and forget nothing: no build
+        has said what there is a use for."""
+        with self._lock:
+            if self._new and self._new >= share * len(self._known):
+                self._save()
 
     def knows(self, texts: Sequence[str]) -> bool:
         """Whether no text is left to encode."""
         return all(_key(text) in self._known for text in texts)
 
     def _save(self) -> None:
+        self._new = 0
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)

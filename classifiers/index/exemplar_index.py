@@ -84,6 +84,14 @@ class ExemplarIndex:
         """How many exemplars there are."""
         return len(self._texts)
 
+    def __contains__(self, target_id: object) -> bool:
+        """Whether it is one of its targets."""
+        return target_id in self._rows
+
+    def count(self, target_ids: Iterable[str]) -> int:
+        """How many exemplars there are of these targets."""
+        return sum(len(self._rows[target_id]) for target_id in target_ids if target_id in self._rows)
+
     def most_agreement(self, rare_words: Mapping[str, float]) -> float:
         """At least the agreement of a segment's rare words with those of any one target."""
         shared = total = 0.0
@@ -111,7 +119,7 @@ class ExemplarIndex:
 
     def _exemplars_to_sieve(self, decided: Collection[str]) -> int:
         """Enough to come past those of the targets that are decided."""
-        return min(1 + sum(len(self._rows[target_id]) for target_id in decided), SIEVED)
+        return min(1 + self.count(decided), SIEVED)
 
     def _nearest_other(self, cosines: Vectors, rows: Rows, decided: Collection[str]) -> float:
         """Of exemplars in falling order the first cosine of a target that is not decided, or the last."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from ...vocabulary import ForgetTarget
 from ..encoders.encoder import Encoder, Vectors
 from ..fact_scope import STATED, FactScope, clauses, is_of, leave_out, override_listed, statements
+from ..merged.names import Names
 from ..names.surnames import name_words
 from ..templates import UNRELATED, counterexamples
 from ..text.folding import normalise
-from .name_index import NameIndex
+from .exemplar_index import exemplars
 
 
 class FactScopes:
@@ -20,29 +21,41 @@ class FactScopes:
 
     def __init__(
         self,
-        targets: Sequence[ForgetTarget],
-        texts: Mapping[str, Sequence[str]],
-        names: NameIndex,
+        scoped: Sequence[ForgetTarget],
+        names: Names,
         encoder: Encoder,
+        before: FactScopes | None = None,
     ) -> None:
-        """``texts`` are each target's exemplars, by its id; the line is drawn with the names left out."""
-        scoped = [target for target in targets if target.scope != "all"]
+        """``scoped`` are all such targets; a line is drawn with the names left out. What none of them changed
+        of since ``before`` is taken from there."""
         self._names = names
         self._kinds = {target.id: target.kind for target in scoped}
         self._surnames = {target.id: _surnames(target) for target in scoped}
-        sharing: dict[str, list[ForgetTarget]] = defaultdict(list)
+        groups: dict[str, list[ForgetTarget]] = defaultdict(list)
         for target in scoped:
-            sharing[_line_key(target)].append(target)
-        sides: dict[str, tuple[list[str], list[str]]] = {}
+            groups[_line_key(target)].append(target)
+        self._groups = {key: tuple(group) for key, group in groups.items()}
         self._listed: dict[str, tuple[Vectors, Vectors]] = {}
-        for target in chain.from_iterable(sharing.values()):
-            inside, outside = sides[target.id] = self._sides(target, texts[target.id])
-            self._listed[target.id] = encoder.encode(inside), encoder.encode(outside)
         self._lines: dict[str, FactScope] = {}
-        for group in sharing.values():
-            line = _line([sides[target.id] for target in group], encoder)
-            for target in group:
-                self._lines[target.id] = line
+        for key, group in self._groups.items():
+            if before and before._groups.get(key) == group:
+                self._take(group, before)
+            else:
+                self._draw(group, encoder)
+
+    def _take(self, group: Sequence[ForgetTarget], before: FactScopes) -> None:
+        for target in group:
+            self._listed[target.id], self._lines[target.id] = (
+                before._listed[target.id],
+                before._lines[target.id],
+            )
+
+    def _draw(self, group: Sequence[ForgetTarget], encoder: Encoder) -> None:
+        sides = [self._sides(target) for target in group]
+        line = _line(sides, encoder)
+        for target, (inside, outside) in zip(group, sides, strict=True):
+            self._listed[target.id] = encoder.encode(inside), encoder.encode(outside)
+            self._lines[target.id] = line
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
@@ -55,9 +68,9 @@ class FactScopes:
         """Whether ``text`` is a surname of a person of whom some facts are listed, or a form of it."""
         return not self._surnames.get(target_id, frozenset()).isdisjoint(normalise(text)[0].split())
 
-    def _sides(self, target: ForgetTarget, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    def _sides(self, target: ForgetTarget) -> tuple[list[str], list[str]]:
         """What was given as inside of the scope, and as outside."""
-        inside = [self._without_name(target.id, text) for text in texts]
+        inside = [self._without_name(target.id, text) for text in exemplars(target)]
         return inside, [self._without_name(target.id, text) for text in counterexamples(target)]
 
     def _without_name(self, target_id: str, text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +31,8 @@ SHARE = 0.5
 # How much of the background each line's first pass lets through, and all of them together.
 FIRST_PASS = 0.03
 FIRST_PASSES = 0.06
+# Up to here each further line takes its share of all others.
+EXACT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,39 @@ class Backgrounds:
         return cls(tuple(texts), private, Background(vectors), static, sieve, max_fpr)
 
 
+class Counts(NamedTuple):
+    """How many lines share what all may use: ``topics``, and those of works and passages."""
+
+    topics: int
+    others: int
+
+    @classmethod
+    def sum(cls, every: Iterable[Counts]) -> Counts:
+        """Of several parts."""
+        topics, others = 0, 0
+        for counts in every:
+            topics, others = topics + counts.topics, others + counts.others
+        return cls(topics, others)
+
+    @property
+    def rounded(self) -> Counts:
+        """What the bounds are reckoned with: else each of many lines would move with every change."""
+        return Counts(_round_up(self.topics), _round_up(self.others))
+
+    def share(self, *, topic: bool) -> float:
+        """What each may use of what all may: topics half of it, works and passages the other half, evenly;
+        all of it where there are none of the others. So many narrow targets do not starve few broad ones."""
+        return (0.5 if all(self) else 1.0) / self[0 if topic else 1]
+
+
+def _round_up(count: int) -> int:
+    """The next of numbers that each are a tenth more than the one before; small ones as they are."""
+    rounded = min(count, EXACT)
+    while rounded < count:
+        rounded += rounded // 10
+    return rounded
+
+
 Draw = Callable[[], Backgrounds]
 """Makes the backgrounds, which takes seconds, where a line is to be drawn."""
 
@@ -76,31 +113,52 @@ class Lines:
         """Without ``draw`` there is no line. ``cache``, if given, keeps lines from one start to the next."""
         drawn = [target for target in targets if has_line(target)] if draw else []
         self._ids = [target.id for target in drawn]
+        self._topics = [target.kind == "topic" for target in drawn]
+        self._rows = {target_id: row for row, target_id in enumerate(self._ids)}
         self._sieve: StaticEncoder | None = None
-        self._full, self._static = _Sides(()), _Sides(())
-        self._fit = cache.fit if cache else Background.fit
+        self._full_lines: Sequence[Line] = ()
+        self._static_lines: Sequence[Line] = ()
+        self._allowed = 0.0
+        fit = cache.fit if cache else Background.fit
         if draw and drawn:
-            self._draw(drawn, index, draw())
+            backgrounds = draw()
+            self._allowed = SHARE * backgrounds.max_fpr
+            self._full_lines = fit(backgrounds.full, [index.sides(target.id) for target in drawn])
+            if backgrounds.static and backgrounds.sieve:
+                self._sieve = backgrounds.sieve
+                sides = [_static_sides(target, backgrounds.sieve) for target in drawn]
+                self._static_lines = fit(backgrounds.static, sides)
+        self._bound(self.count())
 
-    def _draw(self, drawn: Sequence[ForgetTarget], index: ExemplarIndex, backgrounds: Backgrounds) -> None:
-        allowed = SHARE * backgrounds.max_fpr
-        fitted = self._fit(backgrounds.full, [index.sides(target.id) for target in drawn])
+    def count(self, gone: Collection[str] = ()) -> Counts:
+        """How many lines there are of each sort, but for those of targets that are ``gone``."""
+        topics = sum(self._topics) - sum(self._topics[self._rows[id_]] for id_ in gone if id_ in self._rows)
+        others = len(self._ids) - sum(id_ in self._rows for id_ in gone)
+        return Counts(topics, others - topics)
+
+    def among(self, counts: Counts) -> Lines:
+        """The same lines where they are among so many, so that each may use less."""
+        if counts.rounded == self._counts:
+            return self
+        others = copy(self)
+        others._bound(counts)
+        return others
+
+    def _bound(self, counts: Counts) -> None:
+        self._counts = counts.rounded
         bounded: list[tuple[Line, float, float]] = []
-        for line, share in zip(fitted, shares(drawn), strict=True):
-            bounded.append((line, line.value(NEAR), line.bound(allowed * share)))
+        for line, topic in zip(self._full_lines, self._topics, strict=True):
+            share = self._counts.share(topic=topic)
+            bounded.append((line, line.value(NEAR), line.bound(self._allowed * share)))
         self._full = _Sides(bounded)
-        if backgrounds.static and backgrounds.sieve:
-            self._sieve = backgrounds.sieve
-            sides = [_static_sides(target, backgrounds.sieve) for target in drawn]
-            fitted = self._fit(backgrounds.static, sides)
-            share = min(FIRST_PASS, FIRST_PASSES / len(drawn))
-            # Only where it ends counts: from its bound on, a segment is worth a run of the encoder.
-            bounds = [line.value(share) for line in fitted]
-            self._static = _Sides([(line, b - 1.0, b) for line, b in zip(fitted, bounds, strict=True)])
+        share = min(FIRST_PASS, FIRST_PASSES / max(1, sum(self._counts)))
+        # Only where it ends counts: from its bound on, a segment is worth a run of the encoder.
+        bounds = [(line, line.value(share)) for line in self._static_lines]
+        self._static = _Sides([(line, bound - 1.0, bound) for line, bound in bounds])
 
     def __contains__(self, target_id: object) -> bool:
         """Whether a line was drawn for it."""
-        return target_id in self._ids
+        return target_id in self._rows
 
     @property
     def size(self) -> int:
@@ -165,12 +223,11 @@ def own_texts(target: ForgetTarget) -> list[str]:
 
 
 def shares(targets: Sequence[ForgetTarget]) -> Iterator[float]:
-    """What each may use of what all may: topics half of it, works and passages the other half, evenly; all of
-    it where there are none of the others. So many narrow targets do not starve few broad ones."""
+    """What each may use of what all of them may (``Counts.share``)."""
     topics = sum(target.kind == "topic" for target in targets)
-    counts = {True: topics, False: len(targets) - topics}
+    counts = Counts(topics, len(targets) - topics).rounded
     for target in targets:
-        yield (0.5 if all(counts.values()) else 1.0) / counts[target.kind == "topic"]
+        yield counts.share(topic=target.kind == "topic")
 
 
 def _static_sides(target: ForgetTarget, sieve: StaticEncoder) -> Sides:

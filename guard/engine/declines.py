@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import regex
 
-from ...classifiers.answers.watched_names import WatchedNames
+from ...classifiers.merged.watched_names import Watched
 from ..prompts import PromptDecoder
 
 # A full stop behind "Dr" or an initial ends no sentence; one of CJK needs no space behind it.
@@ -28,7 +28,7 @@ class Declines:
     ) -> None:
         self._phrases, self._encode, self._decoder = phrases, encode, decoder
 
-    def at(self, kind: str, before: str, gap: str, names: WatchedNames) -> Sequence[int] | None:
+    def at(self, kind: str, before: str, gap: str, names: Watched) -> Sequence[int] | None:
         """The tokens of what is said of such a target behind the text ``before`` and a ``gap``; None where
         that holds one of ``names``, or cannot be written so."""
         if (phrase := self._phrases.get(kind)) is None or any(names.find(f"{phrase} ", 0)):

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 from sqlalchemy import func, insert, or_, select, text, update
@@ -61,6 +62,16 @@ class Change:
     digest: str
     forced: bool
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What leads to the list of ``head``: first the targets with the ids that were ``removed`` go, then those
+    that were ``added`` come."""
+
+    head: Head
+    added: tuple[ForgetTarget, ...]
+    removed: frozenset[str]
 
 
 class Store:
@@ -118,6 +129,26 @@ class Store:
         with self.database.read() as session:
             head = self._head(session)
             return head, tuple(self._target(document) for document in _documents(session, head.generation))
+
+    def since(self, head: Head) -> Delta | None:
+        """What has changed since ``head`` was the newest generation; None where it is not in this store's
+        history, as when a backup was restored."""
+        with self.database.read() as session:
+            newest = self._head(session)
+            known = select(ChangeRow.digest).where(ChangeRow.generation == head.generation)
+            if newest.store_id != head.store_id or (session.scalar(known) or "") != head.digest:
+                return None
+            alive = or_(VersionRow.end.is_(None), VersionRow.end > newest.generation)
+            added = select(VersionRow.document).where(
+                VersionRow.first > head.generation, VersionRow.first <= newest.generation, alive
+            )
+            ended = select(VersionRow.target_id).where(
+                VersionRow.first <= head.generation,
+                VersionRow.end > head.generation,
+                VersionRow.end <= newest.generation,
+            )
+            targets = sorted(map(self._target, session.scalars(added)), key=attrgetter("id"))
+            return Delta(newest, tuple(targets), frozenset(session.scalars(ended)))
 
     def targets(self, generation: int | None = None) -> tuple[ForgetTarget, ...]:
         """The targets of a generation (the newest by default), by id."""

@@ -236,5 +236,5 @@ def test_the_most_agreement_of_one_target_is_its_own(encoder: OnnxEncoder) -> No
     said = terms("Did the diver Quist see the wreck of the Alderwind, or the sourdough of Harrowgate?")
     known = terms("He was a Danish diver, born. She found the wreck of the Alderwind.")
     assert index.exemplars.most_agreement(said) == pytest.approx(
-        agreement(said, known, index.names.parts.words["diver"])
+        agreement(said, known, frozenset({"lena", "quist", "helena", "maria"}))
     )

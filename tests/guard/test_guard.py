@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from vllm_unlearn import __version__
+from vllm_unlearn.classifiers import forget_index
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.canary import canary_names, control_names
@@ -101,6 +102,24 @@ def test_a_change_is_served_without_a_restart(guard: Guard, store: Store) -> Non
     assert guard.sizes["targets"] == 1
     store.remember(["vale"])
     until(lambda: guard.screen(QUESTION).action == "pass", PATIENCE)
+
+
+def test_many_changes_are_served_from_few_parts(
+    guard: Guard, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget_index, "SMALL", 2)
+    names = [
+        f"Person Number{word}" for word in ("alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa")
+    ]
+    for name in names:
+        generation = store.forget([ForgetTarget(id=name.split()[1].lower(), name=name)])
+        until(lambda: guard.generation == generation, PATIENCE)  # noqa: B023
+    store.remember(["numbergamma"])
+    until(lambda: guard.sizes["targets"] == len(names) - 1, PATIENCE)
+    until(lambda: len(guard.detector.index._parts) <= 3, PATIENCE)
+    for name in names:
+        found = guard.screen(f"Who is {name}?").action == "corrupt"
+        assert found == (name != "Person Numbergamma")
 
 
 def test_a_long_build_delays_no_request_and_is_not_repeated(

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
@@ -275,3 +276,28 @@ def test_many_targets_are_one_change(store: Store) -> None:
     targets, generation = [target(f"N{number}") for number in range(20_000)], store.head().generation
     assert store.forget(targets) == generation + 1
     assert store.forget(targets, replace=True) == generation + 2
+
+
+def test_what_has_changed_since_a_generation_leads_to_the_newest(store: Store) -> None:
+    empty = store.head()
+    store.forget([target("A"), target("B"), target("C")])
+    before = store.head()
+    store.remember(["a"])
+    store.forget([target("B", note="again"), target("D")], replace=True)
+    store.forget([target("E")])
+    store.remember(["e"])
+    delta = store.since(before)
+    assert delta and delta.head == store.head() and delta.removed == {"a", "b"}
+    assert [(t.id, t.note) for t in delta.added] == [("b", "again"), ("d", "")]
+    every = store.since(empty)
+    assert every and [t.id for t in every.added] == ["b", "c", "d"] and not every.removed
+    nothing = store.since(store.head())
+    assert nothing and not nothing.added and not nothing.removed
+
+
+@pytest.mark.parametrize("digest", ["", "0" * 64])
+def test_what_led_from_a_list_of_another_history_is_unknown(store: Store, digest: str) -> None:
+    store.forget([target("A")])
+    assert store.since(replace(store.head(), digest=digest)) is None
+    assert store.since(replace(store.head(), store_id="other")) is None
+    assert store.since(replace(store.head(), generation=9)) is None

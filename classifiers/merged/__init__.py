@@ -1,0 +1,1 @@
+"""Several parts of an index as one: what each finds, but for the targets that it no longer speaks for."""
