@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM ?= false
 
 # Those with engines, and beside them all others. Each with one thread: more of them wait for one another, and
 # take several times the processor time.
-WORKERS := --numprocesses 2 --dist loadgroup
+WORKERS := --numprocesses 2
 test: export OMP_NUM_THREADS ?= 1
 test: export VLLM_CPU_OMP_THREADS_BIND ?= nobind
 

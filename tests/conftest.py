@@ -13,8 +13,8 @@ from postgres import Postgres, find_programs
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
 _ENGINES = re.compile(
     r"server/test_(answers|cache|client_embeds|endpoint|live|lora|pooling|ranks|surfaces)\."
     r"|guard/test_(async|offline|routes)\.|guard/engine/test_vllm_plugin\.|evaluation/test_parity\."
@@ -27,13 +27,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data-dir", type=Path, help="The benchmark data; without it its tests are skipped.")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class OneForEngines(LoadScopeScheduling):
     """Of workers that share the machine one alone runs engines: two would wait for one another."""
-    for item in items:
-        file = item.path.relative_to(TESTS).as_posix()
-        group = "engines" if _ENGINES.match(file) else file
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0].removeprefix("tests/")
+        return "engines" if _ENGINES.match(file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForEngines:
+    return OneForEngines(config, log)
 
 
 @pytest.fixture(scope="session")
