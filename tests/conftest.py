@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data-dir", type=Path, help="The benchmark data; without it its tests are skipped.")
 
 
-class OneForEngines(LoadScopeScheduling):
+class OneForEngines(LoadScopeScheduling):  # type: ignore[misc]
     """Of workers that share the machine one alone runs engines: two would wait for one another."""
 
     def _split_scope(self, nodeid: str) -> str:
