@@ -15,8 +15,9 @@ from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
 from xdist.scheduler import LoadScopeScheduling
 
+# With engines of their own; test_admin loads the plugin into the process, for good.
 _ENGINES = re.compile(
-    r"server/test_(answers|cache|client_embeds|endpoint|live|lora|pooling|ranks|surfaces)\."
+    r"server/test_(admin|answers|cache|client_embeds|endpoint|live|lora|pooling|ranks|surfaces)\."
     r"|guard/test_(async|offline|routes)\.|guard/engine/test_vllm_plugin\.|evaluation/test_parity\."
 )
 # One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.

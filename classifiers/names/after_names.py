@@ -88,7 +88,7 @@ class _Traits:
         self.fifth = _FIFTH.search(name) is not None
         self.unit = _UNIT.fullmatch(name.strip()) is not None
         short = len(words) == 1 and len(words[0]) <= _SIGNED_LETTERS
-        signs = re.search(r"\w(\+{1,2}|#)\s*\Z", name)
+        signs = re.search(r"\w(\+{1,2}|#)\W*\Z", name)
         self.signs = (signs[1] if signs else "") if short else None
         self.words = (
             len(words) == 2 and not is_first_name(words[0]) and distinctiveness(words[1]) < HALF_TELLING

@@ -83,6 +83,7 @@ def test_what_follows_can_make_it_another(listed: str, text: str) -> None:
         ("Ken Griffey Sr.", "Ken Griffey Sr. played."),
         ("C", "Is C fast?"),
         ("C++", "Is C++ fast?"),
+        ("C++:", "Is C++: fast?"),
         ("C++", "Is C++17 fast?"),
         ("C#", "Is it in C#."),
         ("Will Young", "Will Young people liked"),
