@@ -14,11 +14,6 @@ export VLLM_CPU_KVCACHE_SPACE ?= 1
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-# Those with engines, and beside them all others. Each with one thread: more of them wait for one another, and
-# take several times the processor time.
-WORKERS := --numprocesses 2
-test: export OMP_NUM_THREADS ?= 1
-test: export VLLM_CPU_OMP_THREADS_BIND ?= nobind
 
 .PHONY: demo test check bench background docs clean
 
@@ -26,7 +21,7 @@ demo: $(VENV)/.demo  ## a real model forgets a work, and remembers it
 	$(BIN)/python -m vllm_unlearn.server.demo
 
 test: $(VENV)/.test  ## all tests, on real engines
-	$(BIN)/python -m pytest $(or $(ARGS),$(WORKERS))
+	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.test  ## style and types
 	$(BIN)/ruff check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,31 +12,13 @@ from postgres import Postgres, find_programs
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder
 from vllm_unlearn.classifiers.encoders.encoder_export import export_once
 from vllm_unlearn.evaluation.models.packaged_smollm2 import ENCODER, prepare
-from xdist.scheduler import LoadScopeScheduling
 
-# With engines of their own; test_admin loads the plugin into the process, for good.
-_ENGINES = re.compile(
-    r"server/test_(admin|answers|cache|client_embeds|endpoint|live|lora|pooling|ranks|surfaces)\."
-    r"|guard/test_(async|offline|routes)\.|guard/engine/test_vllm_plugin\.|evaluation/test_parity\."
-)
 # One folder for the model and the encoder across test runs; the checkpoint takes 20 s to make.
 CACHE = Path(os.environ.get("UNLEARN_TEST_CACHE", "~/.cache/vllm-unlearn")).expanduser()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data-dir", type=Path, help="The benchmark data; without it its tests are skipped.")
-
-
-class OneForEngines(LoadScopeScheduling):  # type: ignore[misc]
-    """Of workers that share the machine one alone runs engines: two would wait for one another."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0].removeprefix("tests/")
-        return "engines" if _ENGINES.match(file) else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForEngines:
-    return OneForEngines(config, log)
 
 
 @pytest.fixture(scope="session")
