@@ -121,7 +121,10 @@ class Guard:
         self._warn_of_differences()
 
     def _warn_of_differences(self) -> None:
-        for difference in tell_differences(self._store.fleet.replicas()):
+        known = [
+            replica for replica in self._store.fleet.replicas() if replica.recipe
+        ]  # others may begin yet
+        for difference in tell_differences(known):
             logger.warning("unlearn: %s", difference)
 
     @property

@@ -146,7 +146,7 @@ def test_a_long_build_delays_no_request_and_is_not_repeated(
 def test_who_joins_a_fleet_with_another_encoder_says_so(
     store: Store, encoder: OnnxEncoder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.fleet.beat("other", 0, "enforce", timedelta(seconds=60), about=About(encoder="another"))
+    store.fleet.beat("other", 0, "enforce", timedelta(seconds=60), about=About(encoder="another", recipe="r"))
     Guard(Settings(store=store.url), encoder, about=About(recipe="r")).close()
     assert "the replicas differ in their encoder" in caplog.text
 
