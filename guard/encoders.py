@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from ..classifiers.calibration.progress import Track, pass_on
 from ..classifiers.calibration.prompt_file import read_prompts
 from ..classifiers.encoders.encoder import BATCH, Encoder, OnnxEncoder, Vectors
 from ..classifiers.encoders.encoder_export import export_once
-from ..classifiers.encoders.static_encoder import StaticEncoder, distil_once
+from ..classifiers.encoders.static_encoder import STATIC_FILE, StaticEncoder, distil_once
 from ..classifiers.encoders.vector_cache import VectorCache
 from ..classifiers.forget_index import ForgetIndex
 from ..classifiers.index.exemplar_index import sides_of
@@ -68,7 +69,8 @@ class Encoders:
         """The first pass; None where it is switched off."""
         if not self._detection.cascade:
             return None
-        with take_turn(self.folder / "static.safetensors"):
+        file = self.folder / STATIC_FILE
+        with nullcontext() if file.is_file() else take_turn(file):
             return distil_once(self.folder)
 
     def backgrounds(self) -> Backgrounds:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..kept import Kept
 from ..tensor_file import TensorFile, Tensors
 from .background import DIGEST_BYTES, METHOD, Background, Sides
 from .line import Line
@@ -16,15 +16,12 @@ _Key = tuple[str, bytes]
 """The fingerprint of a background, and the digest of a target's texts."""
 
 
-class LineCache:
+class LineCache(Kept[_Key, Line]):
     """Safe to share by threads."""
 
     def __init__(self, file: Path) -> None:
         self._file = TensorFile(file, METHOD)
-        self._known = dict(_lines_in(self._file.read()))
-        self._used: dict[_Key, Line] = {}
-        self._new = 0
-        self._lock = threading.RLock()
+        super().__init__(dict(_lines_in(self._file.read())))
 
     def fit(self, background: Background, sides: Sequence[Sides]) -> list[Line]:
         """As ``Background.fit``, drawing each line that is not known yet, once."""
@@ -39,22 +36,7 @@ class LineCache:
         self._used |= {key: self._known[key] for key in keys}
         return [self._known[key] for key in keys]
 
-    def settle(self) -> None:
-        """After a build of all: forget the lines that it had no use for, and write the rest to the file."""
-        with self._lock:
-            changed = self._new or len(self._used) != len(self._known)
-            self._known, self._used = self._used, {}
-            if changed:
-                self._save()
-
-    def keep(self, share: float = 0.0) -> None:
-        """Write what is new to the file, where it is ``share`` of all and more, and forget nothing."""
-        with self._lock:
-            if self._new and self._new >= share * len(self._known):
-                self._save()
-
     def _save(self) -> None:
-        self._new = 0
         self._file.write(_tensors_of(self._known))
 
 

@@ -132,6 +132,10 @@ class StaticEncoder:
         return shift
 
 
+STATIC_FILE = "static.safetensors"
+"""Beside an encoder's export."""
+
+
 def distil_once(folder: Path) -> StaticEncoder:
     """Return the static form of the encoder exported to ``folder``, which keeps it from first use on.
 
@@ -142,7 +146,7 @@ def distil_once(folder: Path) -> StaticEncoder:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    file = folder / "static.safetensors"
+    file = folder / STATIC_FILE
     tensors = _load(file, fingerprint)
     if tensors is None:
         logger.info("distilling a static encoder into %s, once", file)

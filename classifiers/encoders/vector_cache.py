@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..kept import Kept
 from ..tensor_file import TensorFile
 from .encoder import BATCH, Encoder, Vectors
 
 
-class VectorCache:
+class VectorCache(Kept[bytes, Vectors]):
     """An encoder that remembers. Derived data: a missing or broken file costs time, nothing else.
 
     The file holds vectors and digests of their texts, no text; it is readable by its owner alone.
@@ -25,10 +25,7 @@ class VectorCache:
         self.dimension = encoder.dimension
         self._encoder = encoder
         self._file = TensorFile(file, self.fingerprint)
-        self._known = self._load()
-        self._used: dict[bytes, Vectors] = {}
-        self._new = 0
-        self._lock = threading.RLock()
+        super().__init__(self._load())
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """As ``Encoder.encode``, encoding each text that is not known yet, once."""
@@ -49,27 +46,11 @@ class VectorCache:
             return np.empty((0, self.dimension), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
-    def settle(self) -> None:
-        """After a build of all: forget the vectors that it had no use for, and write the rest to the file."""
-        with self._lock:
-            changed = self._new or len(self._used) != len(self._known)
-            self._known, self._used = self._used, {}
-            if changed:
-                self._save()
-
-    def keep(self, share: float = 0.0) -> None:
-        """Write what is new to the file, where it is ``share`` of all and more, and forget nothing: no build
-        has said what there is a use for."""
-        with self._lock:
-            if self._new and self._new >= share * len(self._known):
-                self._save()
-
     def knows(self, texts: Sequence[str]) -> bool:
         """Whether no text is left to encode."""
         return all(_key(text) in self._known for text in texts)
 
     def _save(self) -> None:
-        self._new = 0
         keys = np.frombuffer(b"".join(self._known), dtype=np.uint8).reshape(-1, 32)
         vectors = (
             np.stack([*self._known.values()]) if self._known else np.empty((0, self.dimension), np.float32)

@@ -4,7 +4,7 @@
 
 Processor milliseconds, of all threads together. Segments are ordinary prompts of one sentence that are not
 flagged. Their words were met before and no vector is remembered: as ordinary traffic comes. A change is
-timed as a replica makes it: its index, with the new target's texts encoded and all others' vectors known.
+timed as a replica makes it: a part of its index, with the new target's texts encoded.
 """
 
 from __future__ import annotations
@@ -71,10 +71,7 @@ def measure(
     vectors.settle()
     times = {**_segments(index, encoders.full, rounds), "one more target": []}
     for one in more:
-        change = partial(
-            ForgetIndex, 2, [*kept, one], vectors, sieve=encoders.sieve, backgrounds=encoders.backgrounds
-        )
-        times["one more target"].append(_timed(change)[0])
+        times["one more target"].append(_timed(partial(index.change, 2, [one]))[0])
     head = f"{len(kept):,} targets, {index.sizes['exemplars']:,} texts, {index.lines.size:,} lines"
     rule = "|" + " --- |" * len(COLUMNS)
     return "\n".join([head, "", f"| {' | '.join(COLUMNS)} |", rule, *starmap(_line, times.items())])

@@ -70,10 +70,7 @@ def learn(
     model: Annotated[str, typer.Argument(help="A checkpoint's folder, or a hub name.")],
     known: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON Lines: questions that the model answers. Default: it is asked what it knows of widely "
-            "known people and works."
-        ),
+        typer.Option(help="JSON Lines: questions that MODEL answers. Default: it is asked itself."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.safetensors"),
     strangers: Annotated[
