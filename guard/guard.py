@@ -279,7 +279,10 @@ class Guard:
                 self._compacting, self._compacted = compactor.submit(index.compact), index
         elif self._compacting.done() and self._building is None:
             finished, self._compacting = self._compacting, None
-            if compaction := finished.result():
+            if error := finished.exception():  # what is served is whole, in more parts
+                metrics.ERRORS.labels("index").inc()
+                logger.error("unlearn: the parts of the index stay many: %s", place(error))
+            elif compaction := finished.result():
                 self._search(index.take(compaction))
 
     def _follow(self) -> None:

@@ -14,6 +14,7 @@ import pytest
 from vllm_unlearn import __version__
 from vllm_unlearn.classifiers import forget_index
 from vllm_unlearn.classifiers.encoders.encoder import OnnxEncoder, Vectors
+from vllm_unlearn.classifiers.forget_index import ForgetIndex
 from vllm_unlearn.corruption.corruptor import CANARY_ID
 from vllm_unlearn.guard.canary import canary_names, control_names
 from vllm_unlearn.guard.configuration import Settings
@@ -120,6 +121,20 @@ def test_many_changes_are_served_from_few_parts(
     for name in names:
         found = guard.screen(f"Who is {name}?").action == "corrupt"
         assert found == (name != "Person Numbergamma")
+
+
+def test_where_parts_cannot_be_made_few_changes_are_served_all_the_same(
+    guard: Guard, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(index: ForgetIndex) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ForgetIndex, "compact", fail)
+    store.forget([TARGET])
+    until(lambda: guard.screen(QUESTION).action == "corrupt", PATIENCE)
+    until(lambda: "stay many: MemoryError" in caplog.text, PATIENCE)
+    store.remember([TARGET.id])
+    until(lambda: guard.screen(QUESTION).action == "pass", PATIENCE)
 
 
 def test_a_long_build_delays_no_request_and_is_not_repeated(
